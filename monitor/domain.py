@@ -257,3 +257,26 @@ class Alert:
     judge: JudgeName
     timings: Timings
     evidence: Evidence | None
+
+
+class StreamState(StrEnum):
+    """How a camera is doing."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    STALLED = "stalled"  # was streaming; no frame, or no connection, at the moment
+    REJECTED = "rejected"  # the camera refuses us: wrong password, no such stream
+    BLIND = "blind"
+    PAUSED = "paused"
+    ENDED = "ended"  # a recording that has been played
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """One camera's state as it is published."""
+
+    camera: CameraId
+    state: StreamState
+    fps: float  # frames received per second, over the last seconds
+    subjects: int  # people in view now
+    last_frame: datetime | None  # None until the first picture
