@@ -1,0 +1,163 @@
+"""Loading a Hugging Face model from a folder: offline, safetensors only, none of its own code."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from jinja2 import TemplateError
+from safetensors import SafetensorError
+
+from monitor.errors import ConfigError
+
+_OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
+_ERROR_LIMIT: Final = 160  # characters of a library's message that are worth a line
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A model on its device and what prepares its input; the library has no types for them."""
+
+    processor: Any
+    model: Any
+
+
+def load(folder: Path, device: str) -> Loaded:
+    """Load an image-text-to-text model and its processor. Slow: seconds.
+
+    Args:
+        folder: Holds config.json, *.safetensors and the processor's files.
+        device: As torch names it. On "cpu" the weights become float32, elsewhere they stay
+            as they are stored.
+
+    Raises:
+        ConfigError: Nothing usable is there; one line that names the folder and the mend.
+    """
+    kind = _model_type(folder)
+    transformers = _transformers()
+    _check_kind(transformers, folder, kind)
+    here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    with refused(folder):
+        processor = transformers.AutoProcessor.from_pretrained(folder, **here)
+        model, report = transformers.AutoModelForImageTextToText.from_pretrained(
+            folder,
+            use_safetensors=True,
+            dtype="float32" if device == "cpu" else "auto",
+            output_loading_info=True,
+            **here,
+        )
+    if report["missing_keys"]:
+        raise ConfigError(
+            f"{folder}: weights are missing, such as {min(report['missing_keys'])}; "
+            "fetch the model again"
+        )
+    if not (hasattr(processor, "tokenizer") and hasattr(processor, "image_processor")):
+        raise ConfigError(
+            f"{folder}: no processor for pictures and text; fetch the model's *.json files again"
+        )
+    return Loaded(processor, _moved(model, device).eval())
+
+
+@contextmanager
+def refused(folder: Path) -> Iterator[None]:
+    """Re-raise what the libraries say about a folder as one line for the operator.
+
+    Raises:
+        ConfigError: Names the folder, the library's reason (shortened) and the mend.
+    """
+    from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  (see _transformers)
+
+    try:
+        yield
+    except ImportError as error:
+        raise ConfigError(
+            f"{folder}: cannot load the judge: {shortened(error)}; install what it needs"
+        ) from error
+    except (
+        *(SafetensorError, StrictDataclassError, TemplateError),
+        *(OSError, RuntimeError, MemoryError),
+        *(ValueError, LookupError, TypeError, AttributeError),  # files that contradict each other
+    ) as error:
+        raise ConfigError(
+            f"{folder}: cannot load the judge: {shortened(error)}; fetch it again, or another"
+        ) from error
+
+
+def shortened(error: BaseException) -> str:
+    """A library's message as a part of one line."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _ERROR_LIMIT else f"{text[:_ERROR_LIMIT].rstrip()} ..."
+
+
+def _transformers() -> Any:  # noqa: ANN401
+    """The library, silent and offline; it reads the environment when it is imported."""
+    os.environ.update(dict.fromkeys(_OFFLINE, "1"))
+    import transformers
+
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    return transformers
+
+
+def _model_type(folder: Path) -> object:
+    """What ``config.json`` says the model is, once the folder has what a model needs.
+
+    Raises:
+        ConfigError: The folder, its configuration or its weights are missing or broken.
+    """
+    if not (folder / "config.json").is_file():
+        missing = "config.json" if folder.is_dir() else "such folder"
+        raise ConfigError(f"{folder}: no {missing}; point the judge at a model's folder")
+    if not any(folder.glob("*.safetensors")):
+        raise ConfigError(
+            f"{folder}: no weights; fetch the model's *.safetensors (others are not opened)"
+        )
+    # Here, because a tokeniser's parser raises a bare Exception for what is not JSON.
+    contents = {path.name: _json(path) for path in sorted(folder.glob("*.json"))}
+    config = contents["config.json"]
+    return config.get("model_type") if isinstance(config, dict) else None
+
+
+def _json(path: Path) -> object:
+    try:
+        content: object = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; make it readable") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON; mend the file, or fetch it again") from error
+    return content
+
+
+def _check_kind(transformers: Any, folder: Path, kind: object) -> None:  # noqa: ANN401
+    """Refuse architectures that are unknown here, or that read no pictures.
+
+    Raises:
+        ConfigError: See above.
+    """
+    if kind not in transformers.CONFIG_MAPPING:
+        raise ConfigError(
+            f"{folder}: model type {kind!r} is unknown to transformers "
+            f"{transformers.__version__}; take another model (a model's own code is never run)"
+        )
+    if transformers.CONFIG_MAPPING[kind] not in transformers.MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING:
+        raise ConfigError(
+            f"{folder}: model type {kind!r} does not answer questions about pictures; "
+            "take an image-text-to-text model"
+        )
+
+
+def _moved(model: Any, device: str) -> Any:  # noqa: ANN401
+    """The model, on the device.
+
+    Raises:
+        ConfigError: There is no such device, or it is too small.
+    """
+    try:
+        return model.to(device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(
+            f"judge device {device!r}: {shortened(error)}; set it to cpu, or take a smaller model"
+        ) from error

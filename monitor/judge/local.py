@@ -1,0 +1,170 @@
+"""A vision-language model on this machine, as judge. The embedded model is one of these."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.domain import (
+    CameraId,
+    Covering,
+    JudgeName,
+    Look,
+    Moment,
+    Pixels,
+    SubjectId,
+    Verdict,
+)
+from monitor.errors import ConfigError, JudgeUnavailableError
+from monitor.judge.model import VisionModel
+from monitor.judge.profile import ANSWERS, EXPLAIN, FILE, UNUSABLE, Profile, read_profile
+from monitor.judge.scoring import one_line, probabilities
+from monitor.runtime.clock import Clock
+
+_SENTENCE_TOKENS: Final = 40
+_GREY: Final = 128
+
+
+class LocalJudge:
+    """A Judge that scores: one forward pass per batch, no text is written to decide.
+
+    Not thread-safe: one thread judges and explains.
+
+    Args:
+        folder: A Hugging Face image-text-to-text model, with or without ``monitor.json``.
+        clock: Times the answers.
+        device: As torch names it: "cpu", "cuda", ...
+        batch: Looks answered in one forward pass.
+
+    Raises:
+        ConfigError: The model cannot be used; one line that names the folder and the mend.
+    """
+
+    def __init__(self, folder: Path, *, clock: Clock, device: str = "cpu", batch: int = 8) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._batch = batch
+        self._model = VisionModel(folder, device)
+        self._profile = read_profile(folder)
+        _check_fit(folder, self._profile, self._model)
+        self._prompt = self._model.prompt(self._profile.prompt)
+        try:
+            self._tokens = self._model.tokens(self._prompt, self._profile.words)
+        except ValueError as error:
+            raise ConfigError(
+                f"{folder}: answer {error} of this model; name other answers in {FILE}"
+            ) from error
+
+    @property
+    def name(self) -> JudgeName:
+        """See Judge."""
+        return JudgeName(self._profile.name, self._profile.version)
+
+    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+        """See Judge. ``thinking`` stays empty, ``explain`` fills it for alerts.
+
+        Raises:
+            JudgeUnavailableError: Out of memory, or the model failed on these pictures.
+        """
+        verdicts: list[Verdict] = []
+        for start in range(0, len(looks), self._batch):
+            verdicts += self._pass(looks[start : start + self._batch])
+        return verdicts
+
+    def explain(self, look: Look) -> str:
+        """See Judge. The model's words are data: bounded, one line, never acted on.
+
+        Raises:
+            JudgeUnavailableError: See ``judge``.
+        """
+        picture = square(look.pixels, self._profile.crop_px)
+        if self._model.chats:
+            prompt = self._model.prompt(EXPLAIN)
+            return one_line(self._model.write(picture, prompt, _SENTENCE_TOKENS))
+        reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS)
+        first, _, sentence = one_line(reply).partition(" ")
+        return sentence if first in self._profile.words else one_line(reply)
+
+    def warm_up(self) -> None:
+        """Judge one grey picture, so that a broken model is found at start.
+
+        Raises:
+            ConfigError: It cannot be judged.
+        """
+        side = self._profile.crop_px
+        grey = Look(
+            camera=CameraId("warm-up"),
+            subject=SubjectId(0),
+            moment=Moment(self._clock.seconds(), self._clock.now()),
+            pixels=np.full((side, side, 3), _GREY, np.uint8),
+            face_px=float(side),
+        )
+        try:
+            self.judge([grey])
+        except JudgeUnavailableError as error:
+            raise ConfigError(
+                f"{self._folder}: cannot judge a test picture: {error}; take another model"
+            ) from error
+
+    def _pass(self, looks: Sequence[Look]) -> list[Verdict]:
+        """The verdicts of one forward pass."""
+        started = self._clock.seconds()
+        pictures = [square(look.pixels, self._profile.crop_px) for look in looks]
+        logits = self._model.logits(pictures, self._prompt, self._tokens)  # (N, answers)
+        if not np.isfinite(logits).all():
+            raise JudgeUnavailableError("the judge's scores are not finite numbers")
+        shares = probabilities(logits, self._profile.temperature)
+        each_ms = (self._clock.seconds() - started) * 1000 / len(looks)
+        return [self._verdict(look, row, each_ms) for look, row in zip(looks, shares, strict=True)]
+
+    def _verdict(self, look: Look, shares: NDArray[np.float64], judge_ms: float) -> Verdict:
+        """What one row of probabilities, in the order of ANSWERS, says about one look."""
+        by_answer = dict(zip(ANSWERS, shares.tolist(), strict=True))
+        return Verdict(
+            camera=look.camera,
+            subject=look.subject,
+            moment=look.moment,
+            probabilities={covering: by_answer[covering.value] for covering in Covering},
+            unusable=by_answer[UNUSABLE],
+            thinking="",
+            judge=self.name,
+            timings=replace(look.timings, judge=judge_ms),
+        )
+
+
+def square(pixels: Pixels, side: int) -> Pixels:
+    """A blue-green-red picture of any size, stretched to a red-green-blue square.
+
+    Args:
+        pixels: (H, W, 3).
+        side: In pixels.
+
+    Returns:
+        (side, side, 3).
+    """
+    shrinks = min(pixels.shape[:2]) >= side
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(pixels, (side, side), interpolation=how)
+    return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def _check_fit(folder: Path, profile: Profile, model: VisionModel) -> None:
+    """Refuse a profile that is not for this model.
+
+    Raises:
+        ConfigError: See above.
+    """
+    shape = "encoder-decoder" if model.encoder_decoder else "causal"
+    if (folder / FILE).exists():
+        if profile.decoder != shape:
+            raise ConfigError(
+                f"{folder / FILE}: decoder is {profile.decoder}, the model is {shape}; mend it"
+            )
+    elif model.encoder_decoder or not model.chats:
+        raise ConfigError(
+            f"{folder}: no chat template to ask a question through; add one, or a {FILE}"
+        )

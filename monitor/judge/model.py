@@ -1,0 +1,185 @@
+"""Asking a loaded model: the scores of the next token, or a sentence."""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.domain import Pixels
+from monitor.errors import JudgeUnavailableError
+from monitor.judge.loading import load, refused, shortened
+from monitor.judge.scoring import answer_tokens
+
+_TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
+"""How image processors call cutting a picture into tiles: waste on a crop of one head."""
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """Compute without gradients, and re-raise what goes wrong as JudgeUnavailableError."""
+    import torch
+
+    try:
+        with torch.inference_mode():
+            yield
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise JudgeUnavailableError("the judge is out of memory") from error
+    except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise JudgeUnavailableError(f"the judge failed: {shortened(error)}") from error
+
+
+class VisionModel:
+    """A model and its processor. Not thread-safe: tokenisers refuse two callers at a time.
+
+    Args:
+        folder: A Hugging Face model: config.json, *.safetensors, the processor's files.
+        device: As torch names it: "cpu", "cuda", "cuda:1", "xpu", "mps".
+
+    Raises:
+        ConfigError: Nothing usable is there; one line that names the folder and the mend.
+    """
+
+    def __init__(self, folder: Path, device: str) -> None:
+        loaded = load(folder, device)
+        self._folder = folder
+        self._processor = loaded.processor
+        self._tokenizer = loaded.processor.tokenizer
+        self._model = loaded.model
+        self._image_options = _image_options(loaded.processor.image_processor)
+        self._options = _forward_options(loaded.model)
+
+    @property
+    def encoder_decoder(self) -> bool:
+        """Whether the answer starts a text of its own, rather than following the prompt."""
+        return bool(self._model.config.is_encoder_decoder)
+
+    @property
+    def chats(self) -> bool:
+        """Whether prompts go through a chat template."""
+        return getattr(self._processor, "chat_template", None) is not None
+
+    def prompt(self, question: str) -> str:
+        """The text that the model is given, as it comes from the chat template if there is one.
+
+        Raises:
+            ConfigError: The template cannot be used.
+        """
+        if not self.chats:
+            return question
+        content = [{"type": "image"}, {"type": "text", "text": question}]
+        with refused(self._folder):
+            text: str = self._processor.apply_chat_template(
+                [{"role": "user", "content": content}],
+                add_generation_prompt=True,
+                tokenize=False,
+                enable_thinking=False,
+            )
+        return text
+
+    def tokens(self, prompt: str, answers: Sequence[str]) -> list[int]:
+        """The token of each answer to a prompt.
+
+        Raises:
+            ValueError: See answer_tokens; also when an answer is unknown to the tokeniser.
+        """
+
+        def tokenise(text: str) -> list[int]:
+            numbers: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+            return numbers
+
+        found = answer_tokens(tokenise, "" if self.encoder_decoder else prompt, answers)
+        if self._tokenizer.unk_token_id in found:
+            unknown = answers[found.index(self._tokenizer.unk_token_id)]
+            raise ValueError(f"{unknown!r} is not one token")
+        return found
+
+    def logits(
+        self, pictures: Sequence[Pixels], prompt: str, tokens: Sequence[int]
+    ) -> NDArray[np.float32]:
+        """What one forward pass says about the next token.
+
+        Args:
+            pictures: N squares of one size, red-green-blue.
+            prompt: From ``prompt``; the same for all.
+            tokens: K of the vocabulary.
+
+        Returns:
+            (N, K), of any scale.
+
+        Raises:
+            JudgeUnavailableError: Out of memory, or the model broke on these pictures.
+        """
+        with _answering():
+            inputs = self._inputs(pictures, prompt)
+            scores = self._model(**inputs, **self._started(len(pictures)), **self._options).logits
+            chosen: NDArray[np.float32] = scores[:, -1, list(tokens)].float().cpu().numpy()
+        return chosen
+
+    def write(self, picture: Pixels, prompt: str, limit: int) -> str:
+        """What the model writes about one picture, word by word and without chance.
+
+        Args:
+            picture: A red-green-blue square.
+            prompt: From ``prompt``.
+            limit: Tokens written at most.
+
+        Raises:
+            JudgeUnavailableError: See ``logits``.
+        """
+        with _answering():
+            inputs = self._inputs([picture], prompt)
+            written = self._model.generate(
+                **inputs, max_new_tokens=limit, do_sample=False, num_beams=1
+            )
+            start = 0 if self.encoder_decoder else inputs["input_ids"].shape[1]
+            text: str = self._tokenizer.decode(written[0, start:], skip_special_tokens=True)
+        return text
+
+    def _inputs(self, pictures: Sequence[Pixels], prompt: str) -> Any:  # noqa: ANN401
+        """What the model takes. All rows are equally long: one prompt, one size of picture."""
+        chat = {"add_special_tokens": False} if self._opened(prompt) else {}
+        inputs = self._processor(
+            # Chat processors want the pictures of each conversation, the others a plain list.
+            images=[[picture] for picture in pictures] if self.chats else list(pictures),
+            text=[prompt] * len(pictures),
+            return_tensors="pt",
+            **self._image_options,
+            **chat,
+        )
+        return inputs.to(self._model.device, dtype=self._model.dtype)
+
+    def _opened(self, prompt: str) -> bool:
+        """Whether a chat template has put the opening token, which must not come twice."""
+        opening = self._tokenizer.bos_token
+        return self.chats and opening is not None and prompt.startswith(opening)
+
+    def _started(self, rows: int) -> dict[str, Any]:
+        """For an encoder-decoder, the token that opens each answer."""
+        if not self.encoder_decoder:
+            return {}
+        import torch
+
+        start = self._model.generation_config.decoder_start_token_id
+        if start is None:
+            start = self._model.config.get_text_config(decoder=True).decoder_start_token_id
+        return {"decoder_input_ids": torch.full((rows, 1), start, device=self._model.device)}
+
+
+def _image_options(image_processor: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Keep a picture in one piece, and no larger than the model sees it."""
+    options: dict[str, Any] = {name: False for name in _TILING if hasattr(image_processor, name)}
+    largest = getattr(image_processor, "max_image_size", None)
+    if "do_image_splitting" in options and largest:
+        options["size"] = {"longest_edge": largest["longest_edge"]}
+    return options
+
+
+def _forward_options(model: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Only the last position's scores, and no cache, where the model knows these words."""
+    wanted = {"logits_to_keep": 1, "use_cache": False}
+    known = inspect.signature(model.forward).parameters
+    return {name: value for name, value in wanted.items() if name in known}

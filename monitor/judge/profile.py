@@ -1,0 +1,127 @@
+"""How one model is asked, and how its answer is read: ``monitor.json`` in the model's folder.
+
+A model that was made for this program brings the file. Any other chat model goes without:
+it is asked a question of ours and answers with one letter.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from monitor.domain import Covering
+from monitor.errors import ConfigError
+
+UNUSABLE: Final = "unusable"
+ANSWERS: Final = (*(covering.value for covering in Covering), UNUSABLE)
+"""What a model can answer, in the order of every table: the coverings, then ``unusable``."""
+
+FILE: Final = "monitor.json"
+
+EXPLAIN: Final = "Say in one short sentence what, if anything, covers the face in this picture."
+"""What a chat model is asked when an alert wants words."""
+
+_MEANINGS: Final = {
+    Covering.NONE: "nothing; glasses, a beard, a hat or a hood leave the face free to see",
+    Covering.MASK: "a face mask over mouth and nose",
+    Covering.MASK_INCORRECT: "a face mask worn below the nose",
+    Covering.SCARF: "a scarf or neck gaiter over mouth and nose",
+    Covering.BALACLAVA: "a balaclava or a stocking over the head",
+    Covering.HARD_MASK: "a hard mask, such as a hockey, party or gas mask",
+    Covering.HELMET: "a helmet that hides the face",
+    Covering.SUNGLASSES: "dark sunglasses",
+    Covering.HAND_OBJECT: "a hand or an object held before the face",
+    Covering.AWAY: "the face is turned away or not in the picture",
+    UNUSABLE: "the picture is too small, dark or blurred to say",
+}
+_LETTERS: Final = dict(zip(ANSWERS, "ABCDEFGHIJK", strict=True))
+_QUESTION_VERSION: Final = "1"
+
+Word = Annotated[str, Field(min_length=1)]
+
+
+class Profile(BaseModel):
+    """How one model is asked. Every key is needed; keys not listed here are left alone."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, use_attribute_docstrings=True)
+
+    name: Word
+    version: Word
+    prompt: Word
+    """Goes through the chat template where the model has one, else to the model as it is."""
+    prompt_version: str
+    answers: Mapping[str, Word]
+    """Each covering, and ``unusable``, to a text that is one token for this model."""
+    crop_px: Annotated[int, Field(ge=16, le=2048)]
+    """Looks are scaled to a square of this side, in pixels, before the model's own steps."""
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    """Logits are divided by this before the softmax."""
+    decoder: Literal["encoder-decoder", "causal"]
+
+    @model_validator(mode="after")
+    def _every_answer_once(self) -> Self:
+        if set(self.answers) != set(ANSWERS):
+            odd = ", ".join(sorted(set(self.answers) ^ set(ANSWERS)))
+            raise ValueError(f"answers must be the coverings and unusable, check {odd}")
+        return self
+
+    @property
+    def words(self) -> list[str]:
+        """The answers' texts, in the order of ANSWERS."""
+        return [self.answers[answer] for answer in ANSWERS]
+
+
+def chat_profile(folder: Path) -> Profile:
+    """The profile of a chat model that brings none: a question, and a letter for an answer.
+
+    Args:
+        folder: The model's. Its name is the judge's name; in a snapshot of a Hugging Face
+            cache the repository's name is, and the commit is the version.
+    """
+    name, version = folder.name or "local", "unversioned"
+    if folder.parent.name == "snapshots":
+        name, version = folder.parent.parent.name.rpartition("--")[2], folder.name[:12]
+    choices = "\n".join(f"{_LETTERS[answer]}: {text}" for answer, text in _MEANINGS.items())
+    return Profile(
+        name=name,
+        version=version,
+        prompt=(
+            "The picture shows the head of a person, from a security camera. "
+            f"What covers the face?\n{choices}\nAnswer with one letter."
+        ),
+        prompt_version=_QUESTION_VERSION,
+        answers=_LETTERS,
+        crop_px=384,
+        temperature=1.0,
+        decoder="causal",
+    )
+
+
+def read_profile(folder: Path) -> Profile:
+    """The folder's ``monitor.json``, or the profile of any chat model when there is none.
+
+    Raises:
+        ConfigError: The file cannot be read or says something impossible; one line.
+    """
+    path = folder / FILE
+    if not path.exists():
+        return chat_profile(folder)
+    try:
+        return Profile.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; make it readable") from error
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {_explained(error)}; mend or remove the file") from error
+    except ValueError as error:
+        raise ConfigError(f"{path}: not JSON; mend or remove the file") from error
+
+
+def _explained(error: ValidationError) -> str:
+    """All that is wrong, in one line."""
+    problems = error.errors(include_url=False, include_input=False)
+    return ", ".join(
+        f"{'.'.join(str(part) for part in problem['loc']) or 'top level'}: {problem['msg']}"
+        for problem in problems
+    )

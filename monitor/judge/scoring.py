@@ -1,0 +1,74 @@
+"""From a model's numbers and words to what a verdict holds. Knows no model library."""
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Tokenise: TypeAlias = Callable[[str], list[int]]
+"""Text to token numbers, without special tokens added at either end."""
+
+WORDS_LIMIT: Final = 200  # characters; longer replies are rambling and would bloat every alert
+
+
+def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+    """The softmax of each row.
+
+    Args:
+        logits: (N, K), one column per answer.
+        temperature: Above 1 flattens, below 1 sharpens.
+
+    Returns:
+        (N, K), each row summing to 1.
+
+    Source:
+        Guo et al., "On Calibration of Modern Neural Networks", 2017, for the temperature.
+    """
+    scaled = logits.astype(np.float64) / temperature
+    weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))  # (N, K), no overflow
+    shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
+    return shares
+
+
+def answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) -> list[int]:
+    """The token that each answer is when it follows some text.
+
+    Models differ in whether a reply starts with a space ("Assistant: A") or not; the way
+    that suits the end of the text is tried first, and all answers go the same way.
+
+    Args:
+        tokenise: Of the model.
+        before: The text before the answer; empty where the answer opens a text.
+        answers: Different texts.
+
+    Raises:
+        ValueError: An answer is several tokens, or two answers are the same one.
+    """
+    ways = [" ", ""] if before and (before[-1].isalnum() or before[-1] in ":?") else ["", " "]
+    start = tokenise(before)
+    for space in ways:
+        texts = [f"{space}{answer}" for answer in answers]
+        tokens = [_added(start, tokenise(before + text)) for text in texts]
+        found = [token for token in tokens if token is not None]
+        if len(set(found)) == len(answers):
+            return found
+    spoilt = [a for a in answers if _added(start, tokenise(f"{before}{ways[0]}{a}")) is None]
+    if spoilt:
+        raise ValueError(f"{spoilt[0]!r} is not one token")
+    raise ValueError("several answers are the same token")
+
+
+def _added(start: list[int], whole: list[int]) -> int | None:
+    """The one token that was added to a text, or None when it is not just one more."""
+    return whole[-1] if whole[:-1] == start else None
+
+
+def one_line(reply: str) -> str:
+    """A model's reply as harmless text: one line, no control characters, at most 200 long.
+
+    Format characters go too: they can hide text or turn its direction.
+    """
+    visible = (c for c in reply if c.isspace() or not unicodedata.category(c).startswith("C"))
+    return " ".join("".join(visible).split())[:WORDS_LIMIT].rstrip()
