@@ -1,0 +1,200 @@
+"""Recordings: every frame that is due comes, at the recorded time, the same on each replay."""
+
+import logging
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+
+import av
+from av.video.stream import VideoStream
+
+from monitor.domain import CameraId, Frame, Moment
+from monitor.errors import SourceError, SourceRejectedError, SourceUnavailableError
+from monitor.ingest.av_errors import translated
+from monitor.ingest.decoding import Decoded, Decoder, video_stream
+from monitor.ingest.picture import VideoPicture
+from monitor.ingest.sampling import TimelineSampler
+from monitor.ingest.timeline import Timeline
+from monitor.runtime.clock import Clock, SystemClock
+from monitor.runtime.stop import Stop, StopSwitch
+
+log = logging.getLogger(__name__)
+
+USUAL_FPS = 25.0  # for files that do not say
+DEFAULT_TIME_BASE = Fraction(1, 90_000)  # MPEG's own
+MOSTLY = 0.98  # of the pictures a file counts; fewer and something is missing
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file says about its video."""
+
+    width: int  # pixels across, upright
+    height: int
+    fps: float  # on average
+    frames: int | None  # None when the container does not count them
+    duration_s: float | None
+    codec: str
+
+
+@dataclass(slots=True)
+class FileVideo:
+    """One recording as a Source.
+
+    ``started_at`` is when the recording began; unset is the time of the file's last change.
+    With ``paced`` the frames come at the recorded speed and their seconds are on the
+    machine's monotonic clock, as those of live cameras; else they come as fast as they can
+    be decoded and their seconds count from the recording's first frame. ``stop`` ends a
+    paced recording between two frames. ``threads`` is for the decoder; 0 is one per core.
+    """
+
+    camera: CameraId
+    path: Path
+    analysis_fps: float = field(kw_only=True)
+    paced: bool = field(kw_only=True)
+    started_at: datetime | None = field(kw_only=True, default=None)
+    clock: Clock = field(kw_only=True)
+    stop: Stop = field(kw_only=True, default_factory=StopSwitch)
+    threads: int = field(kw_only=True, default=0)
+    _decoded: int = field(init=False, default=0)
+
+    @property
+    def label(self) -> str:
+        """See Source."""
+        return self.camera
+
+    @property
+    def live(self) -> bool:
+        """See Source."""
+        return False
+
+    @property
+    def decoded(self) -> int:
+        """See Source."""
+        return self._decoded
+
+    @property
+    def info(self) -> VideoInfo:
+        """What the file says about itself. Opens it.
+
+        Raises:
+            SourceRejectedError: See ``probe``.
+        """
+        return probe(self.path)
+
+    @contextmanager
+    def open(self) -> Iterator[Iterator[Frame]]:
+        """See Source."""
+        with _opened(self.path) as (container, stream):
+            stream.thread_type = "AUTO"
+            stream.thread_count = self.threads
+            with closing(self._frames(container, stream)) as frames:
+                yield frames
+
+    def _frames(
+        self, container: av.container.InputContainer, stream: VideoStream
+    ) -> Generator[Frame, None, None]:
+        """The frames that are due, in order. Logs what is missing at the end."""
+        decoder = Decoder(stream, self.clock)
+        timeline = Timeline(stream.time_base or DEFAULT_TIME_BASE, _fps(stream))
+        sampler = TimelineSampler(self.analysis_fps)
+        opened_at = self.clock.seconds()
+        started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
+        sequence = 0
+        for picture in self._pictures(container, stream, decoder):
+            self._decoded += 1
+            seconds = timeline.seconds(picture.frame.pts)
+            if not sampler.due(seconds):
+                continue
+            taken_at = started_at + timedelta(seconds=seconds)
+            if self.paced:
+                seconds += opened_at
+                if self.stop.wait(max(0.0, seconds - self.clock.seconds())):
+                    return
+            yield Frame(
+                camera=self.camera,
+                sequence=sequence,
+                moment=Moment(seconds=seconds, taken_at=taken_at),
+                picture=VideoPicture(picture.frame),
+                decode_ms=picture.milliseconds,
+            )
+            sequence += 1
+
+    def _pictures(
+        self, container: av.container.InputContainer, stream: VideoStream, decoder: Decoder
+    ) -> Iterator[Decoded]:
+        """Everything that can be decoded. A file that is cut off ends early, with a warning."""
+        problem = ""
+        try:
+            with translated("reading"):
+                for packet in container.demux(stream):
+                    yield from decoder.pictures(packet)
+        except SourceError as error:
+            problem = str(error)
+        if not decoder.decoded:
+            raise SourceRejectedError(
+                f"{self.path}: no picture could be decoded; check that it plays elsewhere"
+            )
+        if problem or decoder.damaged or decoder.decoded < MOSTLY * stream.frames:
+            log.warning(
+                "%s: %s is damaged or cut off: %d of %s pictures could be decoded",
+                self.label,
+                self.path,
+                decoder.decoded,
+                stream.frames or "an unknown number of",
+            )
+
+
+def probe(path: Path) -> VideoInfo:
+    """What a video file says about itself. Decodes its first picture.
+
+    Raises:
+        SourceRejectedError: It is missing, unreadable, or not a video that can be decoded.
+    """
+    with _opened(path) as (container, stream):
+        picture = VideoPicture(_first_frame(container, stream, path))
+        duration_s = None
+        if stream.duration is not None and stream.time_base is not None:
+            duration_s = float(stream.duration * stream.time_base)
+        elif container.duration is not None:
+            duration_s = container.duration / av.time_base
+        return VideoInfo(
+            width=picture.width,
+            height=picture.height,
+            fps=_fps(stream),
+            frames=stream.frames or None,
+            duration_s=duration_s,
+            codec=stream.codec_context.name,
+        )
+
+
+def _first_frame(
+    container: av.container.InputContainer, stream: VideoStream, path: Path
+) -> av.VideoFrame:
+    decoder = Decoder(stream, SystemClock())
+    with suppress(SourceError), translated("reading"):
+        for packet in container.demux(stream):
+            for picture in decoder.pictures(packet):
+                return picture.frame
+    raise SourceRejectedError(f"{path}: no picture could be decoded; check that it plays elsewhere")
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStream]]:
+    """The open file and its video stream; every failure to open is a SourceRejectedError."""
+    try:
+        # The prefix keeps FFmpeg from reading "10:30.mp4" as an address.
+        with translated(str(path)):
+            container = av.open(f"file:{path}")
+    except SourceUnavailableError as error:
+        raise SourceRejectedError(f"{error}; give a video file that is complete") from None
+    with container:
+        yield container, video_stream(container, str(path))
+
+
+def _fps(stream: VideoStream) -> float:
+    """Pictures per second, on average."""
+    return float(stream.average_rate or stream.guessed_rate or USUAL_FPS)

@@ -1,0 +1,104 @@
+"""Stills for alerts: who it is about is shown, everybody else's head is pixelated."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+
+from monitor.domain import LOOK_MARGIN, Alert, Evidence, Frame, Pixels, Subject, SubjectId
+from monitor.errors import EvidenceError
+from monitor.geometry import Box, square_around
+
+_LONGEST_PX = 1280  # stills are scaled down to this
+_BLOCKS = 6  # a pixelated head is this many blocks across
+_HEAD_MARGIN = 1.4  # pixelated area, in heads: hair and ears tell people apart too
+_JPEG_QUALITY = 88
+_RED = (40, 40, 230)  # blue, green, red
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """The pictures of one alert, as JPEG files."""
+
+    snapshot: bytes  # the whole frame, bystanders pixelated
+    crop: bytes  # the head
+
+
+def still(frame: Frame, subjects: Sequence[Subject], shown: SubjectId) -> Still:
+    """The pictures of an alert about one of the subjects in a frame."""
+    scale = min(1.0, _LONGEST_PX / max(frame.width, frame.height))
+    picture = frame.scaled(round(frame.width * scale), round(frame.height * scale))
+    picture = picture.copy() if not picture.flags.writeable else picture
+    about = [subject for subject in subjects if subject.id == shown]
+    for subject in subjects:
+        if subject.id != shown:
+            _pixelate(picture, _enlarged(subject.head).scaled(scale))
+    for subject in about:
+        _outline(picture, subject.head.scaled(scale))
+    crop = _crop(frame, about[0].head) if about else picture
+    return Still(_jpeg(picture), _jpeg(crop))
+
+
+class EvidenceFolder:
+    """Keeps the stills of alerts, one folder per alert id. Owned by one thread.
+
+    Raises:
+        EvidenceError: The folder cannot be written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def keep(self, alert: Alert, pictures: Still) -> Evidence:
+        """Write the pictures; the names in the answer are relative to the folder."""
+        name = f"{alert.id}/snapshot.jpg"
+        try:
+            (self._folder / str(alert.id)).mkdir(parents=True, exist_ok=True)
+            (self._folder / name).write_bytes(pictures.snapshot)
+            (self._folder / str(alert.id) / "crop.jpg").write_bytes(pictures.crop)
+        except OSError as error:
+            raise EvidenceError(
+                f"{self._folder}: {error.strerror}; make room or set evidence elsewhere"
+            ) from error
+        return Evidence(name, None, hashlib.sha256(pictures.snapshot).hexdigest())
+
+
+def _crop(frame: Frame, head: Box) -> Pixels:
+    size = max(head.right - head.left, head.bottom - head.top, 1.0)
+    return frame.cut(square_around(head, LOOK_MARGIN * size))
+
+
+def _pixelate(picture: Pixels, box: Box) -> None:
+    """Replace an area by a few blocks of its mean colours, in place."""
+    left, top, right, bottom = _edges(picture, box)
+    if right <= left or bottom <= top:
+        return
+    area = picture[top:bottom, left:right]
+    down = max(1, round(_BLOCKS * (bottom - top) / (right - left)))
+    blocks = cv2.resize(area, (_BLOCKS, down), interpolation=cv2.INTER_AREA)
+    picture[top:bottom, left:right] = cv2.resize(
+        blocks, (right - left, bottom - top), interpolation=cv2.INTER_NEAREST
+    )
+
+
+def _outline(picture: Pixels, box: Box) -> None:
+    left, top, right, bottom = _edges(picture, box)
+    cv2.rectangle(picture, (left, top), (right, bottom), _RED, 2)
+
+
+def _edges(picture: Pixels, box: Box) -> tuple[int, int, int, int]:
+    inside = box.clipped(picture.shape[1], picture.shape[0])
+    return round(inside.left), round(inside.top), round(inside.right), round(inside.bottom)
+
+
+def _enlarged(head: Box) -> Box:
+    return square_around(head, _HEAD_MARGIN * max(head.right - head.left, head.bottom - head.top))
+
+
+def _jpeg(pixels: Pixels) -> bytes:
+    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
+    if not done:
+        raise EvidenceError(f"a picture of shape {pixels.shape} cannot be written as JPEG")
+    return data.tobytes()
