@@ -151,9 +151,13 @@ class Timings:
     publish: float = 0.0  # from the decision to the hand-over to the broker
 
 
+LOOK_MARGIN = 1.5
+"""A look is a square of this many times the face, clipped to the picture."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """One head crop that the desk chose: a square of about 1.5 times the face."""
+    """One head crop that the desk chose."""
 
     camera: CameraId
     subject: SubjectId

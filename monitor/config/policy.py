@@ -48,7 +48,7 @@ class Policy(Section):
 
     preset: Literal["replay", "bank", "school", "retail"] = "replay"
     """The table to start from."""
-    severity: dict[Covering, Severity] = {}
+    severity: dict[Covering, Severity] = Field(default_factory=dict)
     """Changes to the preset: covering to ignore, note, alert or critical."""
     raise_at: Fraction = 0.9
     """Fused probability of a covered face at which an alert is raised."""

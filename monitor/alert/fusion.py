@@ -1,0 +1,86 @@
+"""Adding up what several looks said about one subject."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from monitor.config.policy import Policy
+from monitor.domain import OCCLUDED, Covering, Verdict
+
+_SURE = 0.98  # no single look counts for more than this
+_INDEPENDENT = 3.0  # looks of one face resemble each other: more than these add nothing
+
+
+def log_odds(probability: float) -> float:
+    """ln(p / (1 - p)), with p kept within what one look may claim."""
+    p = min(max(probability, 1 - _SURE), _SURE)
+    return math.log(p / (1 - p))
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What is known about one subject's face, fading with time. Owned by one policy.
+
+    The fused log-odds are the faded mean of the looks' log-odds, times the number of looks
+    up to a bound. A mean, because looks of one face in one light make the same mistake: a
+    judge that says 0.6 a hundred times has not said 0.99.
+
+    Source:
+        Logarithmic opinion pooling: Genest and Zidek, "Combining Probability Distributions:
+        A Critique and an Annotated Bibliography", 1986.
+    """
+
+    policy: Policy
+    _sum: float = 0.0
+    _weight: float = 0.0
+    _at: float = float("-inf")  # seconds of the last look
+    _coverings: dict[Covering, float] = field(default_factory=dict)
+    agreeing: int = 0  # looks in a row that said the same: occluded, or not
+
+    def add(self, verdict: Verdict) -> None:
+        """Take in one evaluable look."""
+        keep = self._kept_at(verdict.moment.seconds)
+        value = log_odds(verdict.occluded)
+        same = (value > 0) == (self._sum > 0) and self._weight > 0
+        self.agreeing = self.agreeing + 1 if same else 1
+        self._sum = self._sum * keep + value
+        self._weight = self._weight * keep + 1
+        self._at = max(self._at, verdict.moment.seconds)
+        for covering in OCCLUDED:
+            before = self._coverings.get(covering, 0.0)
+            self._coverings[covering] = before * keep + verdict.probabilities.get(covering, 0.0)
+
+    def forget_clear(self) -> None:
+        """Drop evidence that the face was free: it may be another person by now."""
+        if self._sum < 0:
+            self._sum = self._weight = 0.0
+            self.agreeing = 0
+
+    @property
+    def probability(self) -> float:
+        """That the face is occluded, 0..1; 0.5 when nothing is known."""
+        if self._weight <= 0:
+            return 0.5
+        limit = self.policy.evidence_limit
+        fused = self._sum / self._weight * min(self._weight, _INDEPENDENT)
+        return 1 / (1 + math.exp(-min(max(fused, -limit), limit)))
+
+    @property
+    def covering(self) -> Covering:
+        """The covering that the looks named most."""
+        named: Mapping[Covering, float] = self._coverings
+        return max(OCCLUDED, key=lambda covering: named.get(covering, 0.0))
+
+    @property
+    def opinion(self) -> tuple[Covering, float] | None:
+        """The likeliest covering, ``none`` if the face is rather free, and ``probability``."""
+        if self._weight <= 0:
+            return None
+        covered = self.probability >= 0.5  # noqa: PLR2004  (more likely than not)
+        return (self.covering if covered else Covering.NONE), self.probability
+
+    def _kept_at(self, seconds: float) -> float:
+        """The part of the evidence so far that still counts."""
+        if self._at == float("-inf"):
+            return 0.0
+        return float(0.5 ** (max(seconds - self._at, 0.0) / self.policy.half_life_s))

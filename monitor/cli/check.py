@@ -1,0 +1,31 @@
+"""``monitor check``: is this configuration right?"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.errors import OK
+from monitor.config import load
+from monitor.config.schema import Camera, FileSource
+
+
+def check(
+    config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
+) -> int:
+    """Read a configuration and say what it would do. Opens no camera, loads no model."""
+    settings = load(config)
+    for name, camera in settings.cameras.items():
+        print(f"camera {name}: {_place(camera)}, {camera.analysis_fps:g} analyses/s")
+    print(f"detector: {settings.detector.kind}; judge: {settings.judge.kind}")
+    print(f"policy: {settings.policy.preset}")
+    for covering, severity in settings.policy.table().items():
+        print(f"  {covering}: {severity}")
+    print(f"broker: {settings.mqtt.host}:{settings.mqtt.port}; outbox: {settings.outbox}")
+    return OK
+
+
+def _place(camera: Camera) -> str:
+    source = camera.source
+    where = source.path if isinstance(source, FileSource) else source.url
+    return f"{source.kind} {where}"

@@ -1,0 +1,37 @@
+"""What a command does about errors: one line that names the thing, and an exit status."""
+
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
+from monitor.errors import ConfigError, MonitorError
+
+OK = 0
+FAILED = 1
+BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; monitor.service does not restart on it
+
+P = ParamSpec("P")
+
+
+def command(body: Callable[P, int]) -> Callable[P, None]:
+    """Make a function that returns an exit status into a command that exits with it."""
+
+    @functools.wraps(body)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            status = body(*args, **kwargs)
+        except ConfigError as error:
+            print(f"monitor: {error}", file=sys.stderr)
+            status = BAD_CONFIG
+        except MonitorError as error:
+            print(f"monitor: {error}", file=sys.stderr)
+            status = FAILED
+        except KeyboardInterrupt:
+            status = 130  # what shells report for a program that SIGINT ended
+        except BrokenPipeError:  # the reader of our output has seen enough
+            sys.stderr.close()
+            status = OK
+        raise SystemExit(status)
+
+    return run

@@ -1,0 +1,79 @@
+"""``monitor replay``: recordings in, alerts out, as fast as it goes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monitor.cli.errors import FAILED, OK
+from monitor.config.load import load_replay
+from monitor.errors import SourceError
+from monitor.runtime import logs
+
+if TYPE_CHECKING:
+    from monitor.replay import Replay
+
+
+def replay(
+    videos: Annotated[list[Path], typer.Argument(help="Recordings.", metavar="VIDEO...")],
+    out: Annotated[Path, typer.Option(help="A folder for the results, one folder per file.")],
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file; unset takes configs/replay.yaml.")
+    ] = None,
+    annotate: Annotated[  # noqa: FBT002  (a flag of the command line)
+        bool, typer.Option("--annotate", help="Write annotated.mp4 too.")
+    ] = False,
+) -> int:
+    """Play recordings through the pipeline and write alerts.jsonl, tracks.csv, summary.json."""
+    logs.start("warning")
+    settings = load_replay(config)
+    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
+    from monitor.replay import Replay  # noqa: PLC0415
+    from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
+
+    clock = RecordingClock()
+    player = Replay(settings, models(settings.detector, settings.judge, clock), clock)
+    console = Console(stderr=True)
+    failed = 0
+    for video, folder in zip(videos, _folders(videos, out), strict=True):
+        try:
+            _play(player, video, folder, console, annotate=annotate)
+        except SourceError as error:  # the other files are still worth playing
+            print(f"monitor: {error}", file=console.file)
+            failed += 1
+    return FAILED if failed else OK
+
+
+def _play(player: "Replay", video: Path, folder: Path, console: Console, *, annotate: bool) -> None:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:.1f} of {task.total:.1f} s"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(video.name, total=player.duration_s(video))
+        summary = player.play(
+            video,
+            folder,
+            annotate=annotate,
+            progress=lambda seconds: progress.update(task, completed=seconds),
+        )
+    print(
+        f"{video.name}: {summary.frames_decoded} frames, {summary.frames_analysed} analysed, "
+        f"{summary.subjects} subjects, {summary.looks} looks, {summary.alerts} alerts; "
+        f"{summary.video_s:.1f} s of video in {summary.taken_s:.1f} s -> {folder}"
+    )
+
+
+def _folders(videos: Sequence[Path], out: Path) -> list[Path]:
+    """A folder per file, named by its stem; a second file of that name gets a number."""
+    seen: dict[str, int] = {}
+    folders = []
+    for video in videos:
+        count = seen[video.stem] = seen.get(video.stem, 0) + 1
+        folders.append(out / (video.stem if count == 1 else f"{video.stem}-{count}"))
+    return folders

@@ -1,0 +1,26 @@
+"""``monitor run``: the daemon."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.errors import FAILED, OK
+from monitor.config import load
+from monitor.runtime import logs
+
+
+def run(
+    config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> int:
+    """Watch cameras and publish alerts until SIGTERM or Ctrl-C."""
+    from monitor.build import models  # noqa: PLC0415  (torch takes seconds; `check` needs none)
+    from monitor.daemon import run as watch  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+
+    logs.start(log_level)
+    settings = load(config)
+    clock = SystemClock()
+    loaded = models(settings.detector, settings.judge, clock)
+    return OK if watch(settings, loaded, clock) else FAILED

@@ -1,0 +1,56 @@
+"""``monitor train``: making the embedded models from pictures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.errors import OK
+from monitor.runtime import logs
+
+_Out = Annotated[Path, typer.Option(help="A folder for checkpoints and the finished model.")]
+_Config = Annotated[Path | None, typer.Option(help="A YAML file; configs/ has the one we used.")]
+_Seconds = Annotated[float | None, typer.Option(help="Stop after this long; resumable.")]
+
+
+def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+    data: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
+    out: _Out,
+    scenes: Annotated[Path, typer.Option(help="A folder with boxes.csv and whole pictures.")],
+    overlays: Annotated[Path | None, typer.Option(help="Masks, glasses and hats as PNG.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="YuNet as ONNX.")] = None,
+    config: _Config = None,
+    seconds: _Seconds = None,
+) -> int:
+    """Train the embedded judge. Called again with the same --out, it goes on."""
+    logs.start("info")
+    from monitor.train.judge import load_train_config, train  # noqa: PLC0415  (torch is slow)
+
+    given = {
+        "heads": data,
+        "scenes": scenes,
+        "out": out,
+        "overlays": overlays,
+        "landmarks": landmarks,
+        "seconds": seconds,
+    }
+    known = {name: value for name, value in given.items() if value is not None}
+    print(train(load_train_config(config, **known)))
+    return OK
+
+
+def detector(
+    data: Annotated[Path, typer.Argument(help="A folder with boxes.csv and whole pictures.")],
+    out: _Out,
+    masks: Annotated[Path | None, typer.Option(help="Masks as PNG with transparency.")] = None,
+    config: _Config = None,
+    seconds: _Seconds = None,
+) -> int:
+    """Train the embedded detector. Called again with the same --out, it goes on."""
+    logs.start("info")
+    from monitor.train.detector import load_train_config, train  # noqa: PLC0415  (torch is slow)
+
+    given = {"scenes": data, "out": out, "masks": masks, "time_limit_s": seconds}
+    known = {name: value for name, value in given.items() if value is not None}
+    print(train(load_train_config(config, **known)))
+    return OK

@@ -1,0 +1,213 @@
+"""``monitor run``: cameras in, alerts out, until somebody says stop."""
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from monitor.app import supervise
+from monitor.build import Models, Watch, build_pipeline, build_source
+from monitor.config.schema import Config
+from monitor.domain import CameraId, CameraState, Frame, Moment, StreamState
+from monitor.errors import OutboxError
+from monitor.ingest.reader import Reader
+from monitor.pipeline import Change, Pipeline
+from monitor.publish.courier import Courier
+from monitor.publish.mqtt import MqttPublisher
+from monitor.publish.outbox import Message, Outbox
+from monitor.publish.payload import alert_payload, alert_topic
+from monitor.publish.states import StateBoard
+from monitor.runtime.backoff import Backoff
+from monitor.runtime.clock import Clock, SystemClock
+from monitor.runtime.mailbox import Mailbox
+from monitor.runtime.stop import Stop, StopSwitch
+from monitor.runtime.systemd import notify
+from monitor.runtime.worker import Worker
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.1  # how late an alert may end when no camera sends anything
+_STATES_S = 1.0  # how often changes of a camera's state are looked for
+_CAMERA_PAUSE = (0.5, 10.0)  # seconds between tries of a camera, first and longest
+_BROKER_PAUSE = (0.2, 5.0)
+_DISK_PAUSE_S = 1.0  # between tries of a disk that refuses
+_DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """Where the analyst's alerts go: to disk first, pictures to the board. One thread's own.
+
+    While the disk refuses, alerts wait in memory and are stored, in order, once it gives.
+    """
+
+    site: str
+    outbox: Outbox
+    board: StateBoard
+    clock: Clock
+    _unsaved: deque[Message] = field(init=False, default_factory=deque)
+    _retry_at: float = field(init=False, default=0.0)
+
+    def hand_out(self, change: Change) -> None:
+        """Store one alert's new state and show its picture."""
+        alert = change.alert
+        log.info(
+            "%s: alert %s %s: %s, %s, probability %.2f",
+            alert.camera,
+            alert.id,
+            alert.state,
+            alert.severity,
+            alert.covering,
+            alert.probability,
+        )
+        topic = alert_topic(self.site, alert.camera)
+        payload = alert_payload(self.site, alert)
+        self._unsaved.append(Message(alert.id, alert.seq, topic, payload, self.clock.now()))
+        self.store()
+        if change.pictures is not None:
+            self.board.snapshot(alert.camera, change.pictures.snapshot)
+
+    def store(self) -> None:
+        """Put what is still in memory on disk; called often, tries again once a second."""
+        if not self._unsaved or self.clock.seconds() < self._retry_at:
+            return
+        try:
+            while self._unsaved:
+                self.outbox.add(self._unsaved[0])
+                self._unsaved.popleft()
+        except OutboxError as error:
+            self._retry_at = self.clock.seconds() + _DISK_PAUSE_S
+            log.error("%s; %d alert messages wait in memory", error, len(self._unsaved))
+
+
+@dataclass(slots=True)
+class Analyst:
+    """Takes the newest frame of each camera through the pipeline. Owned by one thread."""
+
+    pipeline: Pipeline
+    boxes: Mapping[CameraId, Mailbox[Frame]]
+    bell: threading.Event
+    clock: Clock
+    dispatch: Dispatch
+
+    def run(self, stop: Stop) -> None:
+        """Work until stop is requested or every source has ended and been decided on."""
+        open_cameras = set(self.boxes)
+        while open_cameras and not stop.requested:
+            self.bell.wait(POLL_S)
+            self.bell.clear()
+            frames = [f for box in self.boxes.values() if (f := box.take(0)) is not None]
+            if frames:
+                self.pipeline.observe(frames)
+            self.dispatch.store()
+            now = Moment(self.clock.seconds(), self.clock.now())
+            for camera in self.boxes:
+                for change in self.pipeline.decide(camera, now):
+                    self.dispatch.hand_out(change)
+            if frames:
+                self.bell.set()  # there may be more where these came from
+            for camera in [c for c in open_cameras if self._over(c, now)]:
+                open_cameras.discard(camera)
+                for change in self.pipeline.finish(camera, now):
+                    self.dispatch.hand_out(change)
+
+    def _over(self, camera: CameraId, now: Moment) -> bool:
+        """Whether a source has ended and its subjects have had time for their verdicts."""
+        frame = self.pipeline.lanes[camera].frame
+        idle_s = now.seconds - frame.moment.seconds if frame else float("inf")
+        return self.boxes[camera].finished and idle_s > 1.0
+
+
+@dataclass(slots=True)
+class Census:
+    """Tells the board how the cameras are. Owned by one thread."""
+
+    readers: Mapping[CameraId, Reader]
+    pipeline: Pipeline
+    board: StateBoard
+    every_s: float
+
+    def run(self, stop: Stop) -> None:
+        """Post each camera's state when it changes, and now and then anyway."""
+        posted: dict[CameraId, tuple[float, StreamState]] = {}
+        while True:
+            for camera, reader in self.readers.items():
+                state = self._state(camera, reader)
+                at, before = posted.get(camera, (float("-inf"), None))
+                now = time.monotonic()
+                if state.state is not before or now - at >= self.every_s:
+                    self.board.post(state)
+                    posted[camera] = (now, state.state)
+            if stop.wait(_STATES_S):
+                return
+
+    def _state(self, camera: CameraId, reader: Reader) -> CameraState:
+        status = reader.status()
+        streaming = status.state is StreamState.STREAMING
+        subjects = len(self.pipeline.lanes[camera].subjects) if streaming else 0
+        return CameraState(camera, status.state, status.fps, subjects, status.last_frame)
+
+
+def ending(analyst: Analyst, outbox: Outbox) -> Callable[[StopSwitch], None]:
+    """The analyst's loop, after which the program ends: recordings do not go on for ever."""
+
+    def loop(stop: StopSwitch) -> None:
+        analyst.run(stop)
+        deadline = time.monotonic() + _DRAIN_S
+        while len(outbox) and time.monotonic() < deadline and not stop.wait(POLL_S):
+            pass
+        stop.request()
+
+    return loop
+
+
+def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
+    """Watch the cameras until a signal comes or all recordings have ended.
+
+    Returns:
+        Whether everything ended in time and without failing.
+
+    Raises:
+        ConfigError: A password file or a certificate is missing.
+        OutboxError: The outbox cannot be used at all.
+    """
+    clock = clock or SystemClock()
+    watch = Watch(config.tracking, config.desk, config.policy, config.evidence)
+    zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
+    pipeline, judge = build_pipeline(watch, zones, models, clock)
+    stop = StopSwitch()
+    bell = threading.Event()
+    boxes: dict[CameraId, Mailbox[Frame]] = {}
+    readers: dict[CameraId, Reader] = {}
+    for name, camera in config.cameras.items():
+        source = build_source(name, camera, clock, stop)
+        box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
+        boxes[CameraId(name)] = box
+        readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
+    with ExitStack() as stack:
+        outbox = stack.enter_context(Outbox(config.outbox))
+        publisher = stack.enter_context(MqttPublisher(config.mqtt, config.site))
+        board = StateBoard(publisher, config.site)
+        dispatch = Dispatch(config.site, outbox, board, clock)
+        analyst = Analyst(pipeline, boxes, bell, clock, dispatch)
+        census = Census(readers, pipeline, board, config.mqtt.state_every_s)
+        courier = Courier(
+            outbox,
+            publisher,
+            Backoff(*_BROKER_PAUSE),
+            clock=clock,
+            late_after_s=config.mqtt.late_after_s,
+        )
+        workers = [
+            *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
+            Worker("analyst", ending(analyst, outbox), stop),
+            Worker("judge", judge.run, stop),
+            Worker("census", census.run, stop),
+            Worker("board", board.run, stop),
+            Worker("courier", courier.run, stop),
+        ]
+        notify("READY=1")
+        return supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))

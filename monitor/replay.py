@@ -1,0 +1,227 @@
+"""Playing recordings through the pipeline as fast as it goes, with the same alerts each time."""
+
+import csv
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from monitor.alert.policy import AlertPolicy
+from monitor.build import Models, Watch, build_pipeline
+from monitor.config.schema import ReplayConfig
+from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
+from monitor.errors import OutputError
+from monitor.ingest.file import FileVideo
+from monitor.judge.loop import JudgeLoop
+from monitor.pipeline import Change, Pipeline, last_states
+from monitor.publish.payload import recorded_body
+from monitor.record.annotate import AnnotatedVideo, draw
+from monitor.runtime.clock import RecordingClock
+from monitor.runtime.meter import StageMeter
+
+_ANNOTATED_PX = 1280  # longer side of the annotated video
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What one replay did; ``summary.json``."""
+
+    file: str
+    frames_decoded: int
+    frames_analysed: int
+    subjects: int
+    looks: int
+    alerts: int
+    video_s: float
+    taken_s: float
+    stage_ms: dict[str, float]  # wall-clock milliseconds per stage, in all
+
+
+@dataclass(slots=True)
+class Replay:
+    """Plays files one after another. Models are loaded once, by the caller.
+
+    All decisions depend on the recording's own time, so the same file gives the same alerts
+    on a fast machine and on a slow one.
+    """
+
+    config: ReplayConfig
+    models: Models
+    clock: RecordingClock  # the one the judge was built with
+
+    def duration_s(self, path: Path) -> float | None:
+        """How long a recording says it is, in seconds.
+
+        Raises:
+            SourceRejectedError: The file is no video.
+        """
+        return self._source(path).info.duration_s
+
+    def play(
+        self, path: Path, out: Path, *, annotate: bool, progress: Callable[[float], None]
+    ) -> Summary:
+        """Play one file and write its results.
+
+        Args:
+            path: The recording.
+            out: A folder for the results; made if it is missing.
+            annotate: Whether to write ``annotated.mp4`` too.
+            progress: Called with the seconds of the recording that have been played.
+
+        Raises:
+            SourceRejectedError: The file is no video.
+            OutputError: The results cannot be written.
+        """
+        source = self._source(path)
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            with ExitStack() as stack:
+                tracks = stack.enter_context((out / "tracks.csv").open("w", encoding="utf-8"))
+                session = _Session(self, source, out, tracks, annotate=annotate)
+                stack.callback(session.close)
+                return session.run(progress)
+        except OSError as error:
+            raise OutputError(f"{out}: {error.strerror}; choose another folder") from error
+
+    def _source(self, path: Path) -> FileVideo:
+        camera = CameraId(_topic_word(path.stem))
+        fps = self.config.analysis_fps
+        return FileVideo(camera, path, analysis_fps=fps, paced=False, clock=self.clock)
+
+
+class _Session:
+    """One file on its way through the pipeline."""
+
+    def __init__(
+        self,
+        replay: Replay,
+        source: FileVideo,
+        out: Path,
+        tracks: TextIO,
+        *,
+        annotate: bool,
+    ) -> None:
+        config = replay.config
+        watch = Watch(config.tracking, config.desk, config.policy, out / "evidence")
+        camera = source.camera
+        self._pipeline, self._judge = _built(watch, camera, replay)
+        self._replay, self._camera, self._source, self._out = replay, camera, source, out
+        self._tracks = csv.writer(tracks)
+        self._tracks.writerow(
+            ["seconds", "subject", "face_found", "score"]
+            + [f"{part}_{edge}" for part in ("head", "person") for edge in ("x0", "y0", "x1", "y1")]
+        )
+        self._annotate = annotate
+        self._video: AnnotatedVideo | None = None
+        self._subjects: set[SubjectId] = set()
+        self._changes: list[Change] = []
+
+    def close(self) -> None:
+        """Finish the annotated video, if there is one."""
+        if self._video is not None:
+            self._video.__exit__(None, None, None)
+
+    def run(self, progress: Callable[[float], None]) -> Summary:
+        """Play to the end."""
+        started = time.perf_counter()
+        analysed, last = 0, None
+        meter = self._pipeline.meter
+        with self._source.open() as frames:
+            while (frame := _next(frames, meter)) is not None:
+                analysed, last = analysed + 1, frame.moment
+                self._step(frame)
+                progress(frame.moment.seconds)
+        if last is not None:
+            self._changes += self._pipeline.finish(self._camera, last)
+        alerts = last_states(self._changes)
+        self._write_alerts(alerts)
+        summary = Summary(
+            file=self._source.path.name,
+            frames_decoded=self._source.decoded,
+            frames_analysed=analysed,
+            subjects=len(self._subjects),
+            looks=self._pipeline.desk.counts.taken,
+            alerts=len(alerts),
+            video_s=round(self._source.info.duration_s or (last.seconds if last else 0.0), 3),
+            taken_s=round(time.perf_counter() - started, 3),
+            stage_ms={stage: round(ms, 1) for stage, ms in meter.totals_ms().items()},
+        )
+        (self._out / "summary.json").write_text(
+            json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8"
+        )
+        return summary
+
+    def _step(self, frame: Frame) -> None:
+        self._replay.clock.set(frame.moment.seconds, frame.moment.taken_at)
+        self._pipeline.observe([frame])
+        with self._pipeline.meter.measure("judge"):
+            self._judge.answer_all()
+        changes = self._pipeline.decide(self._camera, frame.moment)
+        self._changes += changes
+        subjects = self._pipeline.lanes[self._camera].subjects
+        self._subjects |= {subject.id for subject in subjects}
+        for subject in subjects:
+            self._write_track(frame.moment, subject)
+        if self._annotate:
+            with self._pipeline.meter.measure("annotate"):
+                self._draw(frame, subjects)
+
+    def _draw(self, frame: Frame, subjects: Sequence[Subject]) -> None:
+        scale = min(1.0, _ANNOTATED_PX / max(frame.width, frame.height))
+        width, height = (2 * round(side * scale / 2) for side in (frame.width, frame.height))
+        if self._video is None:
+            path = self._out / "annotated.mp4"
+            video = AnnotatedVideo(path, width, height, self._replay.config.analysis_fps)
+            self._video = video.__enter__()
+        pixels = frame.scaled(width, height)
+        policy = self._pipeline.lanes[self._camera].policy
+        shown = [_scaled(subject, scale) for subject in subjects]
+        labels = {subject.id: _label(subject, policy) for subject in subjects}
+        draw(pixels, shown, labels, policy.alarmed)
+        self._video.write(pixels)
+
+    def _write_track(self, moment: Moment, subject: Subject) -> None:
+        head, person = subject.head, subject.person
+        boxes = [head.left, head.top, head.right, head.bottom]
+        outline = [person.left, person.top, person.right, person.bottom] if person else [""] * 4
+        self._tracks.writerow(
+            [f"{moment.seconds:.3f}", subject.id, int(subject.face_found), f"{subject.score:.3f}"]
+            + [f"{edge:.1f}" if isinstance(edge, float) else edge for edge in [*boxes, *outline]]
+        )
+
+    def _write_alerts(self, alerts: list[Alert]) -> None:
+        lines = (
+            json.dumps(recorded_body(self._replay.config.site, alert), sort_keys=True)
+            for alert in alerts
+        )
+        text = "".join(f"{line}\n" for line in lines)
+        (self._out / "alerts.jsonl").write_text(text, encoding="utf-8")
+
+
+def _built(watch: Watch, camera: CameraId, replay: Replay) -> tuple[Pipeline, JudgeLoop]:
+    return build_pipeline(watch, {camera: None}, replay.models, replay.clock)
+
+
+def _next(frames: Iterator[Frame], meter: StageMeter) -> Frame | None:
+    """The next frame to look at, or None at the end; decoding it is counted."""
+    with meter.measure("decode"):
+        return next(frames, None)
+
+
+def _scaled(subject: Subject, factor: float) -> Subject:
+    person = subject.person.scaled(factor) if subject.person else None
+    return replace(subject, head=subject.head.scaled(factor), person=person)
+
+
+def _label(subject: Subject, policy: AlertPolicy) -> str:
+    opinion = policy.opinion(subject.id)
+    return f"{subject.id}" if opinion is None else f"{subject.id} {opinion[0]} {opinion[1]:.2f}"
+
+
+def _topic_word(stem: str) -> str:
+    """A file's name as a camera's: letters, digits, ``_`` and ``-``."""
+    word = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem)
+    return word[:63] or "file"

@@ -1,0 +1,25 @@
+"""What the log looks like."""
+
+import logging
+import os
+import sys
+from typing import ClassVar
+
+_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_UNDER_JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal writes the time itself
+
+
+class _OneLine(logging.Formatter):
+    """Keeps what others wrote into a message from looking like further log lines."""
+
+    _ESCAPES: ClassVar[dict[int, str]] = {10: "\\n", 13: "\\r", 27: "\\x1b"}
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base's name)
+        return super().formatMessage(record).translate(self._ESCAPES)
+
+
+def start(level: str = "INFO") -> None:
+    """Write records of this level and above to standard error, one line each."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_OneLine(_UNDER_JOURNAL if "JOURNAL_STREAM" in os.environ else _FORMAT))
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
