@@ -1,0 +1,203 @@
+"""One connection to a broker, from CONNECT to its end."""
+
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from monitor.errors import BrokerUnavailableError, PublishError
+from monitor.publish import NO_PROPERTIES
+from monitor.publish.access import Access
+from monitor.publish.ledger import Ledger
+from monitor.publish.payload import content_type
+
+CONNECT_TIMEOUT_S = 5.0  # for TCP and TLS, and again for the broker's answer
+CLOSE_TIMEOUT_S = 1.0  # for saying goodbye
+
+V5 = MQTTProtocolVersion.MQTTv5
+V311 = MQTTProtocolVersion.MQTTv311
+_HEADROOM = 1024  # bytes of a packet that are not payload, at most
+
+OnMessage = Callable[[MQTTMessage], None]
+
+
+class VersionRefusedError(BrokerUnavailableError):
+    """The broker does not speak this version of MQTT."""
+
+
+@dataclass(frozen=True, slots=True)
+class Will:
+    """What the broker publishes, retained, when we vanish."""
+
+    topic: str
+    payload: bytes
+
+
+class Connection:
+    """An accepted connection that never comes back once it is lost. Thread-safe.
+
+    Paho, when it reconnects, sends again what it still holds, beside what its owner sends
+    again: in another order, and twice. So every connection gets a client of its own;
+    whoever was told that a message was not acknowledged decides what to send next.
+
+    Args:
+        access: Where to and as whom.
+        client_id: What the broker knows us by. A second connection with it ends the first.
+        version: V5 or V311.
+        will: Published by the broker when this connection ends without ``close``.
+        on_message: Called on the connection's own thread, for subscribers.
+
+    Raises:
+        VersionRefusedError: The broker does not speak this version.
+        BrokerUnavailableError: It cannot be reached, or refuses us; its text says which.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        client_id: str,
+        *,
+        version: MQTTProtocolVersion = V5,
+        will: Will | None = None,
+        on_message: OnMessage | None = None,
+    ) -> None:
+        self._access = access
+        self._version = version
+        self._ledger = Ledger()
+        self._client = Client(
+            CallbackAPIVersion.VERSION2, client_id, protocol=version, reconnect_on_failure=False
+        )
+        self._client.connect_timeout = CONNECT_TIMEOUT_S
+        self._client.username_pw_set(access.username, access.password)
+        if access.tls is not None:
+            self._client.tls_set_context(access.tls)
+        if will is not None:
+            self._client.will_set(will.topic, will.payload, qos=1, retain=True)
+        if on_message is not None:
+            self._client.on_message = lambda _client, _data, message: on_message(message)
+        self._ledger.attach(self._client)
+        try:
+            self._open()
+        except BrokerUnavailableError:
+            self.close()
+            raise
+
+    @property
+    def ended(self) -> str | None:
+        """Why the connection is over; None while it stands."""
+        return self._ledger.ended
+
+    def wait(self, timeout_s: float) -> bool:
+        """Sleep for up to this long. True as soon as the connection is over."""
+        return self._ledger.wait_end(timeout_s)
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        properties: Mapping[str, str] = NO_PROPERTIES,
+    ) -> None:
+        """See Publisher. A broker that does not acknowledge in time loses the connection."""
+        limit = self._ledger.packet_limit
+        if limit is not None and len(payload) + _HEADROOM > limit:
+            raise PublishError(
+                f"{self._access.address}: {len(payload)} bytes for {topic} are more than "
+                f"the broker takes; raise its limit of {limit}"
+            )
+        sent = self._client.publish(
+            topic,
+            payload,
+            qos=1,
+            retain=retain,
+            properties=self._properties(topic, expiry_s, properties),
+        )
+        self._confirm(sent.rc, sent.mid, topic)
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Ask for messages, with QoS 1.
+
+        Raises:
+            BrokerUnavailableError: No confirmation in time.
+            PublishError: The broker refuses one of the filters.
+        """
+        rc, packet = self._client.subscribe([(topic, 1) for topic in filters])
+        self._confirm(rc, packet or 0, ", ".join(filters))
+
+    def close(self) -> None:
+        """Say goodbye, so that the will is not published. Calling it again changes nothing."""
+        if self._client.disconnect() is MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self.wait(CLOSE_TIMEOUT_S)
+        self._abort("closed")
+        self._client.loop_stop()
+
+    def _open(self) -> None:
+        """Connect, and wait for the broker's yes."""
+        access = self._access
+        try:
+            self._client.connect(access.host, access.port, access.keepalive_s)
+        except (OSError, ValueError) as error:  # ValueError: not a host name
+            reason = getattr(error, "strerror", None) or str(error)
+            raise BrokerUnavailableError(f"{access.address}: {reason}") from error
+        self._client.loop_start()
+        answer = self._ledger.wait_answer(CONNECT_TIMEOUT_S)
+        if answer is None:
+            reason = self.ended or f"no answer within {CONNECT_TIMEOUT_S:g} s"
+            raise BrokerUnavailableError(f"{access.address}: {reason}")
+        if answer.is_failure:
+            old = answer == "Unsupported protocol version"
+            kind = VersionRefusedError if old else BrokerUnavailableError
+            raise kind(f"{access.address}: refused: {answer}")
+
+    def _properties(
+        self, topic: str, expiry_s: int | None, words: Mapping[str, str]
+    ) -> Properties | None:
+        if self._version is not V5:
+            return None
+        properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        properties.ContentType = content_type(topic)
+        if expiry_s is not None:
+            properties.MessageExpiryInterval = expiry_s
+        if words:
+            properties.UserProperty = list(words.items())
+        return properties
+
+    def _confirm(self, rc: MQTTErrorCode, packet: int, what: str) -> None:
+        """Wait for the acknowledgement of one packet."""
+        address, timeout_s = self._access.address, self._access.ack_timeout_s
+        if rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerUnavailableError(f"{address}: {self.ended or 'connection lost'}")
+        answers = self._ledger.wait_ack(packet, timeout_s)
+        if answers is None:
+            reason = self.ended or f"no acknowledgement within {timeout_s:g} s"
+            self._abort(reason)
+            raise BrokerUnavailableError(f"{address}: {reason}")
+        for answer in answers:
+            if answer.is_failure:
+                raise PublishError(f"{address}: {what} refused: {answer}")
+
+    def _abort(self, reason: str) -> None:
+        """End the connection without a word, should it still stand."""
+        self._ledger.end(reason)
+        channel = self._client.socket()
+        if isinstance(channel, socket.socket):
+            with suppress(OSError):  # it was closed meanwhile
+                # Not SSLSocket.shutdown, which drops encryption before it shuts down.
+                socket.socket.shutdown(channel, socket.SHUT_RDWR)
+
+
+def dial(
+    access: Access, client_id: str, *, will: Will | None = None, on_message: OnMessage | None = None
+) -> Connection:
+    """Connect with MQTT 5, or with 3.1.1 to a broker that is older. See Connection."""
+    try:
+        return Connection(access, client_id, will=will, on_message=on_message)
+    except VersionRefusedError:
+        return Connection(access, client_id, version=V311, will=will, on_message=on_message)

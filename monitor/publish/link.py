@@ -1,0 +1,121 @@
+"""Keeping a connection to the broker, for as long as it takes."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Self
+
+from monitor.errors import BrokerUnavailableError, PublishError
+from monitor.publish.connection import Connection
+from monitor.runtime.backoff import Backoff
+from monitor.runtime.stop import StopSwitch
+
+log = logging.getLogger(__name__)
+
+RECONNECT_FIRST_S = 0.2
+RECONNECT_LIMIT_S = 5.0
+REMIND_EVERY_S = 60.0  # a reason that stays the same is logged again after this long
+JOIN_S = 3.0  # a name look-up cannot be interrupted; a daemon thread may be left in one
+
+
+class Link:
+    """Opens a connection within the block, and another one whenever it is lost.
+
+    Thread-safe; a thread of its own does the work.
+
+    Args:
+        opener: Gives an accepted connection, ready for use, or raises PublishError.
+        address: Of the broker, for messages.
+    """
+
+    def __init__(self, opener: Callable[[], Connection], address: str) -> None:
+        self._opener = opener
+        self._address = address
+        self._stop = StopSwitch()
+        self._lock = threading.Lock()  # guards the three below
+        self._connection: Connection | None = None
+        self._connections = 0
+        self._reason = "not connected yet"
+        self._warned: tuple[str, float] | None = None  # what, and when on the monotonic clock
+        self._thread = threading.Thread(target=self._keep, name="mqtt", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.request()
+        with self._lock:
+            connection = self._connection
+        if connection is not None:
+            connection.close()
+        self._thread.join(JOIN_S)
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and the connection stands."""
+        with self._lock:
+            return self._connection is not None and self._connection.ended is None
+
+    @property
+    def connections(self) -> int:
+        """How many connections there have been."""
+        with self._lock:
+            return self._connections
+
+    def connection(self) -> Connection:
+        """The one that stands.
+
+        Raises:
+            BrokerUnavailableError: There is none; its text says why.
+        """
+        with self._lock:
+            if self._connection is None:
+                raise BrokerUnavailableError(self._reason)
+            return self._connection
+
+    def _keep(self) -> None:
+        backoff = Backoff(RECONNECT_FIRST_S, RECONNECT_LIMIT_S)
+        while not self._stop.requested:
+            try:
+                self._use(self._opener(), backoff)
+            except PublishError as error:
+                self._report(str(error))
+            self._stop.wait(backoff.delay())
+
+    def _use(self, connection: Connection, backoff: Backoff) -> None:
+        """Hold one connection until it is over.
+
+        Raises:
+            BrokerUnavailableError: It was lost.
+        """
+        with self._lock:
+            self._connection = connection
+            self._connections += 1
+        self._warned = None
+        log.info("%s: connected", self._address)
+        # Two programs with one name throw each other out at once: that must not look like
+        # success, or both would try without a pause.
+        if not connection.wait(RECONNECT_LIMIT_S):
+            backoff.reset()
+        while not (connection.wait(REMIND_EVERY_S) or self._stop.requested):
+            pass
+        with self._lock:
+            self._connection = None
+            self._reason = f"{self._address}: {connection.ended}"
+        connection.close()
+        if not self._stop.requested:
+            raise BrokerUnavailableError(self._reason)
+
+    def _report(self, reason: str) -> None:
+        """Warn when the reason is new, or old and still true."""
+        with self._lock:
+            self._reason = reason
+        now = time.monotonic()
+        if self._warned is not None:
+            what, since = self._warned
+            if what == reason and now - since < REMIND_EVERY_S:
+                return
+        self._warned = (reason, now)
+        log.warning("%s; trying again", reason)

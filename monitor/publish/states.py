@@ -1,0 +1,113 @@
+"""Each camera's state and latest picture, kept by the broker for whoever comes later."""
+
+import logging
+import threading
+from dataclasses import dataclass
+
+from monitor.domain import CameraId, CameraState
+from monitor.errors import BrokerUnavailableError, PublishError
+from monitor.publish import Broker
+from monitor.publish.payload import snapshot_topic, state_payload, state_topic
+from monitor.runtime.stop import Stop
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2  # how late a stop or a reconnect may be noticed
+ATTEMPTS = 3  # a message that the connection broke over this often is given up
+
+
+@dataclass(frozen=True, slots=True)
+class _Retained:
+    """The newest message of one topic."""
+
+    payload: bytes
+    expiry_s: int | None
+
+
+class StateBoard:
+    """Publishes retained messages, of each topic only the newest. Thread-safe.
+
+    ``post`` and ``snapshot`` only leave a note and return at once; ``run``, on a thread of
+    its own, does the talking. While the broker is away nothing is queued: after every
+    reconnect the newest message of every topic is sent, once.
+
+    Args:
+        publisher: Who takes the messages.
+        site: The name in the topics.
+        expiry_s: Seconds after which the broker forgets a state; pictures stay.
+    """
+
+    def __init__(self, publisher: Broker, site: str, *, expiry_s: int = 120) -> None:
+        self._publisher = publisher
+        self._site = site
+        self._expiry_s = expiry_s
+        self._changed = threading.Condition()  # guards the two below
+        self._newest: dict[str, _Retained] = {}  # by topic
+        self._due: dict[str, int] = {}  # topics to be sent, and attempts so far; in order
+        self._connections = 0  # that have seen everything; of run's thread
+
+    def post(self, state: CameraState) -> None:
+        """Note a camera's state."""
+        topic = state_topic(self._site, state.camera)
+        self._leave(topic, _Retained(state_payload(state), self._expiry_s))
+
+    def snapshot(self, camera: CameraId, jpeg: bytes) -> None:
+        """Note the picture of a camera's latest alert."""
+        self._leave(snapshot_topic(self._site, camera), _Retained(jpeg, None))
+
+    def run(self, stop: Stop) -> None:
+        """Publish what is noted until stop is requested."""
+        while not stop.requested:
+            with self._changed:
+                self._changed.wait_for(lambda: self._due and self._publisher.connected, POLL_S)
+            self._notice_reconnect()
+            if not self._publisher.connected or not self._publish_due(stop):
+                stop.wait(POLL_S)
+
+    def _leave(self, topic: str, message: _Retained) -> None:
+        with self._changed:
+            self._newest[topic] = message
+            self._due[topic] = 0
+            self._changed.notify()
+
+    def _notice_reconnect(self) -> None:
+        """After a reconnect everything is due: the broker may have forgotten it."""
+        connections = self._publisher.connections
+        if connections == self._connections:
+            return
+        self._connections = connections
+        with self._changed:
+            self._due = dict.fromkeys(self._newest, 0) | self._due
+
+    def _publish_due(self, stop: Stop) -> bool:
+        """Send what is due. False if the broker went away meanwhile."""
+        while not stop.requested:
+            with self._changed:
+                if not self._due:
+                    return True
+                topic = next(iter(self._due))
+                attempts = self._due.pop(topic)
+                message = self._newest[topic]
+            try:
+                self._publisher.publish(
+                    topic, message.payload, retain=True, expiry_s=message.expiry_s
+                )
+            except BrokerUnavailableError as error:
+                self._put_back(topic, attempts + 1, error)
+                return False
+            except PublishError as error:
+                self._drop(topic, error)
+        return True
+
+    def _put_back(self, topic: str, attempts: int, error: PublishError) -> None:
+        if attempts >= ATTEMPTS:
+            self._drop(topic, error)
+            return
+        with self._changed:
+            self._due.setdefault(topic, attempts)  # a newer message starts afresh
+
+    def _drop(self, topic: str, error: PublishError) -> None:
+        log.warning("%s: not published: %s", topic, error)
+        with self._changed:
+            if topic not in self._due:
+                del self._newest[topic]
