@@ -45,15 +45,12 @@ def load(folder: Path, device: str) -> Loaded:
         model, report = transformers.AutoModelForImageTextToText.from_pretrained(
             folder,
             use_safetensors=True,
+            ignore_mismatched_sizes=True,  # told below, with names
             dtype="float32" if device == "cpu" else "auto",
             output_loading_info=True,
             **here,
         )
-    if report["missing_keys"]:
-        raise ConfigError(
-            f"{folder}: weights are missing, such as {min(report['missing_keys'])}; "
-            "fetch the model again"
-        )
+    _check_weights(folder, report)
     if not (hasattr(processor, "tokenizer") and hasattr(processor, "image_processor")):
         raise ConfigError(
             f"{folder}: no processor for pictures and text; fetch the model's *.json files again"
@@ -81,14 +78,25 @@ def refused(folder: Path) -> Iterator[None]:
         *(OSError, RuntimeError, MemoryError),
         *(ValueError, LookupError, TypeError, AttributeError),  # files that contradict each other
     ) as error:
-        raise ConfigError(
-            f"{folder}: cannot load the judge: {shortened(error)}; fetch it again, or another"
-        ) from error
+        raise _unloadable(folder, error) from error
+    except Exception as error:
+        if type(error) is not Exception:
+            raise
+        # A tokeniser file from a newer version: its parser has no error class of its own.
+        raise _unloadable(folder, error) from error
+
+
+def _unloadable(folder: Path, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"{folder}: cannot load the judge: {shortened(error)}; fetch it again, or another"
+    )
 
 
 def shortened(error: BaseException) -> str:
-    """A library's message as a part of one line."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """The first sentence of a library's message, as a part of one line."""
+    text = " ".join(str(error).split()).partition(". ")[0]
+    if not text or isinstance(error, LookupError):  # which say no more than a name
+        text = f"{type(error).__name__} {text}".rstrip()
     return text if len(text) <= _ERROR_LIMIT else f"{text[:_ERROR_LIMIT].rstrip()} ..."
 
 
@@ -115,7 +123,6 @@ def _model_type(folder: Path) -> object:
         raise ConfigError(
             f"{folder}: no weights; fetch the model's *.safetensors (others are not opened)"
         )
-    # Here, because a tokeniser's parser raises a bare Exception for what is not JSON.
     contents = {path.name: _json(path) for path in sorted(folder.glob("*.json"))}
     config = contents["config.json"]
     return config.get("model_type") if isinstance(config, dict) else None
@@ -137,7 +144,7 @@ def _check_kind(transformers: Any, folder: Path, kind: object) -> None:  # noqa:
     Raises:
         ConfigError: See above.
     """
-    if kind not in transformers.CONFIG_MAPPING:
+    if not isinstance(kind, str) or kind not in transformers.CONFIG_MAPPING:
         raise ConfigError(
             f"{folder}: model type {kind!r} is unknown to transformers "
             f"{transformers.__version__}; take another model (a model's own code is never run)"
@@ -146,6 +153,21 @@ def _check_kind(transformers: Any, folder: Path, kind: object) -> None:  # noqa:
         raise ConfigError(
             f"{folder}: model type {kind!r} does not answer questions about pictures; "
             "take an image-text-to-text model"
+        )
+
+
+def _check_weights(folder: Path, report: dict[str, Any]) -> None:
+    """Refuse a model that would run on random numbers, as transformers does with a warning.
+
+    Raises:
+        ConfigError: Weights are missing or have another shape than ``config.json`` says.
+    """
+    missing = list(report["missing_keys"])
+    unfit = [name for name, _here, _wanted in report["mismatched_keys"]]
+    if missing or unfit:
+        trouble = "are missing" if missing else "do not fit config.json"
+        raise ConfigError(
+            f"{folder}: weights {trouble}, such as {min(missing or unfit)}; fetch the model again"
         )
 
 

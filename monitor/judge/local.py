@@ -56,7 +56,7 @@ class LocalJudge:
             self._tokens = self._model.tokens(self._prompt, self._profile.words)
         except ValueError as error:
             raise ConfigError(
-                f"{folder}: answer {error} of this model; name other answers in {FILE}"
+                f"{folder}: cannot score this model: {error}; name other answers in {FILE}"
             ) from error
 
     @property
@@ -85,9 +85,9 @@ class LocalJudge:
         if self._model.chats:
             prompt = self._model.prompt(EXPLAIN)
             return one_line(self._model.write(picture, prompt, _SENTENCE_TOKENS))
-        reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS)
-        first, _, sentence = one_line(reply).partition(" ")
-        return sentence if first in self._profile.words else one_line(reply)
+        reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS).strip()
+        first, _, sentence = reply.partition(" ")
+        return one_line(sentence if first in self._profile.words else reply)
 
     def warm_up(self) -> None:
         """Judge one grey picture, so that a broken model is found at start.

@@ -94,7 +94,7 @@ class VisionModel:
         found = answer_tokens(tokenise, "" if self.encoder_decoder else prompt, answers)
         if self._tokenizer.unk_token_id in found:
             unknown = answers[found.index(self._tokenizer.unk_token_id)]
-            raise ValueError(f"{unknown!r} is not one token")
+            raise ValueError(f"answer {unknown!r} is not one token")
         return found
 
     def logits(

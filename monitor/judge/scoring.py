@@ -56,8 +56,8 @@ def answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) -> li
             return found
     spoilt = [a for a in answers if _added(start, tokenise(f"{before}{ways[0]}{a}")) is None]
     if spoilt:
-        raise ValueError(f"{spoilt[0]!r} is not one token")
-    raise ValueError("several answers are the same token")
+        raise ValueError(f"answer {spoilt[0]!r} is not one token")
+    raise ValueError("two answers are the same token")
 
 
 def _added(start: list[int], whole: list[int]) -> int | None:
