@@ -17,17 +17,24 @@ from monitor.publish.ledger import Ledger
 from monitor.publish.payload import content_type
 
 CONNECT_TIMEOUT_S = 5.0  # for TCP and TLS, and again for the broker's answer
+V5_ANSWER_S = 2.0  # for the answer to MQTT 5: some older brokers cannot even say no
 CLOSE_TIMEOUT_S = 1.0  # for saying goodbye
 
 V5 = MQTTProtocolVersion.MQTTv5
 V311 = MQTTProtocolVersion.MQTTv311
 _HEADROOM = 1024  # bytes of a packet that are not payload, at most
 
+_MENDS = {
+    "Bad user name or password": "check username and password_file",
+    "Not authorized": "check username and password_file, and what the broker allows them",
+    "Client identifier not valid": "set another client_id",
+}
+
 OnMessage = Callable[[MQTTMessage], None]
 
 
 class VersionRefusedError(BrokerUnavailableError):
-    """The broker does not speak this version of MQTT."""
+    """The broker does not speak this version of MQTT, or said nothing, as some then do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class Connection:
         on_message: Called on the connection's own thread, for subscribers.
 
     Raises:
-        VersionRefusedError: The broker does not speak this version.
+        VersionRefusedError: The broker seems not to speak this version.
         BrokerUnavailableError: It cannot be reached, or refuses us; its text says which.
     """
 
@@ -86,6 +93,11 @@ class Connection:
         except BrokerUnavailableError:
             self.close()
             raise
+
+    @property
+    def version(self) -> str:
+        """Of MQTT, for messages."""
+        return "5" if self._version is V5 else "3.1.1"
 
     @property
     def ended(self) -> str | None:
@@ -145,16 +157,19 @@ class Connection:
             self._client.connect(access.host, access.port, access.keepalive_s)
         except (OSError, ValueError) as error:  # ValueError: not a host name
             reason = getattr(error, "strerror", None) or str(error)
-            raise BrokerUnavailableError(f"{access.address}: {reason}") from error
+            mend = "check that the broker runs, and its host and port"
+            raise BrokerUnavailableError(f"{access.address}: {reason}; {mend}") from error
         self._client.loop_start()
-        answer = self._ledger.wait_answer(CONNECT_TIMEOUT_S)
+        timeout_s = V5_ANSWER_S if self._version is V5 else CONNECT_TIMEOUT_S
+        answer = self._ledger.wait_answer(timeout_s)
         if answer is None:
-            reason = self.ended or f"no answer within {CONNECT_TIMEOUT_S:g} s"
-            raise BrokerUnavailableError(f"{access.address}: {reason}")
+            reason = self.ended or f"no answer within {timeout_s:g} s"
+            raise VersionRefusedError(f"{access.address}: {reason}")
         if answer.is_failure:
             old = answer == "Unsupported protocol version"
             kind = VersionRefusedError if old else BrokerUnavailableError
-            raise kind(f"{access.address}: refused: {answer}")
+            mend = _MENDS.get(str(answer), "see the broker's log")
+            raise kind(f"{access.address}: refused: {answer}; {mend}")
 
     def _properties(
         self, topic: str, expiry_s: int | None, words: Mapping[str, str]
@@ -181,7 +196,7 @@ class Connection:
             raise BrokerUnavailableError(f"{address}: {reason}")
         for answer in answers:
             if answer.is_failure:
-                raise PublishError(f"{address}: {what} refused: {answer}")
+                raise PublishError(f"{address}: {what} refused: {answer}; let the broker allow it")
 
     def _abort(self, reason: str) -> None:
         """End the connection without a word, should it still stand."""

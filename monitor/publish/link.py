@@ -26,11 +26,18 @@ class Link:
 
     Args:
         opener: Gives an accepted connection, ready for use, or raises PublishError.
+        farewell: What to do with a connection before it is closed at the end of the block.
         address: Of the broker, for messages.
     """
 
-    def __init__(self, opener: Callable[[], Connection], address: str) -> None:
+    def __init__(
+        self,
+        opener: Callable[[], Connection],
+        farewell: Callable[[Connection], None],
+        address: str,
+    ) -> None:
         self._opener = opener
+        self._farewell = farewell
         self._address = address
         self._stop = StopSwitch()
         self._lock = threading.Lock()  # guards the three below
@@ -45,11 +52,11 @@ class Link:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.request()
         with self._lock:
+            self._stop.request()
             connection = self._connection
         if connection is not None:
-            connection.close()
+            self._part(connection)
         self._thread.join(JOIN_S)
 
     @property
@@ -91,10 +98,15 @@ class Link:
             BrokerUnavailableError: It was lost.
         """
         with self._lock:
-            self._connection = connection
-            self._connections += 1
+            stopped = self._stop.requested
+            if not stopped:
+                self._connection = connection
+                self._connections += 1
+        if stopped:  # after __exit__ has looked, so it is for us to close this one
+            self._part(connection)
+            return
         self._warned = None
-        log.info("%s: connected", self._address)
+        log.info("%s: connected, MQTT %s", self._address, connection.version)
         # Two programs with one name throw each other out at once: that must not look like
         # success, or both would try without a pause.
         if not connection.wait(RECONNECT_LIMIT_S):
@@ -107,6 +119,11 @@ class Link:
         connection.close()
         if not self._stop.requested:
             raise BrokerUnavailableError(self._reason)
+
+    def _part(self, connection: Connection) -> None:
+        if connection.ended is None:
+            self._farewell(connection)
+        connection.close()
 
     def _report(self, reason: str) -> None:
         """Warn when the reason is new, or old and still true."""

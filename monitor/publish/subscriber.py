@@ -1,0 +1,118 @@
+"""Receiving what is published: the other end, for ``monitor listen`` and for trying things out."""
+
+import json
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from uuid import uuid4
+
+from paho.mqtt.client import MQTTMessage
+
+from monitor.config.schema import Mqtt
+from monitor.publish.access import Access
+from monitor.publish.connection import Connection, dial
+from monitor.publish.link import Link
+from monitor.runtime.clock import SystemClock
+
+KINDS = ("alert", "state", "snapshot")
+"""What a camera's messages can be: the last words of their topics."""
+
+REMEMBERED = 10_000  # alerts whose repetition would be noticed
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One message, as the broker delivered it."""
+
+    topic: str
+    payload: bytes
+    retained: bool  # kept by the broker from before we came
+    arrived_at: datetime
+
+
+class Subscriber:
+    """Passes on what a broker delivers, each state of an alert once.
+
+    Within the block it reconnects by itself after a loss; what is published meanwhile is
+    missed. Alerts come at least once over the wire; repetitions, told by id and seq, are
+    dropped here.
+
+    Args:
+        settings: Where the broker is and who we are; ``client_id`` unset makes one up.
+        on_message: Called for each message, on a thread of the connection; must not raise.
+        site: Only of this site; ``+`` is every one.
+        cameras: Only of these cameras; none named is every one.
+        kinds: Only these of KINDS.
+
+    Raises:
+        ConfigError: A file that the settings name cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: Mqtt,
+        on_message: Callable[[Received], None],
+        *,
+        site: str = "+",
+        cameras: Sequence[str] = (),
+        kinds: Sequence[str] = KINDS,
+    ) -> None:
+        self._access = Access.of(settings)
+        self._client_id = settings.client_id or f"monitor-listen-{uuid4().hex[:12]}"
+        self._on_message = on_message
+        self._filters = [
+            f"monitor/v1/{site}/{camera}/{kind}" for camera in cameras or "+" for kind in kinds
+        ]
+        self._clock = SystemClock()
+        self._known: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
+        self._first: Connection | None = None
+        self._link = Link(self._next, lambda _: None, self._access.address)
+
+    def __enter__(self) -> Self:
+        """Connect and subscribe.
+
+        Raises:
+            BrokerUnavailableError: The broker cannot be reached, or refuses us.
+            PublishError: It refuses the subscription.
+        """
+        self._first = self._open()
+        self._link.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.__exit__()
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has accepted us and the connection stands."""
+        return self._link.connected
+
+    def _next(self) -> Connection:
+        """For the link: the connection that __enter__ made, later new ones."""
+        first, self._first = self._first, None
+        return first or self._open()
+
+    def _open(self) -> Connection:
+        connection = dial(self._access, self._client_id, on_message=self._receive)
+        connection.subscribe(self._filters)
+        return connection
+
+    def _receive(self, message: MQTTMessage) -> None:
+        arrived_at, payload = self._clock.now(), bytes(message.payload)
+        if message.topic.endswith("/alert") and self._repeated(payload):
+            return
+        self._on_message(Received(message.topic, payload, message.retain, arrived_at))
+
+    def _repeated(self, payload: bytes) -> bool:
+        """Whether this state of this alert was passed on before."""
+        try:
+            body = json.loads(payload)
+            key = (str(body["id"]), str(body["seq"]))
+        except (ValueError, KeyError, TypeError):  # somebody else's message: not ours to judge
+            return False
+        if key in self._known:
+            return True
+        self._known.append(key)
+        return False
