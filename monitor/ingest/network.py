@@ -69,18 +69,29 @@ class NetworkVideo:
     def open(self) -> Iterator[Iterator[Frame]]:
         """See Source."""
         host = _host(self._source)
-        with translated(f"opening {host}"):
-            container = av.open(
-                _address(self._source),
-                options=_options(self._source),
-                timeout=(self._source.open_timeout_s, self._source.silence_limit_s),
-            )
-        with container:
+        with self._connected(host) as container:
             stream = video_stream(container, host)
             stream.thread_type = "SLICE"  # by frames would hold pictures back
             stream.thread_count = DECODER_THREADS
             with closing(self._frames(container, stream, host)) as frames:
                 yield frames
+
+    def _connected(self, host: str) -> av.container.InputContainer:
+        """The open stream. What FFmpeg says after a time-out depends on what it was doing."""
+        source, started = self._source, self._clock.seconds()
+        try:
+            with translated(f"opening {host}"):
+                return av.open(
+                    _address(source),
+                    options=_options(source),
+                    timeout=(source.open_timeout_s, source.silence_limit_s),
+                )
+        except SourceUnavailableError:
+            if self._clock.seconds() - started < source.open_timeout_s:
+                raise
+            raise SourceUnavailableError(
+                f"opening {host}: no answer in {source.open_timeout_s:g} s"
+            ) from None
 
     def _frames(
         self, container: av.container.InputContainer, stream: VideoStream, host: str
@@ -95,6 +106,7 @@ class NetworkVideo:
             # All streams, though only pictures count: the time-out is one packet's, and
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
+                self._check_silence(last_picture, host)
                 for picture in decoder.pictures(packet):
                     self._decoded += 1
                     playback.wait_for(picture.frame.pts)
@@ -109,12 +121,13 @@ class NetworkVideo:
                         decode_ms=picture.milliseconds,
                     )
                     sequence += 1
-                if self._clock.seconds() - last_picture > self._source.silence_limit_s:
-                    raise SourceUnavailableError(
-                        f"reading {host}: data, but no picture for "
-                        f"{self._source.silence_limit_s:g} s"
-                    )
         raise SourceUnavailableError(f"reading {host}: the stream ended")
+
+    def _check_silence(self, last_picture: float, host: str) -> None:
+        """Raise if data comes, but no picture: FFmpeg's last packet may come after its time-out."""
+        limit_s = self._source.silence_limit_s
+        if self._clock.seconds() - last_picture > limit_s:
+            raise SourceUnavailableError(f"reading {host}: no picture for {limit_s:g} s")
 
 
 class _Playback:
@@ -138,8 +151,12 @@ class _Playback:
 
 
 def _options(source: RtspSource | HttpSource) -> dict[str, str]:
-    """What FFmpeg is told: no sound, no buffering, no guessing for long."""
-    common = {"fflags": "nobuffer", "analyzeduration": PROBE_US}
+    """What FFmpeg is told: no sound, and to begin without measuring the frame rate first.
+
+    It must keep what it reads to begin with ("nobuffer" would not), or the first key frame
+    is lost and the picture comes one interval of key frames later.
+    """
+    common = {"fpsprobesize": "0", "analyzeduration": PROBE_US}
     if isinstance(source, HttpSource):
         return common
     return common | {

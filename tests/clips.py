@@ -1,0 +1,78 @@
+"""Small videos that tests encode themselves, from the two pictures that ultralytics ships."""
+
+import importlib.util
+from collections.abc import Iterable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+
+from monitor.domain import Pixels
+
+
+def photo(name: str = "zidane") -> Pixels:
+    """One of ultralytics' two photos of people ("zidane" or "bus"), without importing it."""
+    spec = importlib.util.find_spec("ultralytics")
+    assert spec is not None
+    assert spec.submodule_search_locations
+    path = Path(spec.submodule_search_locations[0]) / "assets" / f"{name}.jpg"
+    picture = cv2.imread(str(path))
+    assert picture is not None
+    return cast("Pixels", picture)
+
+
+def panning(count: int, *, width: int = 320, height: int = 240) -> Iterator[Pixels]:
+    """A camera that pans over a photo: ``count`` pictures of (height, width, 3)."""
+    scene = photo()
+    rows, columns = scene.shape[:2]
+    tall = round(columns * height / rows)
+    scene = cast("Pixels", cv2.resize(scene, (max(tall, 2 * width), height)))
+    reach = scene.shape[1] - width
+    for n in range(count):
+        left = reach * n // max(1, count - 1)
+        yield np.ascontiguousarray(scene[:, left : left + width])
+
+
+def numbered(count: int, *, width: int = 320, height: int = 240) -> Iterator[Pixels]:
+    """Pictures whose grey level is 5 times their number, for up to 50 of them."""
+    for n in range(count):
+        yield np.full((height, width, 3), 5 * n, dtype=np.uint8)
+
+
+def write_clip(
+    path: Path,
+    pictures: Iterable[Pixels],
+    fps: int = 10,
+    *,
+    turned: int = 0,
+    movflags: str = "+faststart",
+) -> Path:
+    """Encode pictures of one size as H.264, in the container that the file's name asks for.
+
+    Args:
+        path: The file to write.
+        pictures: (height, width, 3) each.
+        fps: Pictures per second.
+        turned: Degrees anticlockwise that a player must turn it by, as phones write it.
+        movflags: Options of the MP4 container; the index goes first unless told otherwise.
+
+    Returns:
+        The path.
+    """
+    options = {"movflags": movflags} if path.suffix == ".mp4" else {}
+    with av.open(str(path), "w", options=options) as container:
+        codec_options = {"preset": "ultrafast", "crf": "18", "bf": "0", "g": "10"}
+        stream = container.add_stream("libx264", rate=fps, options=codec_options)
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, fps)
+        if turned:
+            stream.set_display_rotation(turned)
+        for n, picture in enumerate(pictures):
+            if n == 0:
+                stream.height, stream.width = picture.shape[:2]
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(stream.encode(None))
+    return path
