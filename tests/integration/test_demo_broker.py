@@ -15,6 +15,10 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.cli.demo_broker import DemoBroker
+from monitor.config.schema import Mqtt
+from monitor.publish.mqtt import MqttPublisher
+from monitor.publish.subscriber import Received, Subscriber
+from tests.broker import until
 
 DEADLINE_S = 10
 STOP_S = 2.0
@@ -169,6 +173,20 @@ def test_mqtt_5_is_refused_at_once_with_the_reason(
     assert time.monotonic() - started < STOP_S
     assert answer.is_failure
     assert answer.getName() == "Unsupported protocol version"
+
+
+def test_our_own_publisher_and_subscriber_fall_back_and_meet(broker: DemoBroker) -> None:
+    settings = Mqtt(port=broker.port)
+    received: queue.Queue[Received] = queue.Queue()
+    started = time.monotonic()
+    with Subscriber(settings, received.put, site="shop"), MqttPublisher(settings, "shop") as ours:
+        until(lambda: ours.connected, "the publisher to be connected")
+        ours.publish("monitor/v1/shop/yard/alert", b'{"id":"1","seq":0}')
+        message = received.get(timeout=DEADLINE_S)
+    assert message.payload == b'{"id":"1","seq":0}'
+    assert time.monotonic() - started < STOP_S
+    with listening(broker, "monitor/v1/shop/status") as late:
+        assert late.next().payload == b"offline"
 
 
 def test_other_bytes_than_mqtt_do_no_harm(broker: DemoBroker) -> None:
