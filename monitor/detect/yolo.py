@@ -1,0 +1,109 @@
+"""People and faces with any YOLO model: a checkpoint, or its export to another engine."""
+
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monitor.detect.engine import load_engine
+from monitor.detect.letterbox import Sheet, letterbox
+from monitor.domain import Detection, Frame, Kind
+from monitor.errors import ConfigError
+from monitor.geometry import Box
+
+_KIND_OF_CLASS = {"person": Kind.PERSON, "face": Kind.FACE, "head": Kind.FACE}
+_OVERLAP_LIMIT = 0.6  # of two boxes of one kind that overlap more, the better one stays
+_MOST_PER_FRAME = 300
+
+
+class Yolo:
+    """A Detector for people and faces. Thread-safe: one batch runs at a time.
+
+    Args:
+        weights: A checkpoint (.pt) or an export (.onnx, a folder ``*_openvino_model``,
+            .engine) that ultralytics can run. Its classes count by name: ``person``,
+            ``face``, or ``head`` where there is no ``face``. A COCO model gives people only.
+        input_px: The longer side that frames are scaled to. An export for one size is asked
+            at that size instead.
+        min_scores: What is less sure than this, in 0..1, is not reported; a kind that is
+            left out is not reported at all.
+        device: As torch names it: ``cpu``, ``cuda:0``.
+
+    Raises:
+        ConfigError: The weights cannot be loaded, or know neither people nor faces.
+
+    Source:
+        Redmon et al., "You Only Look Once: Unified, Real-Time Object Detection", 2016; the
+        networks and engines are those of the library ultralytics.
+    """
+
+    def __init__(
+        self,
+        weights: Path,
+        *,
+        input_px: int = 320,
+        min_scores: Mapping[Kind, float],
+        device: str = "cpu",
+    ) -> None:
+        self._engine = load_engine(weights, device)
+        self._kinds = _kinds(weights, self._engine.names)
+        self._input_px = input_px
+        self._min_scores = dict(min_scores)
+        self._lock = threading.Lock()
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        """See Detector."""
+        if not frames:
+            return []
+        sheet = letterbox(frames, self._input_px, fixed=self._engine.fixed_size)
+        with self._lock:
+            found = self._engine.run(
+                sheet.pixels,
+                classes=sorted(self._kinds),
+                min_score=min(self._min_scores.values(), default=1.0),
+                overlap_limit=_OVERLAP_LIMIT,
+                limit=_MOST_PER_FRAME,
+            )
+        return [
+            self._read(rows, frame, sheet, index)
+            for index, (rows, frame) in enumerate(zip(found, frames, strict=True))
+        ]
+
+    def _read(
+        self, rows: np.ndarray[Any, np.dtype[np.float64]], frame: Frame, sheet: Sheet, index: int
+    ) -> list[Detection]:
+        """Rows of left, top, right, bottom, score, class in the sheet's pixels."""
+        across, down = sheet.scales[index]
+        found = []
+        for left, top, right, bottom, score, number in rows.tolist():
+            kind = self._kinds[int(number)]
+            box = Box(left / across, top / down, right / across, bottom / down)
+            clipped = box.clipped(frame.width, frame.height)
+            if score >= self._min_scores.get(kind, 2.0) and clipped.area > 0:
+                found.append(Detection(kind, clipped, score))
+        return sorted(found, key=lambda detection: detection.score, reverse=True)
+
+
+def _kinds(weights: Path, names: Mapping[int, str]) -> dict[int, Kind]:
+    """Which of the model's classes we know, by their number."""
+    lower = {number: name.lower() for number, name in names.items()}
+    known = {
+        number: _KIND_OF_CLASS[name] for number, name in lower.items() if name in _KIND_OF_CLASS
+    }
+    if "face" in lower.values():  # a head is the face's poorer stand-in, never reported beside it
+        known = {number: kind for number, kind in known.items() if lower[number] != "head"}
+    if not known:
+        raise ConfigError(
+            f"{weights}: finds neither person nor face nor head, only {_listed(names)}; "
+            "give a model with one of these classes"
+        )
+    return known
+
+
+def _listed(names: Mapping[int, str], most: int = 6) -> str:
+    """The first few names, so that the message stays one line."""
+    words = [" ".join(name.split()) for name in names.values()]
+    more = f" and {len(words) - most} more" if len(words) > most else ""
+    return ", ".join(words[:most]) + more

@@ -1,0 +1,146 @@
+"""Measuring a detector: on cases worked out by hand, and on pictures in a folder."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from monitor.domain import Detection, Frame, Kind
+from monitor.errors import ConfigError
+from monitor.evaluate.detector import Scored, average_precision, evaluate, score
+from monitor.geometry import Box
+
+HERE = Box(0, 0, 10, 10)
+THERE = Box(50, 50, 60, 60)
+
+
+class Recited:
+    """A Detector that answers by rote: the same for every picture."""
+
+    def __init__(self, *found: Detection) -> None:
+        self._found = list(found)
+        self.asked = 0
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        self.asked += len(frames)
+        return [self._found for _ in frames]
+
+
+def face(box: Box, sure: float) -> Detection:
+    return Detection(Kind.FACE, box, sure)
+
+
+def scored(right: Sequence[bool], boxes: int) -> Scored:
+    return Scored(np.linspace(0.9, 0.1, len(right)), np.array(right, np.bool_), boxes)
+
+
+@pytest.mark.parametrize(
+    ("right", "boxes", "expected"),
+    [
+        ([True, True], 2, 1.0),  # all found, nothing else
+        ([True, False, True], 2, 0.5 * 1 + 0.5 * 2 / 3),  # precision 1 up to half, then 2 in 3
+        ([False, True], 1, 0.5),  # the surest was wrong
+        ([False, True, True], 2, 2 / 3),  # precision at recall one half is lifted to the later 2/3
+        ([True], 4, 0.25),  # three missed
+        ([], 3, 0.0),  # nothing reported
+        ([False], 0, None),  # nothing to find
+    ],
+)
+def test_average_precision_as_worked_out_by_hand(
+    right: list[bool], boxes: int, expected: float | None
+) -> None:
+    assert average_precision(scored(right, boxes)) == pytest.approx(expected)
+
+
+def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:
+    truth = {"a": [(Kind.FACE, HERE)]}
+    found = {"a": [face(HERE, 0.9), face(HERE, 0.8)]}
+    assert score(truth, found, Kind.FACE, iou=0.5).right.tolist() == [True, False]
+
+
+def test_a_finding_takes_the_box_it_covers_best() -> None:
+    truth = {"a": [(Kind.FACE, Box(0, 0, 10, 9)), (Kind.FACE, HERE)]}
+    found = {"a": [face(HERE, 0.9), face(Box(0, 0, 10, 8.2), 0.8)]}
+    assert score(truth, found, Kind.FACE, iou=0.85).right.tolist() == [True, True]
+
+
+def test_overlap_below_the_limit_does_not_count_and_at_the_limit_does() -> None:
+    truth = {"a": [(Kind.FACE, HERE)]}
+    half = {"a": [face(Box(0, 0, 10, 5), 0.9)]}  # IoU exactly one half
+    assert score(truth, half, Kind.FACE, iou=0.5).right.tolist() == [True]
+    assert score(truth, half, Kind.FACE, iou=0.51).right.tolist() == [False]
+
+
+def test_scores_are_ranked_over_all_pictures() -> None:
+    truth = {"a": [(Kind.FACE, HERE)], "b": [(Kind.FACE, HERE)]}
+    found = {"a": [face(HERE, 0.5)], "b": [face(THERE, 0.9), face(HERE, 0.4)]}
+    ranked = score(truth, found, Kind.FACE, iou=0.5)
+    assert ranked.scores.tolist() == [0.9, 0.5, 0.4]
+    assert ranked.right.tolist() == [False, True, True]
+    assert ranked.boxes == 2
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two pictures: a face in the first, a face and a person in the second."""
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((80, 100, 3), np.uint8))
+    (tmp_path / "boxes.csv").write_text(
+        "file,kind,labelled_by,x0,y0,x1,y1,score\n"
+        "a.png,face,human,0,0,10,10,1.0\n"
+        "b.png,face,human,50,50,60,60,1.0\n"
+        "b.png,person,human,0,0,40,80,1.0\n"
+    )
+    return tmp_path
+
+
+def test_a_folder_is_measured_kind_by_kind_at_the_threshold_asked_for(folder: Path) -> None:
+    detector = Recited(face(HERE, 0.9), face(THERE, 0.2))
+    report = evaluate(folder, detector, min_scores={Kind.FACE: 0.5, Kind.PERSON: 0.4})
+    faces, people = report.kinds[Kind.FACE], report.kinds[Kind.PERSON]
+    assert (report.pictures, report.iou) == (2, 0.5)
+    assert (faces.boxes, faces.found, faces.threshold) == (2, 2, 0.5)
+    assert (faces.recall, faces.precision) == (0.5, 0.5)  # HERE in both, right in the first
+    # ranked: right 0.9, wrong 0.9, wrong 0.2, right 0.2
+    assert faces.ap == pytest.approx(0.5 * 1 + 0.5 * 0.5)
+    assert (people.boxes, people.ap, people.recall, people.precision) == (1, 0.0, 0.0, None)
+    assert 0 <= report.ms_median <= report.ms_p95
+    assert detector.asked == 3, "two pictures, and one to warm up"
+
+
+def test_the_report_is_json_with_the_kinds_by_name(folder: Path) -> None:
+    report = json.loads(evaluate(folder, Recited(face(HERE, 0.9)), iou=0.3).to_json())
+    assert report["iou"] == 0.3
+    assert set(report["kinds"]) == {"person", "face"}
+    assert report["kinds"]["face"]["recall"] == 0.5
+    assert {"pictures", "ms_median", "ms_p95"} <= set(report)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("file,kind,x0,y0,x1\n", "lacks the columns y1"),
+        ("file,kind,x0,y0,x1,y1\n", "names no picture"),
+        ("file,kind,x0,y0,x1,y1\na.png,face,0,0,ten,10\n", "line 2 is not readable"),
+        ("file,kind,x0,y0,x1,y1\na.png,cat,0,0,10,10\n", "line 2 is not readable"),
+        ("file,kind,x0,y0,x1,y1\na.png,face,10,0,0,10\n", "line 2 is not readable"),
+        ("file,kind,x0,y0,x1,y1\na.png,face,0,0\n", "line 2 is not readable"),
+        ("file,kind,x0,y0,x1,y1\nz.png,face,0,0,10,10\n", r"z\.png: no such picture"),
+        ("file,kind,x0,y0,x1,y1\nboxes.csv,face,0,0,9,9\n", "not readable as a picture"),
+    ],
+)
+def test_a_bad_list_is_the_operators_mistake_in_one_line(
+    folder: Path, text: str, complaint: str
+) -> None:
+    (folder / "boxes.csv").write_text(text)
+    with pytest.raises(ConfigError, match=complaint) as caught:
+        evaluate(folder, Recited())
+    assert "\n" not in str(caught.value)
+
+
+def test_a_folder_without_a_list_is_the_operators_mistake(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"boxes\.csv: No such file or directory; give a folder"):
+        evaluate(tmp_path, Recited())
