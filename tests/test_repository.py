@@ -1,6 +1,7 @@
 """The repository as a whole: short files, links that lead somewhere, checks that check."""
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -99,8 +100,9 @@ def test_the_checks_fail_on_a_skipped_test(tmp_path: Path) -> None:
 def last_line(tests: Path, *options: str) -> str:
     """How pytest closes on some tests."""
     command = [sys.executable, "-m", "pytest", *options, str(tests)]
+    plain = {**os.environ, "PYTEST_ADDOPTS": ""}
     result = subprocess.run(  # noqa: S603  (our own arguments)
-        command, cwd=ROOT, capture_output=True, text=True, check=False
+        command, cwd=ROOT, env=plain, capture_output=True, text=True, check=False
     )
     assert (result.returncode != 0) == ("tests.no_skips" in options)
     return result.stdout.splitlines()[-1]
