@@ -35,14 +35,16 @@ class Evidence:
     _weight: float = 0.0
     _at: float = float("-inf")  # seconds of the last look
     _coverings: dict[Covering, float] = field(default_factory=dict)
+    _last_covered: bool = False
     agreeing: int = 0  # looks in a row that said the same: occluded, or not
 
     def add(self, verdict: Verdict) -> None:
         """Take in one evaluable look."""
         keep = self._kept_at(verdict.moment.seconds)
         value = log_odds(verdict.occluded)
-        same = (value > 0) == (self._sum > 0) and self._weight > 0
+        same = (value > 0) == self._last_covered and self._weight > 0
         self.agreeing = self.agreeing + 1 if same else 1
+        self._last_covered = value > 0
         self._sum = self._sum * keep + value
         self._weight = self._weight * keep + 1
         self._at = max(self._at, verdict.moment.seconds)
