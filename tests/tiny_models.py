@@ -251,6 +251,10 @@ def _chat_tokenizer(marks: list[str]) -> Any:  # noqa: ANN401
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
     raw.train_from_iterator([_TALK, EXPLAIN, chat_profile(Path("any")).prompt] * 10, trainer)
+    # As Llama's: an opening token of its own accord, though the chat template puts one too.
+    raw.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<s> $A", special_tokens=[("<s>", raw.token_to_id("<s>"))]
+    )
     return tf.PreTrainedTokenizerFast(tokenizer_object=raw, **_SPECIAL, extra_special_tokens=marks)
 
 

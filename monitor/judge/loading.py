@@ -46,7 +46,7 @@ def load(folder: Path, device: str) -> Loaded:
             folder,
             use_safetensors=True,
             ignore_mismatched_sizes=True,  # told below, with names
-            dtype="float32" if device == "cpu" else "auto",
+            dtype="float32" if device.startswith("cpu") else "auto",
             output_loading_info=True,
             **here,
         )

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError, JudgeUnavailableError
+from monitor.judge.loading import refused
 from monitor.judge.local import LocalJudge
 from monitor.judge.profile import ANSWERS
 from tests import tiny_models
@@ -146,6 +147,15 @@ def test_a_device_that_is_not_there_is_named(device: str, florence: Path) -> Non
     assert "set it to cpu" in told
 
 
+def test_a_library_that_a_model_needs_and_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught, refused(tmp_path):
+        raise ImportError("Package `num2words` is required to run it. Install it\nwith pip.")
+    assert str(caught.value) == (
+        f"{tmp_path}: cannot load the judge: Package `num2words` is required to run it; "
+        "install what it needs"
+    )
+
+
 @pytest.mark.parametrize("kind", ["florence2", "homemade"])
 def test_code_that_comes_with_a_model_is_never_run(
     kind: str, florence: Path, tmp_path: Path
@@ -173,6 +183,7 @@ calls = []
 network = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 sys.addaudithook(lambda event, args: calls.append((event, args)) if event in network else None)
 
+from monitor.judge.loading import refused
 from monitor.judge.local import LocalJudge
 from tests.looks import SteppingClock, looks
 

@@ -94,6 +94,20 @@ def test_the_scores_are_those_of_the_libraries_own_recipe(judge: LocalJudge, fol
     assert np.ptp(answers, axis=0).max() > 1e-3, "the picture matters"
 
 
+def test_the_model_reads_the_prompt_as_the_library_would_write_it(
+    judge: LocalJudge, folder: Path
+) -> None:
+    import transformers as tf
+
+    processor = tf.AutoProcessor.from_pretrained(folder, local_files_only=True)
+    side = 32 if processor.chat_template is None else 384
+    expected = _inputs(processor, np.zeros((side, side, 3), np.uint8))["input_ids"].tolist()
+    with forward_passes(of="Embedding") as passes:
+        judge.judge(looks(1))
+    read = [ids[0].tolist() for ids in passes if not ids[0].is_floating_point()]
+    assert expected in read, "an opening token too many, or a picture cut into tiles"
+
+
 def test_a_batch_says_what_its_looks_say_one_by_one(judge: LocalJudge) -> None:
     seen = looks(6)
     alone = [row(verdict) for look in seen for verdict in judge.judge([look])]
