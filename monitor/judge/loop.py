@@ -74,9 +74,18 @@ class JudgeLoop:
         self.desk.answer(verdicts)
         for look, verdict in zip(looks, verdicts, strict=True):
             if verdict.occluded >= _SUSPICIOUS and verdict.evaluable and not verdict.thinking:
-                self._sentences[look.camera, look.subject] = self.judge.explain(look)
+                self._explain(look)
         while len(self._sentences) > _REMEMBERED:
             del self._sentences[next(iter(self._sentences))]
+
+    def _explain(self, look: Look) -> None:
+        """Ask for a subject's sentence, once. It is not worth failing for: its verdict is out."""
+        if (look.camera, look.subject) in self._sentences:
+            return
+        try:
+            self._sentences[look.camera, look.subject] = self.judge.explain(look)
+        except JudgeError as error:
+            log.warning("judge %s: no sentence: %s", self.judge.name.name, error)
 
     def _with_sentence(self, verdict: Verdict) -> Verdict:
         if verdict.thinking:
