@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
+from uuid import uuid4
 
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
@@ -117,7 +118,8 @@ class Mosquitto:
         try:
             yield
         finally:
-            self._signal(signal.SIGCONT)
+            if self._process is not None:
+                self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:
         assert self._process is not None, "mosquitto does not run"
@@ -157,7 +159,7 @@ class Witness:
         self._subscribed = threading.Event()
         self._port = port
         self._client = Client(
-            CallbackAPIVersion.VERSION2, f"witness-{port}", protocol=MQTTProtocolVersion.MQTTv5
+            CallbackAPIVersion.VERSION2, f"witness-{uuid4()}", protocol=MQTTProtocolVersion.MQTTv5
         )
         self._client.reconnect_delay_set(1, 1)
         if user is not None:

@@ -1,6 +1,7 @@
 """One connection to a broker, from CONNECT to its end."""
 
 import socket
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ V5 = MQTTProtocolVersion.MQTTv5
 V311 = MQTTProtocolVersion.MQTTv311
 _HEADROOM = 1024  # bytes of a packet that are not payload, at most
 
+_ADDRESS_MEND = "check that the broker runs, and its host and port"
+_TLS_MEND = "check the broker's certificate and the files under tls"
 _MENDS = {
     "Bad user name or password": "check username and password_file",
     "Not authorized": "check username and password_file, and what the broker allows them",
@@ -157,7 +160,7 @@ class Connection:
             self._client.connect(access.host, access.port, access.keepalive_s)
         except (OSError, ValueError) as error:  # ValueError: not a host name
             reason = getattr(error, "strerror", None) or str(error)
-            mend = "check that the broker runs, and its host and port"
+            mend = _TLS_MEND if isinstance(error, ssl.SSLError) else _ADDRESS_MEND
             raise BrokerUnavailableError(f"{access.address}: {reason}; {mend}") from error
         self._client.loop_start()
         timeout_s = V5_ANSWER_S if self._version is V5 else CONNECT_TIMEOUT_S

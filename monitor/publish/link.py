@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 RECONNECT_FIRST_S = 0.2
 RECONNECT_LIMIT_S = 5.0
 REMIND_EVERY_S = 60.0  # a reason that stays the same is logged again after this long
-JOIN_S = 3.0  # a name look-up cannot be interrupted; a daemon thread may be left in one
+SHORT_LIVED = " at once; if this repeats, give each program a client_id of its own"
+JOIN_S = 1.0  # a name look-up cannot be interrupted; a daemon thread may be left in one
 
 
 class Link:
@@ -105,17 +106,18 @@ class Link:
         if stopped:  # after __exit__ has looked, so it is for us to close this one
             self._part(connection)
             return
-        self._warned = None
         log.info("%s: connected, MQTT %s", self._address, connection.version)
+        hint = SHORT_LIVED
         # Two programs with one name throw each other out at once: that must not look like
         # success, or both would try without a pause.
         if not connection.wait(RECONNECT_LIMIT_S):
             backoff.reset()
+            self._warned, hint = None, ""
         while not (connection.wait(REMIND_EVERY_S) or self._stop.requested):
             pass
         with self._lock:
             self._connection = None
-            self._reason = f"{self._address}: {connection.ended}"
+            self._reason = f"{self._address}: {connection.ended}{hint}"
         connection.close()
         if not self._stop.requested:
             raise BrokerUnavailableError(self._reason)
