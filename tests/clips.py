@@ -12,6 +12,9 @@ import numpy as np
 
 from monitor.domain import Pixels
 
+SOUND_HZ = 8000
+SOUND_SAMPLES = 1024  # per frame of AAC
+
 
 def photo(name: str = "zidane") -> Pixels:
     """One of ultralytics' two photos of people ("zidane" or "bus"), without importing it."""
@@ -37,9 +40,9 @@ def panning(count: int, *, width: int = 320, height: int = 240) -> Iterator[Pixe
 
 
 def numbered(count: int, *, width: int = 320, height: int = 240) -> Iterator[Pixels]:
-    """Pictures whose grey level is 5 times their number, for up to 50 of them."""
+    """Pictures whose grey level is 20 times their number, for up to 12 of them."""
     for n in range(count):
-        yield np.full((height, width, 3), 5 * n, dtype=np.uint8)
+        yield np.full((height, width, 3), 20 * n, dtype=np.uint8)
 
 
 def write_clip(
@@ -62,7 +65,7 @@ def write_clip(
     Returns:
         The path.
     """
-    options = {"movflags": movflags} if path.suffix == ".mp4" else {}
+    options = {"movflags": movflags} if path.suffix == ".mp4" and movflags else {}
     with av.open(str(path), "w", options=options) as container:
         codec_options = {"preset": "ultrafast", "crf": "18", "bf": "0", "g": "10"}
         stream = container.add_stream("libx264", rate=fps, options=codec_options)
@@ -75,4 +78,23 @@ def write_clip(
                 stream.height, stream.width = picture.shape[:2]
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
         container.mux(stream.encode(None))
+    return path
+
+
+def write_sound_after_picture(path: Path, pictures: Iterable[Pixels], sound_s: int) -> Path:
+    """A transport stream whose pictures, 10 a second, end long before its silent sound does."""
+    with av.open(str(path), "w", format="mpegts") as container:
+        video = container.add_stream("libx264", rate=10, options={"preset": "ultrafast", "bf": "0"})
+        sound = container.add_stream("aac", rate=SOUND_HZ)
+        for n, picture in enumerate(pictures):
+            if n == 0:
+                video.height, video.width = picture.shape[:2]
+            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+        container.mux(video.encode(None))
+        for start in range(0, sound_s * SOUND_HZ, SOUND_SAMPLES):
+            frame = av.AudioFrame(format="fltp", layout="mono", samples=SOUND_SAMPLES)
+            frame.sample_rate, frame.pts = SOUND_HZ, start
+            frame.planes[0].update(bytes(frame.planes[0].buffer_size))
+            container.mux(sound.encode(frame))
+        container.mux(sound.encode(None))
     return path

@@ -63,13 +63,14 @@ _converters = _Converters()
 
 def scaled_bgr(frame: av.VideoFrame, width: int, height: int) -> Pixels:
     """All of a frame in one step from YUV to (height, width, 3) blue-green-red."""
+    shrinks = width <= frame.width and height <= frame.height
     key = (frame.format.name, frame.width, frame.height, width, height)
     converted = _converters.get(key).reformat(
         frame,
         width=width,
         height=height,
         format="bgr24",
-        interpolation=Interpolation.BILINEAR,
+        interpolation=Interpolation.AREA if shrinks else Interpolation.BILINEAR,
         threads=1,
     )
     pixels = cast("Pixels", converted.to_ndarray())

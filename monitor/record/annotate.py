@@ -89,6 +89,10 @@ class AnnotatedVideo:
         stream.width, stream.height = width - width % 2, height - height % 2
         stream.pix_fmt = "yuv420p"
         stream.colorspace, stream.color_range = 1, ColorRange.MPEG  # 1 is BT.709
+        try:
+            container.start_encoding()
+        except av.FFmpegError as error:
+            raise OSError(error.errno, error.strerror, str(self._path)) from None
         return container, stream
 
 

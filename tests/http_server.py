@@ -1,0 +1,112 @@
+"""A real HTTP server that serves one clip as MP4 and as MJPEG, on a thread of the test's."""
+
+import http.server
+import itertools
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import ClassVar
+
+import cv2
+
+from monitor.domain import Pixels
+
+MULTIPART = "multipart/x-mixed-replace; boundary=picture"
+PART_HEAD = b"--picture\r\nContent-Type: image/jpeg\r\n\r\n"
+PART_S = 0.05
+SOUND_BYTES = 2000  # per part
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    """Answers with what the path names.
+
+    ``/clip.mp4`` ends, ``/mjpeg`` goes on, ``/stalling`` stops sending after some pictures,
+    ``/sound`` goes on without pictures, ``/silent`` does not even answer.
+    """
+
+    server: "HttpCamera"
+    statuses: ClassVar[dict[str, int]] = {"/locked": 401, "/forbidden": 403, "/broken": 503}
+
+    def do_GET(self) -> None:
+        """Answer."""
+        answers = {
+            "/clip.mp4": ("video/mp4", [self.server.clip]),
+            "/page": ("text/html", [b"<html><body>log in</body></html>"]),
+            "/mjpeg": (MULTIPART, itertools.cycle(self.server.parts)),
+            "/stalling": (MULTIPART, itertools.chain(self.server.parts, self._nothing())),
+            "/sound": ("video/mp2t", batched(self.server.sound, SOUND_BYTES)),
+        }
+        if self.path in answers:
+            self._send(*answers[self.path])
+        elif self.path == "/silent":
+            deque(self._nothing(), maxlen=0)
+        else:
+            self.send_error(self.statuses.get(self.path, 404))
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base's name)
+        """Keep the test's output clean."""
+
+    def _nothing(self) -> Iterator[bytes]:
+        """Say nothing for as long as the test goes on."""
+        self.server.released.wait(30)
+        yield from ()
+
+    def _send(self, kind: str, parts: Iterable[bytes]) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        if isinstance(parts, list):
+            self.send_header("Content-Length", str(sum(map(len, parts))))
+        self.end_headers()
+        with suppress(OSError):  # the reader has left
+            for part in parts:
+                if self.server.released.is_set():
+                    return
+                self.wfile.write(part)
+                time.sleep(PART_S)
+
+
+def batched(content: bytes, size: int) -> Iterator[bytes]:
+    """The bytes in pieces of this size."""
+    for start in range(0, len(content), size):
+        yield content[start : start + size]
+
+
+class HttpCamera(http.server.ThreadingHTTPServer):
+    """Serves on a free loopback port."""
+
+    daemon_threads = True
+
+    def __init__(self, clip: bytes, sound: bytes, pictures: Iterable[Pixels]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.clip = clip
+        self.sound = sound
+        self.parts = [
+            PART_HEAD + cv2.imencode(".jpg", picture)[1].tobytes() + b"\r\n" for picture in pictures
+        ]
+        self.released = threading.Event()
+
+    def url(self, path: str) -> str:
+        """The address of one of the handler's paths."""
+        return f"http://127.0.0.1:{self.server_port}{path}"
+
+
+@contextmanager
+def http_camera(clip: bytes, sound: bytes, pictures: Iterable[Pixels]) -> Iterator[HttpCamera]:
+    """An HttpCamera that serves within the block.
+
+    Args:
+        clip: An MP4.
+        sound: A transport stream of which the end is sound only.
+        pictures: What the MJPEG streams show, (height, width, 3) each.
+    """
+    with HttpCamera(clip, sound, pictures) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.released.set()
+            server.shutdown()
+            thread.join()
