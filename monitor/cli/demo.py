@@ -1,7 +1,7 @@
 """``monitor demo``: everything on one machine, with nothing installed beside it."""
 
 import json
-import shutil
+import tempfile
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -94,12 +94,10 @@ def demo(
     evidence = out / "evidence"
     try:
         out.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(evidence, ignore_errors=True)
-        (out / "outbox.sqlite").unlink(missing_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: {error.strerror}; name another folder with --out") from error
     guest = Guest(console, evidence)
-    clean = _watch(_source(video, camera, out, console), out, guest)
+    clean = _watch(_source(video, camera, out, console), guest)
     own = video is None and camera is None
     _close(guest, console)
     return OK if clean and (guest.alerts or not own) else FAILED
@@ -130,7 +128,7 @@ def _source(video: Path | None, camera: str | None, out: Path, console: Console)
     return FileSource(kind="file", path=path)
 
 
-def _watch(source: Source, out: Path, guest: Guest) -> bool:
+def _watch(source: Source, guest: Guest) -> bool:
     """Run the daemon on one camera until it ends, with a broker and a subscriber beside it."""
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
     from monitor.cli.demo_broker import DemoBroker  # noqa: PLC0415
@@ -141,6 +139,7 @@ def _watch(source: Source, out: Path, guest: Guest) -> bool:
 
     clock = SystemClock()
     with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory())
         broker = stack.enter_context(DemoBroker())
         guest.console.print(f"MQTT broker on 127.0.0.1:{broker.port}; loading the models")
         mqtt = Mqtt(host="127.0.0.1", port=broker.port)
@@ -148,7 +147,7 @@ def _watch(source: Source, out: Path, guest: Guest) -> bool:
             site="demo",
             cameras={_CAMERA: Camera(source=source)},
             mqtt=mqtt,
-            outbox=out / "outbox.sqlite",
+            outbox=Path(folder) / "outbox.sqlite",
             evidence=guest.evidence,
         )
         loaded = models(config.detector, config.judge, clock)

@@ -37,76 +37,10 @@ from monitor.publish.payload import (
     state_topic,
     status_topic,
 )
+from tests.alert_schema import ALERT_V1
 
 YARD = CameraId("yard")
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-_MS = {"type": "number", "minimum": 0}
-_TIME = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$"}
-SCHEMA = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "additionalProperties": False,
-    "required": [
-        *("id", "seq", "state", "severity", "site", "camera", "subject", "covering"),
-        *("probability", "occluded", "thinking", "zone", "first_seen", "raised_at", "late"),
-        *("evidence", "judge", "timings_ms"),
-    ],
-    "properties": {
-        "id": {
-            "type": "string",
-            "pattern": "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
-        },
-        "seq": {"type": "integer", "minimum": 0},
-        "state": {"enum": ["raised", "confirmed", "rejected", "unverified", "ended"]},
-        "severity": {"enum": ["ignore", "note", "alert", "critical"]},
-        "site": {"type": "string"},
-        "camera": {"type": "string"},
-        "subject": {"type": "integer"},
-        "covering": {
-            "enum": [
-                *("none", "mask", "mask_incorrect", "scarf", "balaclava", "hard_mask"),
-                *("helmet", "sunglasses", "hand_object", "away"),
-            ]
-        },
-        "probability": {"type": "number", "minimum": 0, "maximum": 1},
-        "occluded": {"type": "boolean"},
-        "thinking": {"type": "string"},
-        "zone": {"type": ["string", "null"]},
-        "first_seen": _TIME,
-        "raised_at": _TIME,
-        "late": {"type": "boolean"},
-        "evidence": {
-            "oneOf": [
-                {"type": "null"},
-                {
-                    "type": "object",
-                    "additionalProperties": False,
-                    "required": ["snapshot", "clip", "sha256"],
-                    "properties": {
-                        "snapshot": {"type": "string"},
-                        "clip": {"type": ["string", "null"]},
-                        "sha256": {"type": "string"},
-                    },
-                },
-            ]
-        },
-        "judge": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["name", "version"],
-            "properties": {"name": {"type": "string"}, "version": {"type": "string"}},
-        },
-        "timings_ms": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": ["decode", "detect", "track", "queue", "judge", "decide", "publish"],
-            "properties": dict.fromkeys(
-                ["decode", "detect", "track", "queue", "judge", "decide", "publish"], _MS
-            ),
-        },
-    },
-}
-
 any_text = st.text(st.characters(codec=None), max_size=40)  # lone surrogates too
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,9}", fullmatch=True)
 moments = st.builds(
@@ -182,7 +116,7 @@ def test_each_topic_has_its_content_type(topic: str, expected: str) -> None:
 @given(alert=alerts)
 def test_every_alert_is_valid_alert_v1(alert: Alert) -> None:
     body = json.loads(alert_payload("site", alert).decode())
-    jsonschema.validate(body, SCHEMA)
+    jsonschema.validate(body, ALERT_V1)
     assert body["id"] == str(alert.id)
     assert body["covering"] == alert.covering
     assert body["probability"] == pytest.approx(alert.probability, abs=0.5e-4)

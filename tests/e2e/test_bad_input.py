@@ -1,0 +1,156 @@
+"""What a user sees who gets something wrong: one line that names it, a status, no traceback."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def monitor(*words: str | Path) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "monitor", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
+
+
+def complaint(done: subprocess.CompletedProcess[str], status: int) -> str:
+    """The one line on standard error, after the general rules have been checked."""
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr
+    lines = [line for line in done.stderr.splitlines() if line.startswith("monitor:")]
+    assert len(lines) == 1, done.stderr
+    return lines[0]
+
+
+def config(folder: Path, text: str) -> Path:
+    path = folder / "monitor.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+CAMERA = "cameras: {yard: {source: {kind: file, path: clip.mp4}}}\n"
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_a_missing_configuration(command: str) -> None:
+    assert "gone.yaml: No such file" in complaint(monitor(command, "gone.yaml"), 78)
+
+
+def test_a_configuration_that_is_no_yaml(tmp_path: Path) -> None:
+    path = config(tmp_path, "cameras: [unclosed\n")
+    line = complaint(monitor("check", path), 78)
+    assert str(path) in line
+    assert "line 2" in line
+
+
+def test_a_configuration_that_is_a_picture(tmp_path: Path) -> None:
+    path = tmp_path / "picture.yaml"
+    path.write_bytes(b"\xff\xd8\xff\xe0" + bytes(range(256)))
+    assert "picture.yaml" in complaint(monitor("check", path), 78)
+
+
+def test_an_unknown_setting_is_named_with_its_place(tmp_path: Path) -> None:
+    done = monitor("check", config(tmp_path, CAMERA + "mqtt: {pasword_file: /x}\n"))
+    assert done.returncode == 78
+    assert "mqtt.pasword_file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_with_a_password_in_it_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    url = "rtsp://viewer:hunter2@127.0.0.1/cam"
+    text = f"cameras: {{yard: {{source: {{kind: rtsp, url: '{url}'}}}}}}\n"
+    done = monitor("check", config(tmp_path, text))
+    assert done.returncode == 78
+    assert "hunter2" not in done.stdout + done.stderr
+    assert "password_file" in done.stderr
+
+
+@pytest.mark.parametrize("content", [b"", b"not a video\n" * 50, bytes(4096)])
+def test_a_file_that_is_no_video(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    assert "clip.mp4" in complaint(monitor("replay", path, "--out", tmp_path / "out"), 1)
+
+
+def test_a_recording_that_is_missing(tmp_path: Path) -> None:
+    done = monitor("replay", tmp_path / "gone.mp4", "--out", tmp_path / "out")
+    assert "gone.mp4" in complaint(done, 1)
+
+
+def test_a_replay_configuration_that_is_missing(tmp_path: Path) -> None:
+    done = monitor("replay", "x.mp4", "--out", tmp_path, "--config", tmp_path / "gone.yaml")
+    assert "gone.yaml" in complaint(done, 78)
+
+
+def test_a_picture_that_is_missing() -> None:
+    assert "gone.jpg" in complaint(monitor("judge", "gone.jpg"), 1)
+
+
+def test_a_picture_that_is_neither_picture_nor_video(tmp_path: Path) -> None:
+    path = tmp_path / "note.txt"
+    path.write_text("hello\n", encoding="utf-8")
+    assert "note.txt" in complaint(monitor("judge", path), 1)
+
+
+@pytest.mark.parametrize("made", [False, True], ids=["missing", "empty"])
+def test_a_judge_folder_without_weights(tmp_path: Path, made: bool) -> None:  # noqa: FBT001
+    model = tmp_path / "model"
+    if made:
+        model.mkdir()
+    path = config(tmp_path, f"judge: {{kind: local, model: {model}}}\n")
+    done = monitor("replay", "x.mp4", "--out", tmp_path / "out", "--config", path)
+    assert str(model) in complaint(done, 78)
+
+
+def test_detector_weights_that_are_missing(tmp_path: Path) -> None:
+    path = config(tmp_path, f"detector: {{kind: yolo, weights: {tmp_path / 'gone.pt'}}}\n")
+    done = monitor("replay", "x.mp4", "--out", tmp_path / "out", "--config", path)
+    assert "gone.pt" in complaint(done, 78)
+
+
+def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
+    from tests.clips import panning, write_clip  # noqa: PLC0415  (only here)
+
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, panning(10))
+    (tmp_path / "out").write_text("in the way", encoding="utf-8")
+    assert "out" in complaint(monitor("replay", clip, "--out", tmp_path / "out"), 1)
+
+
+def test_an_outbox_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    outbox = tmp_path / "file" / "outbox.sqlite"
+    done = monitor("run", config(tmp_path, CAMERA + f"outbox: {outbox}\n"))
+    assert str(outbox) in complaint(done, 1)
+
+
+def test_a_password_file_that_is_missing(tmp_path: Path) -> None:
+    text = (
+        CAMERA
+        + f"outbox: {tmp_path}/o.sqlite\nmqtt: {{username: me, password_file: {tmp_path}/pw}}\n"
+    )
+    assert "pw" in complaint(monitor("run", config(tmp_path, text)), 78)
+
+
+def test_listening_to_a_broker_that_is_not_there() -> None:
+    done = monitor("listen", "--host", "127.0.0.1", "--port", "1", "--count", "1")
+    assert "127.0.0.1:1" in complaint(done, 1)
+
+
+def test_listening_to_a_host_that_does_not_exist() -> None:
+    done = monitor("listen", "--host", "broker.invalid", "--count", "1")
+    assert "broker.invalid" in complaint(done, 1)
+
+
+def test_the_output_of_a_command_may_be_cut_off() -> None:
+    """A user's `monitor check ... | head -1` ended in a traceback."""
+    example = Path(__file__).parents[2] / "configs" / "example.yaml"
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "monitor", "check", str(example)]
+    with os.fdopen(writing, "wb") as out:
+        done = subprocess.run(  # noqa: S603
+            command, stdout=out, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert "Traceback" not in done.stderr
+    assert "BrokenPipe" not in done.stderr
