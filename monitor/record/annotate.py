@@ -84,7 +84,9 @@ class AnnotatedVideo:
         container = av.open(
             f"file:{self._path}", "w", format="mp4", options={"movflags": "+faststart"}
         )
-        stream = container.add_stream("libx264", rate=self._fps, options={"crf": QUALITY, "preset": "veryfast"}
+        stream = container.add_stream(
+            "libx264", rate=self._fps, options={"crf": QUALITY, "preset": "veryfast"}
+        )
         width, height = self._size
         stream.width, stream.height = width - width % 2, height - height % 2
         stream.pix_fmt = "yuv420p"
