@@ -1,0 +1,248 @@
+"""Training the embedded judge on one core: drawn coverings, real masks, real clear faces."""
+
+import logging
+import math
+import shutil
+import time
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+from queue import Empty, Queue
+from threading import Event, Thread
+from typing import Any, Final
+
+import numpy as np
+import torch
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from monitor.errors import ConfigError
+from monitor.train.judge_data import Pool, normalised
+from monitor.train.judge_dev import DevScore, DevSet, answer_logits, read_dev, score
+from monitor.train.judge_faces import Landmarks
+from monitor.train.judge_loss import Hint, Targets, sentence_loss
+from monitor.train.judge_model import Shape, build_model, build_processor, write_profile
+from monitor.train.judge_pool import Amount, draw, prepare
+from monitor.train.judge_words import PROMPT
+from monitor.train.synthesis_innocent import load_overlays
+
+_COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+_LOG_STEPS: Final = 50
+_LOG = logging.getLogger(__name__)
+
+
+class TrainJudgeConfig(BaseModel):
+    """How to train; every path is given by the caller, the rest may come from a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    heads: Path  # labels.csv and the crops it names
+    scenes: Path  # boxes.csv and whole pictures
+    out: Path  # checkpoint.pt while training, model/ at the end
+    overlays: Path | None = None
+    landmarks: Path | None = None  # YuNet as ONNX; without it faces are assumed in the middle
+    pool: Path | None = None  # prepared pictures; beside ``out`` when not given
+    seconds: float = Field(4800, gt=0)
+    batch: int = Field(64, ge=1)
+    rate: float = Field(1e-3, gt=0)  # AdamW's highest
+    decay: float = Field(0.05, ge=0)
+    warm_steps: int = Field(200, ge=1)
+    averaging: float = Field(0.998, ge=0, lt=1)  # of the weights that are kept
+    sentence_weight: float = Field(0.1, ge=0)
+    hint_weight: float = Field(0.5, ge=0)  # of the answer read off the tower directly
+    shards: int = Field(8, ge=1)  # files of synthetic pictures
+    shard_size: int = Field(4000, ge=1)  # pictures in each
+    measure_every_s: float = Field(300, gt=0)
+    seed: int = 7
+    version: str = "1"
+
+
+def load_train_config(path: Path | None, **given: object) -> TrainJudgeConfig:
+    """Settings from a YAML file, then those given by the caller, which win.
+
+    Raises:
+        ConfigError: The file cannot be read or a setting is wrong.
+    """
+    raw: dict[str, object] = {}
+    try:
+        if path is not None:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return TrainJudgeConfig.model_validate(raw | given)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path or 'training'}: {where}: {first['msg']}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML") from error
+
+
+def train(config: TrainJudgeConfig) -> Path:
+    """Train until the time is up and return the folder of the best weights on dev.
+
+    An interrupted training goes on from its last measuring when called again.
+
+    Raises:
+        ConfigError: A folder lacks what it should hold.
+    """
+    torch.set_num_threads(1)
+    pool_folder = config.pool or config.out / "pool"
+    landmarks = Landmarks(config.landmarks)
+    rng = np.random.default_rng(config.seed)
+    prepare(config.heads, config.scenes, landmarks, pool_folder, rng)
+    amount = Amount(config.shards, config.shard_size, config.seed)
+    draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
+    return Training(config, Pool(pool_folder)).run()
+
+
+class Training:
+    """One run: the model, its average, its optimiser and where it has come to."""
+
+    def __init__(self, config: TrainJudgeConfig, pool: Pool) -> None:
+        torch.manual_seed(config.seed)
+        self._config = config
+        self._pool = pool
+        self._shape = Shape()
+        self._processor = build_processor(self._shape)
+        self._model = build_model(self._shape, self._processor.tokenizer)
+        self._average = build_model(self._shape, self._processor.tokenizer)
+        self._average.load_state_dict(self._model.state_dict())
+        for model in (self._model, self._average):
+            model.set_attn_implementation("eager")  # a quarter faster to train on a CPU
+        self._hint = Hint(self._model.model.vision_tower, self._shape.width[-1])
+        trained = [*self._model.parameters(), *self._hint.parameters()]
+        self._optimiser = torch.optim.AdamW(_groups(trained, config.decay), lr=config.rate)
+        self._targets = Targets(self._processor.tokenizer)
+        blank = np.zeros((8, 8, 3), np.uint8)
+        inputs = self._processor(images=[blank], text=[PROMPT], return_tensors="pt")
+        self._prompt = inputs["input_ids"]
+        self._step, self._spent, self._best = 0, 0.0, -1.0
+        config.out.mkdir(parents=True, exist_ok=True)
+        if (config.out / "checkpoint.pt").exists():
+            self._resume(config.out / "checkpoint.pt")
+
+    def run(self) -> Path:
+        """See train."""
+        config = self._config
+        dev = read_dev(config.heads, self._processor)
+        rng = np.random.default_rng((config.seed, self._step))
+        batches = ahead(self._pool.batches(config.batch, self._shape.crop_px, rng))
+        measured = self._spent
+        with closing(batches), Progress(*_COLUMNS) as progress:
+            bar = progress.add_task("judge", total=config.seconds)
+            while self._spent < config.seconds:
+                began = time.monotonic()
+                loss = self._learn(*next(batches))
+                self._spent += time.monotonic() - began
+                said = f"step {self._step} {loss:.3f}"
+                progress.update(bar, completed=self._spent, description=said)
+                if self._spent - measured >= config.measure_every_s:
+                    measured = self._spent
+                    self._measure(dev)
+        self._measure(dev)
+        return config.out / "model"
+
+    def _learn(self, pixels: Any, keys: list[str]) -> float:  # noqa: ANN401
+        """One step; returns the loss of the answers."""
+        config = self._config
+        share = self._spent / config.seconds
+        rate = 0.5 * config.rate * (1 + math.cos(math.pi * min(share, 1.0))) + 1e-6
+        for group in self._optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (self._step + 1) / config.warm_steps)
+        labels = self._targets.of(keys)
+        self._model.train()
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self._model(
+                input_ids=self._prompt.expand(len(keys), -1),
+                pixel_values=torch.from_numpy(normalised(pixels)),
+                decoder_input_ids=self._targets.shifted(labels),
+            ).logits.float()
+        answer = self._targets.answer_loss(logits[:, 0], labels[:, 0])
+        loss = answer + config.sentence_weight * sentence_loss(logits, labels)
+        loss = loss + config.hint_weight * self._hint.loss(keys)
+        self._optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._model.parameters(), 1.0)
+        self._optimiser.step()
+        self._step += 1
+        if self._step % _LOG_STEPS == 0:
+            _LOG.info("step %d: answers %.3f, all %.3f", self._step, answer.item(), loss.item())
+        keep = min(config.averaging, (1 + self._step) / (10 + self._step))
+        with torch.no_grad():
+            pairs = zip(self._average.parameters(), self._model.parameters(), strict=True)
+            for kept, new in pairs:
+                kept.lerp_(new, 1 - keep)
+        return float(answer.detach())
+
+    def _measure(self, dev: DevSet) -> None:
+        """Score the averaged weights on dev; keep them if they are the best so far."""
+        result = score(answer_logits(self._average, self._processor, dev), dev.labels)
+        _LOG.info("step %d after %.0f s: %s", self._step, self._spent, result)
+        if _merit(result) > self._best:
+            self._best = _merit(result)
+            self.save(self._config.out / "model", result.temperature)
+        state = {
+            "model": self._model.state_dict(),
+            "average": self._average.state_dict(),
+            "hint": self._hint.state_dict(),
+            "optimiser": self._optimiser.state_dict(),
+            "progress": (self._step, self._spent, self._best),
+        }
+        part = self._config.out / "checkpoint.part"
+        torch.save(state, part)
+        part.rename(self._config.out / "checkpoint.pt")
+
+    def save(self, folder: Path, temperature: float) -> None:
+        """Write the averaged weights as transformers reads them, with the judge's profile."""
+        if folder.exists():
+            shutil.rmtree(folder)
+        self._average.save_pretrained(folder)
+        self._processor.save_pretrained(folder)
+        write_profile(folder, self._shape, self._config.version, temperature)
+
+    def _resume(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self._model.load_state_dict(state["model"])
+        self._average.load_state_dict(state["average"])
+        self._hint.load_state_dict(state["hint"])
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._step, self._spent, self._best = state["progress"]
+
+
+def ahead(batches: Iterator[Any], depth: int = 6) -> Generator[Any]:
+    """The same batches, made by a second thread a few steps before they are wanted."""
+    queue: Queue[Any] = Queue(depth)
+    wanted = Event()
+    wanted.set()
+
+    def fill() -> None:
+        for batch in batches:
+            queue.put(batch)
+            if not wanted.is_set():
+                return
+
+    thread = Thread(target=fill, name="batches", daemon=True)
+    thread.start()
+    try:
+        while True:
+            yield queue.get()
+    finally:
+        wanted.clear()
+        with suppress(Empty):  # lets a put that waits go on
+            queue.get_nowait()
+        thread.join(timeout=10)
+
+
+def _groups(trained: list[Any], decay: float) -> list[dict[str, Any]]:
+    """Weight decay for matrices and filters, none for biases and norms."""
+    return [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+
+
+def _merit(result: DevScore) -> float:
+    """What is best on dev: right decisions, then how surely."""
+    return result.accuracy - 0.05 * result.loss

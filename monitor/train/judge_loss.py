@@ -1,0 +1,102 @@
+"""What the judge is trained on: the first word, the sentence behind it, and a hint."""
+
+from typing import Any, Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from monitor.domain import OCCLUDED
+from monitor.train.judge_words import ANSWERS, SENTENCES, words_of
+
+_IGNORED: Final = -100  # torch's cross entropy leaves such targets out
+_SMOOTHING: Final = 0.05  # a few labels in a hundred are wrong
+
+
+class Targets:
+    """What the model should write for each answer, as tokens."""
+
+    def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401
+        rows = {
+            key: [*tokenizer.convert_tokens_to_ids(words_of(key)), tokenizer.eos_token_id]
+            for key in SENTENCES
+        }
+        long = max(len(row) for row in rows.values())
+        self._rows = {key: row + [_IGNORED] * (long - len(row)) for key, row in rows.items()}
+        self._start, self._pad = tokenizer.bos_token_id, tokenizer.pad_token_id
+        self._answers = torch.tensor(tokenizer.convert_tokens_to_ids(list(ANSWERS)))
+        hidden = [c.value for c in OCCLUDED]
+        self._hidden = torch.tensor(tokenizer.convert_tokens_to_ids(hidden))
+        self._clear = tokenizer.convert_tokens_to_ids("none")
+
+    def of(self, keys: list[str]) -> Tensor:
+        """(N, T) tokens: the answer, its sentence, the end; _IGNORED behind it."""
+        return torch.tensor([self._rows[key] for key in keys])
+
+    def shifted(self, labels: Tensor) -> Tensor:
+        """(N, T) what the decoder reads when it is to write ``labels``."""
+        first = torch.full((len(labels), 1), self._start)
+        return torch.cat([first, labels[:, :-1].masked_fill(labels[:, :-1] < 0, self._pad)], dim=1)
+
+    def answer_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """How far the first word is off: which answer, and whether occluded at all.
+
+        Args:
+            logits: (N, V) of the first word.
+            labels: (N,) tokens of the right answers.
+        """
+        logs = functional.log_softmax(logits, dim=1)
+        right = -logs.gather(1, labels[:, None]).mean()
+        spread = -logs[:, self._answers].mean()
+        hidden = (labels[:, None] == self._hidden).any(dim=1)
+        judged = hidden | (labels == self._clear)
+        margin = logits[:, self._hidden].logsumexp(dim=1) - logits[:, self._clear]
+        wanted = hidden.float() * (1 - 2 * _SMOOTHING) + _SMOOTHING
+        told = functional.binary_cross_entropy_with_logits(margin[judged], wanted[judged])
+        return (1 - _SMOOTHING) * right + _SMOOTHING * spread + 0.5 * told
+
+
+def sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean over the words behind the answer.
+
+    Args:
+        logits: (N, T, V), of every word.
+        labels: (N, T) tokens, _IGNORED behind the end.
+    """
+    return functional.cross_entropy(
+        logits[:, 1:].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORED
+    )
+
+
+class Hint:
+    """A linear reading of the tower's mean, for the training only.
+
+    The tower learns slowly through a text model that has yet to learn where to look; told
+    directly what its picture shows, it learns at once. The saved model has no such head.
+    """
+
+    def __init__(self, tower: Any, width: int) -> None:  # noqa: ANN401
+        self._head = torch.nn.Sequential(
+            torch.nn.LayerNorm(width), torch.nn.Linear(width, len(ANSWERS))
+        )
+        self._seen: list[Tensor] = []
+        tower.register_forward_hook(lambda _m, _i, out: self._seen.append(out.last_hidden_state))
+
+    def parameters(self) -> list[Tensor]:
+        """What is to be trained."""
+        return list(self._head.parameters())
+
+    def loss(self, keys: list[str]) -> Tensor:
+        """How far off the answers are that can be read from the last pictures."""
+        seen = self._seen[-1].float().mean(dim=(2, 3))  # (N, C, H, W) to (N, C)
+        self._seen.clear()
+        labels = torch.tensor([ANSWERS.index(key.partition("/")[0]) for key in keys])
+        return functional.cross_entropy(self._head(seen), labels, label_smoothing=_SMOOTHING)
+
+    def state_dict(self) -> Any:  # noqa: ANN401
+        """The head's weights."""
+        return self._head.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
+        """Take the head's weights from an earlier run."""
+        self._head.load_state_dict(state)

@@ -1,0 +1,195 @@
+"""Coverings drawn on clear faces: the judge's only balaclavas, helmets and scarves.
+
+Real ones are too few to train on and serve the measuring. So that an edit as such means
+nothing, hats, beards, clear glasses and hands beside the face are drawn the same way on
+faces that stay clear.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import cv2
+import numpy as np
+
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import (
+    balaclava,
+    cloth,
+    cloth_colour,
+    head_outline,
+    hood,
+    scarf,
+    stocking,
+)
+from monitor.train.synthesis_face import Face, Rng, filled, happens, laid, mirrored, smooth
+from monitor.train.synthesis_hard import hard_mask, helmet
+from monitor.train.synthesis_held import glasses, hand_object, near_hand, watermark
+from monitor.train.synthesis_innocent import (
+    Overlays,
+    band,
+    beard,
+    cloth_mask,
+    fringe,
+    hat,
+    mask,
+    pasted,
+)
+
+SHARES: Final = {
+    "none": 0.29,
+    "balaclava": 0.22,
+    "stocking": 0.02,
+    "scarf": 0.1,
+    "hard_mask": 0.09,
+    "helmet": 0.06,
+    "sunglasses": 0.09,
+    "hand_object": 0.09,
+    "mask": 0.04,
+}
+"""How often each kind is drawn; ``none`` is an innocent edit or none at all."""
+_WHOLE_HEAD: Final = ("balaclava", "stocking", "helmet", "hood")
+
+_Dress: TypeAlias = Callable[[Face, Rng], tuple[Pixels, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Dressed:
+    """A face after dressing. ``key`` is an answer with its detail, as in judge_words."""
+
+    face: Face
+    key: str
+
+
+def dress(face: Face, background: Pixels, overlays: Overlays, rng: Rng) -> Dressed:
+    """A clear face with something drawn on it, drawn at random.
+
+    Args:
+        face: A clear face.
+        background: (S, S, 3), to set the head before where the covering hides its edge.
+        overlays: Pictures of masks, sunglasses and hats.
+        rng: Decides everything; equal generators give equal pictures.
+    """
+    kind = str(rng.choice(list(SHARES), p=np.array(list(SHARES.values())) / sum(SHARES.values())))
+    if kind == "none" and happens(rng, 0.2):
+        kind = "hood"
+    if kind in _WHOLE_HEAD and happens(rng, 0.6):
+        face = transplanted(face, background, rng)
+    face, key = _below(face, kind, rng)
+    pixels, said = _COVER[kind](face, rng, overlays)
+    key = key if said == "none" else said
+    face = Face(pixels, face.points)
+    if kind not in ("helmet", "hood") and happens(rng, 0.22):
+        above = hat if happens(rng, 0.7) else _band
+        pixels, said = above(face, rng, overlays)
+        key = said if key == "none" else key
+    if happens(rng, 0.1):
+        pixels = watermark(pixels, rng)
+    return Dressed(Face(pixels, face.points), key)
+
+
+def _below(face: Face, kind: str, rng: Rng) -> tuple[Face, str]:
+    """A face with beard, fringe, clear glasses or a hand near it, each now and then."""
+    key = "none"
+    chance = 0.3 if kind == "none" else 0.1
+    edits: list[tuple[float, _Dress]] = [
+        (0.6, beard),
+        (0.5, fringe),
+        (1.0, lambda f, r: glasses(f, r, dark=False)),
+        (1.0, near_hand),
+    ]
+    for weight, edit in edits:
+        if happens(rng, weight * chance):
+            pixels, said = edit(face, rng)
+            key = said if said != "none" else key
+            face = Face(pixels, face.points)
+    return face, key
+
+
+def transplanted(face: Face, background: Pixels, rng: Rng) -> Face:
+    """The head cut out and set, with shoulders, before another background, smaller.
+
+    Close crops show no outline of the head; a covering of the whole head needs one.
+    """
+    side = face.pixels.shape[0]
+    unit = rng.uniform(0.13, 0.24) * side
+    scale = unit / face.unit_px
+    at = side * np.array([0.5 + rng.normal(0, 0.04), 0.42 + rng.normal(0, 0.04)])
+    middle = face.axes[:, 2]
+    move = np.array([[scale, 0, at[0] - scale * middle[0]], [0, scale, at[1] - scale * middle[1]]])
+    pixels = cv2.warpAffine(
+        face.pixels, move, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
+    )
+    points = (face.points * scale + move[:, 2]).astype(np.float32)
+    moved = Face(np.asarray(pixels, dtype=np.uint8), points)
+    canvas = Face(cv2.resize(background, (side, side)).astype(np.uint8), points)
+    half = [(0.0, 1.8), (0.8, 1.9), (1.2, 2.4), (rng.uniform(2.2, 3.2), 3.0), (3.2, 6.0)]
+    torso = filled(moved, smooth(mirrored(half, -0.2 * moved.turn)), 0.03)
+    body = cloth(moved, rng, cloth_colour(rng, 0.4))
+    canvas = Face(laid(canvas.pixels, body, torso), points)
+    head = filled(moved, head_outline(moved, rng, neck=False) * np.float32(0.93), 0.04)
+    return Face(laid(canvas.pixels, moved.pixels.astype(np.float32), head), points)
+
+
+def _clear(face: Face, _rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+    return face.pixels, "none"
+
+
+def _hooded(face: Face, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+    return hood(face, rng), "none/hat"
+
+
+def _band(face: Face, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+    return band(face, rng)
+
+
+def _plain(draw: _Dress) -> Callable[[Face, Rng, Overlays], tuple[Pixels, str]]:
+    return lambda face, rng, _overlays: draw(face, rng)
+
+
+def _sunglasses(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+    if not overlays.sunglasses or happens(rng, 0.6):
+        return glasses(face, rng, dark=True)
+    picture = overlays.sunglasses[rng.integers(len(overlays.sunglasses))]
+    wide, drop = rng.uniform(1.05, 1.3), rng.uniform(-0.05, 0.12)
+    tall = wide * picture.shape[0] / picture.shape[1]
+    shift = 0.15 * face.turn
+    box: tuple[float, float, float, float] = (shift - wide, drop - tall, shift + wide, drop + tall)
+    return pasted(face, picture, box, rng), "sunglasses"
+
+
+def _mask(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+    return cloth_mask(face, rng) if happens(rng, 0.4) else mask(face, rng, overlays)
+
+
+_COVER: Final[dict[str, Callable[[Face, Rng, Overlays], tuple[Pixels, str]]]] = {
+    "none": _clear,
+    "hood": _hooded,
+    "balaclava": _plain(balaclava),
+    "stocking": _plain(stocking),
+    "scarf": _plain(scarf),
+    "hard_mask": _plain(hard_mask),
+    "helmet": _plain(helmet),
+    "sunglasses": _sunglasses,
+    "hand_object": _plain(hand_object),
+    "mask": _mask,
+}
+
+
+def contact_sheet(tiles: list[tuple[Pixels, str]], columns: int = 12) -> Pixels:
+    """Pictures side by side with their answers written below, for a person to look at.
+
+    Args:
+        tiles: Square pictures of any size, each with its answer.
+        columns: How many in a row.
+
+    Returns:
+        (rows * 140, columns * 128, 3) uint8.
+    """
+    rows = -(-len(tiles) // columns)
+    sheet = np.zeros((rows * 140, columns * 128, 3), np.uint8)
+    for i, (pixels, key) in enumerate(tiles):
+        y, x = i // columns * 140, i % columns * 128
+        sheet[y : y + 128, x : x + 128] = cv2.resize(pixels, (128, 128))
+        cv2.putText(sheet, key[:18], (x + 2, y + 137), 0, 0.35, (0, 255, 255), 1, cv2.LINE_AA)
+    return sheet

@@ -1,0 +1,206 @@
+"""Cloth over faces: balaclavas, stockings, scarves, gaiters."""
+
+from typing import Final
+
+import cv2
+import numpy as np
+
+from monitor.domain import Pixels
+from monitor.train.synthesis_face import (
+    Face,
+    Floats,
+    Rng,
+    blurred,
+    clouds,
+    ellipse,
+    filled,
+    happens,
+    laid,
+    mirrored,
+    shaded,
+    smooth,
+    stroke,
+)
+
+_DULL: Final = (
+    (60, 45, 35),
+    (50, 50, 55),
+    (40, 55, 45),
+    (75, 95, 100),
+    (110, 115, 120),
+    (140, 165, 180),
+    (30, 30, 80),
+    (95, 70, 60),
+)
+"""Blue-green-red of navy, grey, forest, olive, mid grey, beige, maroon and slate cloth."""
+
+
+def cloth_colour(rng: Rng, black: float = 0.6) -> Floats:
+    """(3,) blue-green-red: black with probability ``black``, else dull, sometimes bright."""
+    if rng.random() < black:
+        return np.asarray(rng.uniform(8, 48) + rng.normal(0, 3, 3), dtype=np.float32)
+    if happens(rng, 0.7):
+        return np.asarray(_DULL[rng.integers(len(_DULL))] + rng.normal(0, 12, 3), dtype=np.float32)
+    return np.asarray(rng.uniform(20, 240, 3), dtype=np.float32)
+
+
+def light(face: Face, rng: Rng) -> Floats:
+    """(S, S) the light on a head: the face's own shading on a rounded form, about 1."""
+    side = face.pixels.shape[0]
+    grey = cv2.cvtColor(face.pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) + 8
+    core = filled(face, ellipse(0, 0.5, 1.0, 1.3), 0.0) > 0.5  # noqa: PLR2004
+    level = float(grey[core].mean()) if core.any() else 128.0
+    broad = np.clip(blurred(grey, 0.35 * face.unit_px) / level, 0.5, 1.7)
+    relief = np.clip(blurred(grey, 0.07 * face.unit_px) / (broad * level), 0.6, 1.5)
+    axes = face.axes
+    ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
+    across = np.stack([xs - axes[0, 2], ys - axes[1, 2]], axis=-1) @ np.linalg.inv(axes[:, :2]).T
+    x, y = across[..., 0] / 1.5, (across[..., 1] - 0.2) / 2.1
+    depth = np.sqrt(np.clip(1 - x**2 - y**2, 0.02, 1))
+    lamp = np.array([rng.uniform(-0.7, 0.7), rng.uniform(-0.9, 0.1), rng.uniform(0.4, 1.0)])
+    lamp /= np.linalg.norm(lamp)
+    form = np.clip(0.35 + 0.8 * (x * lamp[0] + y * lamp[1] + depth * lamp[2]), 0.3, 1.3)
+    shade = form ** rng.uniform(0.5, 1.2) * broad ** rng.uniform(0.2, 0.9)
+    dim = min(1.0, (level + 30) / 120)  # cloth is dark where the face is
+    return np.asarray(shade * relief ** rng.uniform(0.1, 0.5) * dim, dtype=np.float32)
+
+
+def weave(face: Face, rng: Rng, *, knit: bool) -> Floats:
+    """(S, S) the structure of cloth, about 1: folds, and the rows of a knit."""
+    side = face.pixels.shape[0]
+    unit = face.unit_px
+    folds = clouds(side, rng.uniform(0.3, 0.8) * unit, rng)
+    tall = cv2.resize(clouds(side, 0.25 * unit, rng), (side, 2 * side))[:side]
+    value = 1 + rng.uniform(0.03, 0.13) * folds + rng.uniform(0.0, 0.08) * tall
+    value += rng.uniform(0.0, 0.05) * rng.standard_normal((side, side)).astype(np.float32)
+    if knit:
+        ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / unit
+        wale, bend = rng.uniform(14, 34), rng.uniform(0.0, 0.06)
+        xs = xs + bend * clouds(side, 0.6 * unit, rng)
+        rows = np.sin(wale * xs) * (0.6 + 0.4 * np.sin(wale * ys * rng.uniform(0.5, 1.2)))
+        value += rng.uniform(0.08, 0.3) * rows
+    return np.asarray(np.clip(value, 0.35, 1.8), dtype=np.float32)
+
+
+def cloth(face: Face, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats:
+    """(S, S, 3) cloth of one colour, or camouflage, under the face's own light."""
+    side = face.pixels.shape[0]
+    base = np.broadcast_to(colour, (side, side, 3))
+    if happens(rng, 0.07):  # camouflage
+        for _ in range(2):
+            patch = clouds(side, 0.3 * face.unit_px, rng) > 0.5  # noqa: PLR2004
+            base = np.where(patch[..., None], cloth_colour(rng, 0.2), base)
+    elif happens(rng, 0.03):  # stripes
+        ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / face.unit_px
+        bands = np.sin((ys + rng.normal(0, 0.5) * xs) * rng.uniform(5, 20)) > 0
+        base = np.where(bands[..., None], cloth_colour(rng, 0.3), base)
+    lit = light(face, rng) * weave(face, rng, knit=knit)
+    sheen = 14 * np.clip(lit - 0.8, 0, None)  # black cloth is not black in the light
+    return np.asarray(base * lit[..., None] + sheen[..., None], dtype=np.float32)
+
+
+def head_outline(face: Face, rng: Rng, *, neck: bool = True) -> Floats:
+    """A polygon about the whole head, in face units, hair included."""
+    wide, tall = rng.uniform(0.95, 1.2), rng.uniform(0.9, 1.12)
+    half = [(0.0, -1.75 * tall), (0.75, -1.6 * tall), (1.2, -0.9), (1.34, 0.0), (1.25, 0.8)]
+    half = [(x * wide, y) for x, y in half]
+    if neck:
+        flare = rng.uniform(0.85, 1.3)
+        half += [(1.0 * wide, 1.6), (flare, 2.3), (flare * 1.25, 3.2), (flare * 1.25, 5.0)]
+    else:
+        half += [(1.0 * wide, 1.5), (0.5, 2.0), (0.0, 2.1)]
+    return smooth(mirrored(half, -0.45 * face.turn))
+
+
+def eye_slot(face: Face, rng: Rng) -> Floats:
+    """One opening for both eyes, in face units."""
+    top, low = rng.uniform(-0.65, -0.22), rng.uniform(0.16, 0.5)
+    wide = rng.uniform(0.72, 1.12)
+    sag = rng.normal(0, 0.06)
+    half = [(0.0, top), (wide * 0.8, top + sag), (wide, (top + low) / 2), (wide * 0.8, low - sag)]
+    half.append((0.0, low + rng.uniform(-0.1, 0.2)))
+    return smooth(mirrored(half, 0.2 * face.turn))
+
+
+def openings(face: Face, rng: Rng) -> tuple[list[Floats], str]:
+    """What a balaclava leaves free, in face units, and which sentence tells it."""
+    kind = rng.choice(["slot", "holes", "mouth", "low"], p=[0.45, 0.17, 0.28, 0.1])
+    if kind == "slot":
+        return [eye_slot(face, rng)], "balaclava"
+    if kind == "low":  # eyes and nose free, mouth and chin covered
+        low, top = rng.uniform(0.55, 0.78), rng.uniform(-0.8, -0.35)
+        half = [(0.0, top), (0.8, top), (1.0, 0.0), (0.65, low), (0.0, low + 0.08)]
+        return [smooth(mirrored(half, 0.2 * face.turn))], "balaclava"
+    rx, ry = rng.uniform(0.26, 0.44), rng.uniform(0.15, 0.3)
+    shift = 0.15 * face.turn
+    holes = [ellipse(side * rng.uniform(0.47, 0.54) + shift, 0.0, rx, ry) for side in (-1, 1)]
+    if kind == "holes":
+        return holes, "balaclava/holes"
+    mouth = ellipse(0.4 * face.turn, rng.uniform(1.05, 1.2), rng.uniform(0.3, 0.5), ry)
+    return [*holes, mouth], "balaclava/mouth"
+
+
+def balaclava(face: Face, rng: Rng) -> tuple[Pixels, str]:
+    """A face under a balaclava, and its answer."""
+    knit = happens(rng, 0.5)
+    holes, key = openings(face, rng)
+    free = np.max([filled(face, hole, 0.02) for hole in holes], axis=0)
+    layer = cloth(face, rng, cloth_colour(rng, 0.65), knit=knit)
+    head = filled(face, head_outline(face, rng), rng.uniform(0.01, 0.05))
+    pixels = shaded(face.pixels, blurred(1 - free, 0.1 * face.unit_px), rng.uniform(0.1, 0.7))
+    rim = np.max(
+        [stroke(face, hole, rng.uniform(0.04, 0.1), closed=True) for hole in holes], axis=0
+    )
+    layer = layer * (1 + rng.uniform(-0.5, 0.6) * blurred(rim, 0.02 * face.unit_px))[..., None]
+    pixels = laid(pixels, layer, head * (1 - free))
+    if happens(rng, 0.2):
+        pixels = hood(Face(pixels, face.points), rng)
+    return pixels, "balaclava/knit" if knit and key == "balaclava" else key
+
+
+def hood(face: Face, rng: Rng) -> Pixels:
+    """Cloth around the head that leaves the face free: a hood, a headscarf, an open cap."""
+    outer = head_outline(face, rng) * np.array([rng.uniform(1.05, 1.25), 1.08], dtype=np.float32)
+    top, wide = rng.uniform(-1.25, -0.7), rng.uniform(0.98, 1.2)
+    low = rng.uniform(1.85, 2.3)
+    half = [(0.0, top), (0.7, top + 0.15), (wide, -0.1), (wide * 0.95, 1.0), (0.6, low), (0, low)]
+    inner = filled(face, smooth(mirrored(half, -0.1 * face.turn)), 0.03)
+    layer = cloth(face, rng, cloth_colour(rng, 0.4), knit=happens(rng, 0.2))
+    pixels = shaded(face.pixels, blurred(1 - inner, 0.12 * face.unit_px), rng.uniform(0.0, 0.6))
+    return laid(pixels, layer, filled(face, outer, 0.03) * (1 - inner))
+
+
+def stocking(face: Face, rng: Rng) -> tuple[Pixels, str]:
+    """A face pressed flat under nylon, and its answer."""
+    head = filled(face, head_outline(face, rng), 0.03)
+    soft = blurred(face.pixels.astype(np.float32), 0.09 * face.unit_px)
+    tint = cloth_colour(rng, 0.5) + rng.uniform(0, 40)
+    layer = tint * light(face, rng)[..., None]
+    strength = rng.uniform(0.55, 0.85)
+    mixed = soft * (1 - strength) + layer * strength
+    mixed *= weave(face, rng, knit=False)[..., None]
+    return laid(face.pixels, mixed.astype(np.float32), head), "balaclava/stocking"
+
+
+def scarf(face: Face, rng: Rng) -> tuple[Pixels, str]:
+    """A scarf wound or a gaiter pulled over mouth and nose, and its answer."""
+    gaiter = happens(rng, 0.45)
+    top = rng.uniform(0.2, 0.5)
+    rise, wide = rng.uniform(-0.15, 0.3), rng.uniform(1.15, 1.35)
+    half = [(0.0, top), (0.6, top + 0.08), (wide, top - rise), (wide, 1.2)]
+    if gaiter:
+        half += [(1.0, 1.7), (0.9, 2.3), (1.1, 4.0)]
+    else:
+        half += [(1.3, 1.6), (rng.uniform(1.3, 1.9), 2.2), (2.0, 3.0), (2.0, 4.0)]
+    shape = smooth(mirrored(half, -0.2 * face.turn))
+    shape += rng.normal(0, 0.015, shape.shape).astype(np.float32)
+    layer = cloth(face, rng, cloth_colour(rng, 0.35), knit=not gaiter and happens(rng, 0.6))
+    if not gaiter:
+        for _ in range(rng.integers(2, 6)):  # deep folds
+            y = rng.uniform(0.6, 2.2)
+            line = np.array([(-1.6, y + rng.normal(0, 0.3)), (0, y + 0.2), (1.6, y)], np.float32)
+            fold = blurred(stroke(face, smooth(line)[:20], 0.07), 0.05 * face.unit_px)
+            layer = layer * (1 - rng.uniform(0.2, 0.6) * fold)[..., None]
+    area = filled(face, shape, 0.02)
+    pixels = shaded(face.pixels, blurred(area, 0.1 * face.unit_px), 0.3)
+    return laid(pixels, layer, area), "scarf/gaiter" if gaiter else "scarf"

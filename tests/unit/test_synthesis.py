@@ -1,0 +1,213 @@
+"""Coverings drawn on faces: where they fall, and what they leave alone."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.domain import Pixels
+from monitor.errors import ConfigError
+from monitor.train.judge_words import ANSWERS, SENTENCES, vocabulary, words_of
+from monitor.train.synthesis import SHARES, contact_sheet, dress, transplanted
+from monitor.train.synthesis_cloth import balaclava, hood, scarf
+from monitor.train.synthesis_face import (
+    Face,
+    Rng,
+    ellipse,
+    filled,
+    mirrored,
+    smooth,
+    to_pixels,
+    typical_points,
+)
+from monitor.train.synthesis_hard import hard_mask, helmet
+from monitor.train.synthesis_held import glasses, hand_object
+from monitor.train.synthesis_innocent import (
+    Overlays,
+    band,
+    beard,
+    cloth_mask,
+    hat,
+    load_overlays,
+    mask,
+)
+
+SIDE = 160
+NOTHING = Overlays([], [], [])
+SKIN = (120, 150, 190)
+
+Draw = Callable[[Face, Rng], tuple[Pixels, str]]
+
+
+def face(turn: float = 0.0) -> Face:
+    """An even face of skin colour, its nose off the middle by ``turn`` face units."""
+    pixels = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
+    points = typical_points(SIDE, SIDE / 1.5)
+    points[2, 0] += turn * (points[1, 0] - points[0, 0])
+    return Face(pixels, points)
+
+
+def changed(before: Face, after: Pixels, x: float, y: float) -> float:
+    """How far the picture moved in the mean, in grey levels, in a spot in face units."""
+    spot = filled(before, ellipse(x, y, 0.18, 0.12), 0.0) > 0.5
+    gap = np.abs(after.astype(float) - before.pixels.astype(float))
+    return float(gap[spot].mean())
+
+
+def mean_change(draw: Draw, x: float, y: float) -> float:
+    """The same over many drawings."""
+    shown = face()
+    seen = [changed(shown, draw(shown, np.random.default_rng(n))[0], x, y) for n in range(12)]
+    return float(np.mean(seen))
+
+
+NOSE, MOUTH, BROW, EYE = (0.0, 0.62), (0.0, 1.1), (0.0, -0.85), (0.5, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("draw", "hidden", "free"),
+    [
+        pytest.param(scarf, MOUTH, BROW, id="a scarf hides the mouth, not the brow"),
+        pytest.param(cloth_mask, MOUTH, BROW, id="a mask hides the mouth, not the brow"),
+        pytest.param(helmet, (0.0, -1.3), (2.1, 2.1), id="a helmet hides the crown"),
+        pytest.param(hard_mask, NOSE, (1.9, 1.9), id="a hard mask hides the nose, not the edge"),
+        pytest.param(balaclava, BROW, EYE, id="a balaclava hides the brow, less so the eyes"),
+        pytest.param(
+            lambda f, r: glasses(f, r, dark=True), EYE, MOUTH, id="dark glasses hide the eyes"
+        ),
+        pytest.param(beard, (0.0, 1.7), EYE, id="a beard changes the chin, not the eyes"),
+        pytest.param(
+            lambda f, r: hat(f, r, NOTHING), (0.0, -1.5), NOSE, id="a hat changes the crown"
+        ),
+    ],
+)
+def test_a_covering_falls_where_it_is_worn(
+    draw: Draw, hidden: tuple[float, float], free: tuple[float, float]
+) -> None:
+    assert mean_change(draw, *hidden) > 30
+    assert mean_change(draw, *free) < 0.5 * mean_change(draw, *hidden)
+
+
+def test_clear_glasses_leave_the_eyes_to_see() -> None:
+    dark = mean_change(lambda f, r: glasses(f, r, dark=True), *EYE)
+    assert mean_change(lambda f, r: glasses(f, r, dark=False), *EYE) < 0.35 * dark
+
+
+def test_a_hood_leaves_eyes_nose_and_mouth_free() -> None:
+    assert max(mean_change(lambda f, r: (hood(f, r), ""), *at) for at in (EYE, NOSE, MOUTH)) < 12
+
+
+def test_hands_and_things_hide_a_good_part_of_the_face() -> None:
+    inner = ellipse(0, 0.6, 0.95, 1.2)
+    shown = face()
+    area = filled(shown, inner, 0.0) > 0.5
+    for seed in range(12):
+        pixels, _ = hand_object(shown, np.random.default_rng(seed))
+        moved = np.abs(pixels.astype(int) - shown.pixels).max(axis=2) > 8
+        assert moved[area].mean() > 0.2
+
+
+@given(seed=st.integers(0, 10_000), turn=st.floats(-0.6, 0.6))
+@settings(max_examples=40, deadline=None)
+def test_every_drawing_has_an_answer_and_its_own_pixels(seed: int, turn: float) -> None:
+    shown = face(turn)
+    before = shown.pixels.copy()
+    behind = np.full((SIDE, SIDE, 3), 90, np.uint8)
+    dressed = dress(shown, behind, NOTHING, np.random.default_rng(seed))
+    assert words_of(dressed.key)[0] in ANSWERS
+    assert dressed.face.pixels.shape == (SIDE, SIDE, 3)
+    assert dressed.face.pixels.dtype == np.uint8
+    assert np.array_equal(shown.pixels, before), "the clear face is drawn on again and again"
+
+
+def test_equal_seeds_draw_equal_pictures() -> None:
+    behind = np.full((SIDE, SIDE, 3), 90, np.uint8)
+    first, second = (
+        dress(face(), behind, NOTHING, np.random.default_rng(5)).face.pixels for _ in range(2)
+    )
+    assert np.array_equal(first, second)
+
+
+def test_every_kind_is_drawn_now_and_then() -> None:
+    behind = np.full((SIDE, SIDE, 3), 90, np.uint8)
+    rng = np.random.default_rng(1)
+    keys = {dress(face(), behind, NOTHING, rng).key.partition("/")[0] for _ in range(150)}
+    assert keys >= set(SHARES) - {"stocking"}
+
+
+def test_face_units_follow_the_face() -> None:
+    shown = face()
+    eyes = to_pixels(shown, np.array([(-0.5, 0), (0.5, 0)], np.float32))
+    assert eyes == pytest.approx(shown.points[:2], abs=0.6)
+    quarter = np.array([[0, -1], [1, 0]], np.float32)
+    lying = shown.points @ quarter + np.array([0, SIDE], np.float32)
+    tilted = Face(shown.pixels, lying)
+    mouth = to_pixels(tilted, np.array([(0.0, 1.0)], np.float32))[0]
+    assert mouth == pytest.approx(tilted.points[3:].mean(axis=0), abs=7)
+
+
+def test_turn_is_the_way_the_nose_points() -> None:
+    assert face(0.3).turn == pytest.approx(0.3, abs=0.05)
+    assert face(-0.3).turn == pytest.approx(-0.3, abs=0.05)
+    assert face(5.0).turn == pytest.approx(0.6)
+
+
+def test_a_smoothed_polygon_stays_inside_its_corners() -> None:
+    corners = mirrored([(0, -1), (1, -1), (1, 1), (0, 1)])
+    rounded = smooth(corners)
+    assert len(rounded) == 8 * len(corners)
+    assert np.abs(rounded).max() <= 1
+
+
+def test_a_transplanted_head_is_smaller_and_before_the_background() -> None:
+    behind = np.full((SIDE, SIDE, 3), 7, np.uint8)
+    moved = transplanted(face(), behind, np.random.default_rng(0))
+    assert moved.unit_px < face().unit_px
+    assert (moved.pixels[:8, :8] == 7).all()
+    x, y = moved.points[2].astype(int)
+    assert np.abs(moved.pixels[y, x].astype(int) - SKIN).max() < 12
+
+
+def write_overlay(path: Path, channels: int) -> None:
+    """A red picture, opaque in its lower right quarter where it has transparency."""
+    picture = np.zeros((40, 60, channels), np.uint8)
+    picture[..., 2] = 255
+    if channels == 4:
+        picture[20:, 30:, 3] = 255
+    path.parent.mkdir(exist_ok=True)
+    assert cv2.imwrite(str(path), picture)
+
+
+def test_overlays_are_cut_to_what_shows_and_pasted_over_mouth_and_nose(tmp_path: Path) -> None:
+    write_overlay(tmp_path / "masks" / "plain.png", 4)
+    overlays = load_overlays(tmp_path)
+    assert [picture.shape for picture in overlays.masks] == [(20, 30, 4)]
+    assert mean_change(lambda f, r: mask(f, r, overlays), *MOUTH) > 30
+
+
+def test_an_overlay_without_transparency_is_named(tmp_path: Path) -> None:
+    write_overlay(tmp_path / "hats" / "flat.png", 3)
+    with pytest.raises(ConfigError, match=r"flat\.png: not a picture with transparency"):
+        load_overlays(tmp_path)
+
+
+def test_bands_stay_above_the_brow_or_beside_the_face() -> None:
+    assert max(mean_change(band, *at) for at in (EYE, NOSE, MOUTH)) < 8
+
+
+def test_a_contact_sheet_has_a_tile_for_each_picture() -> None:
+    sheet = contact_sheet([(face().pixels, "none")] * 5, columns=2)
+    assert sheet.shape == (3 * 140, 2 * 128, 3)
+    assert (sheet[10, 10] == SKIN).all()
+    assert (sheet[300, 200] == 0).all()
+
+
+def test_every_word_the_judge_writes_is_in_its_vocabulary() -> None:
+    known = set(vocabulary())
+    assert all(set(words_of(key)) <= known for key in SENTENCES)
+    assert {words_of(key)[0] for key in SENTENCES} == set(ANSWERS)
+    assert len(vocabulary()) == len(known)
