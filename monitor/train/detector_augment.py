@@ -1,0 +1,199 @@
+"""From scenes to training samples: moved, mixed, covered and made worse."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.domain import Kind, Pixels
+from monitor.train.detector_cover import chance, cover
+from monitor.train.detector_cutouts import Props
+from monitor.train.detector_scenes import KINDS, Scene
+from monitor.train.detector_stage import compose
+
+_FACE = KINDS.index(Kind.FACE)
+_GREY = 114  # what YOLO models are padded with
+_MIN_SIDE_PX = 4.0
+_MIN_VISIBLE = 0.3  # a box cut down to less than this part is no longer asked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One square training picture."""
+
+    pixels: Pixels
+    boxes: NDArray[np.float32]  # (N, 4) left, top, right, bottom, in pixels
+    classes: NDArray[np.int64]  # (N,) index into KINDS
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """How much is done to the pictures; every share is a probability, 0..1."""
+
+    staged: float = 0.35
+    """Cut-out people on made-up stages, instead of scenes."""
+    mosaic: float = 0.5
+    """Four scenes in one, of the rest."""
+    covered_scenes: float = 0.5
+    covered_faces: float = 0.5
+    degraded: float = 0.5
+    scales: tuple[float, float] = (0.45, 1.9)
+    """Longer side of the scene over the side of the sample, when alone."""
+
+
+class SampleMaker:
+    """Draws samples. Owned by one thread: it keeps the state of its generator.
+
+    Args:
+        scenes: What to draw from.
+        props: What stages are made of, and the masks to lay on faces.
+        augment: How much is done.
+        seed: Two makers with the same arguments draw the same samples.
+    """
+
+    def __init__(
+        self,
+        scenes: Sequence[Scene],
+        props: Props,
+        augment: Augment,
+        seed: int,
+    ) -> None:
+        self._scenes = scenes
+        self._props = props
+        self._augment = augment
+        self._rng = np.random.default_rng(seed)
+
+    def draw(self, side: int) -> Sample:
+        """The next sample, ``side`` pixels square."""
+        sample = self._any(side)
+        pixels, boxes = sample.pixels, sample.boxes
+        if chance(self._rng, 0.5):
+            pixels = np.ascontiguousarray(pixels[:, ::-1])
+            boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], 1)
+        pixels = _recolour(pixels, self._rng)
+        if chance(self._rng, self._augment.degraded):
+            pixels = _degrade(pixels, self._rng)
+        return Sample(pixels, boxes.astype(np.float32), sample.classes)
+
+    def _any(self, side: int) -> Sample:
+        """Of one of the three sorts."""
+        if self._props.people and self._props.walls and chance(self._rng, self._augment.staged):
+            pixels, boxes, classes = compose(self._props, side, self._rng)
+            return Sample(pixels, *_kept(boxes, classes, side, side))
+        if chance(self._rng, self._augment.mosaic):
+            return self._mosaic(side)
+        return self._single(side)
+
+    def _pick(self) -> Scene:
+        """A scene at random, some of its faces covered."""
+        scene = self._scenes[int(self._rng.integers(len(self._scenes)))]
+        faces = np.flatnonzero(scene.classes == _FACE)
+        if len(faces) == 0 or not chance(self._rng, self._augment.covered_scenes):
+            return scene
+        pixels = scene.pixels.copy()
+        for index in faces:
+            if chance(self._rng, self._augment.covered_faces):
+                cover(pixels, scene.boxes[index].tolist(), self._props.masks, self._rng)
+        return Scene(scene.name, pixels, scene.boxes, scene.classes)
+
+    def _single(self, side: int) -> Sample:
+        low, high = np.log(self._augment.scales)
+        return self._window(self._pick(), side, side, float(np.exp(self._rng.uniform(low, high))))
+
+    def _mosaic(self, side: int) -> Sample:
+        """Four scenes around a random centre; boxes cut by a seam are cut with the picture."""
+        cx, cy = (int(c) for c in self._rng.uniform(0.3, 0.7, 2) * side)
+        canvas = np.full((side, side, 3), _GREY, np.uint8)
+        boxes: list[NDArray[np.float32]] = []
+        classes: list[NDArray[np.int64]] = []
+        for x0, y0, x1, y1 in (
+            (0, 0, cx, cy),
+            (cx, 0, side, cy),
+            (0, cy, cx, side),
+            (cx, cy, side, side),
+        ):
+            zoom = float(np.exp(self._rng.uniform(np.log(0.6), np.log(2.0))))
+            part = self._window(self._pick(), x1 - x0, y1 - y0, zoom)
+            canvas[y0:y1, x0:x1] = part.pixels
+            boxes.append(part.boxes + np.array([x0, y0, x0, y0], np.float32))
+            classes.append(part.classes)
+        return Sample(canvas, np.concatenate(boxes), np.concatenate(classes))
+
+    def _window(self, scene: Scene, width: int, height: int, zoom: float) -> Sample:
+        """The scene, its longer side ``zoom`` times the window's, at a random place behind it."""
+        high, wide = scene.pixels.shape[:2]
+        scale = zoom * max(width, height) / max(high, wide)
+        stretch = float(np.exp(self._rng.uniform(-0.12, 0.12)))
+        sx, sy = scale * stretch, scale / stretch
+        dx = self._rng.uniform(*sorted((0.0, width - wide * sx)))
+        dy = self._rng.uniform(*sorted((0.0, height - high * sy)))
+        pixels = _place(scene.pixels, (sx, sy), (dx, dy), (width, height))
+        moved = scene.boxes * np.array([sx, sy, sx, sy], np.float32)
+        moved += np.array([dx, dy, dx, dy], np.float32)
+        boxes, classes = _kept(moved, scene.classes, width, height)
+        return Sample(pixels, boxes, classes)
+
+
+def _place(
+    pixels: Pixels, scale: tuple[float, float], shift: tuple[float, float], size: tuple[int, int]
+) -> Pixels:
+    """Scale and shift a picture onto a grey window."""
+    if min(scale) < 0.6:  # noqa: PLR2004  (below this, sampling single pixels would alias)
+        wide = max(round(pixels.shape[1] * scale[0]), 1)
+        high = max(round(pixels.shape[0] * scale[1]), 1)
+        pixels = cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA).astype(np.uint8)
+        scale = (1.0, 1.0)
+    matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]], np.float64)
+    grey = (_GREY, _GREY, _GREY)
+    placed = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderValue=grey)
+    return placed.astype(np.uint8, copy=False)
+
+
+def _kept(
+    boxes: NDArray[np.float32], classes: NDArray[np.int64], width: int, height: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Boxes clipped to the window; those hardly visible or tiny are left out."""
+    clipped = boxes.copy()
+    clipped[:, [0, 2]] = clipped[:, [0, 2]].clip(0, width)
+    clipped[:, [1, 3]] = clipped[:, [1, 3]].clip(0, height)
+    whole = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    sides = clipped[:, 2:] - clipped[:, :2]
+    keep = (sides.min(axis=1) >= _MIN_SIDE_PX) & (sides.prod(axis=1) >= _MIN_VISIBLE * whole)
+    return clipped[keep], classes[keep]
+
+
+def _recolour(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """Other light: brightness, contrast and a colour cast; sometimes grey, sometimes dark."""
+    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
+    offset = rng.uniform(-20, 20)
+    gamma = np.exp(rng.uniform(-0.35, 0.35))
+    if chance(rng, 0.12):
+        gain, offset = gain * rng.uniform(0.3, 0.6), 0.0
+    ramp = (np.arange(256) / 255) ** gamma * 255
+    table = np.clip(ramp[:, None] * gain + offset, 0, 255).astype(np.uint8)  # (256, 3)
+    recoloured = cv2.LUT(pixels, table[None])
+    if chance(rng, 0.15):
+        grey = cv2.cvtColor(recoloured, cv2.COLOR_BGR2GRAY)
+        recoloured = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
+    return recoloured.astype(np.uint8, copy=False)
+
+
+def _degrade(pixels: Pixels, rng: np.random.Generator) -> Pixels:
+    """One or two of: fewer pixels, blur, noise, compression."""
+    side = pixels.shape[0]
+    if chance(rng, 0.4):
+        few = int(side * rng.uniform(0.35, 0.8))
+        small = cv2.resize(pixels, (few, few), interpolation=cv2.INTER_AREA)
+        pixels = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
+    elif chance(rng, 0.5):
+        pixels = cv2.GaussianBlur(pixels, (5, 5), rng.uniform(0.4, 1.4)).astype(np.uint8)
+    if chance(rng, 0.4):
+        noise = rng.normal(0, rng.uniform(2, 14), (side, side, 1)).astype(np.float32)
+        pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+    if chance(rng, 0.5):
+        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))]
+        _, coded = cv2.imencode(".jpg", pixels, quality)
+        pixels = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
+    return pixels
