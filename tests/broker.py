@@ -23,6 +23,8 @@ from paho.mqtt.properties import Properties
 HOST = "127.0.0.1"
 DEADLINE_S = 20.0  # a wait that is not over by then has failed
 
+_DURABLE = ["persistence true", "autosave_on_changes true", "autosave_interval 1"]
+
 
 def free_port() -> int:
     """A loopback port that nobody listens on at the moment."""
@@ -40,17 +42,21 @@ def until(condition: Callable[[], object], what: str = "it to happen") -> None:
 
 
 class Mosquitto:
-    """A broker on one loopback port that forgets everything when it stops.
+    """A broker on one loopback port.
 
     Args:
-        folder: For its configuration.
+        folder: For its files.
         port: Where it listens; a free one if not given.
+        durable: Sessions and retained messages outlive it; else it forgets everything.
         settings: Further lines of mosquitto.conf.
     """
 
-    def __init__(self, folder: Path, *, port: int = 0, settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, folder: Path, *, port: int = 0, durable: bool = False, settings: Sequence[str] = ()
+    ) -> None:
         self.port = port or free_port()
         self._folder = folder
+        self._durable = durable
         self._settings = list(settings)
         self._anonymous = True
         self._process: subprocess.Popen[bytes] | None = None
@@ -85,7 +91,8 @@ class Mosquitto:
             f"listener {self.port} {HOST}",
             f"allow_anonymous {'true' if self._anonymous else 'false'}",
             f"user {getpass.getuser()}",  # else root's files could not be read
-            "persistence false",
+            *(_DURABLE if self._durable else ["persistence false"]),
+            f"persistence_location {self._folder}/",
             *self._settings,
         ]
         config.write_text("\n".join(lines) + "\n")
@@ -180,13 +187,12 @@ class Witness:
         self._client.disconnect()
         self._client.loop_stop()
 
-    def resubscribed(self) -> None:
-        """Wait until it listens again; call ``lost`` before the broker goes."""
-        assert self._subscribed.wait(DEADLINE_S), "the witness does not come back"
-
-    def lost(self) -> None:
-        """Note that the broker is about to go."""
+    @contextmanager
+    def across_a_loss(self) -> Iterator[None]:
+        """The block makes the broker go and come back; wait until this listens again."""
         self._subscribed.clear()
+        yield
+        assert self._subscribed.wait(DEADLINE_S), "the witness does not come back"
 
     def payloads(self, topic: str) -> list[bytes]:
         """What arrived on one topic, in order."""
