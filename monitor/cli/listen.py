@@ -54,7 +54,7 @@ class Printer:
             return False
         try:
             body = json.loads(message.payload)
-        except ValueError:
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             self._line(Text(f"{message.topic}: not a message of ours", "dim"))
@@ -62,7 +62,7 @@ class Printer:
         if kind == "alert" and not self._counts(body):
             return False
         if self.as_json:
-            print(json.dumps(body, ensure_ascii=False, sort_keys=True), flush=True)
+            print(json.dumps(body, sort_keys=True), flush=True)
         else:
             self._line(_alert_line(body) if kind == "alert" else _state_line(body))
         return kind == "alert"
@@ -101,7 +101,8 @@ def _alert_line(body: dict[str, object]) -> Text:
     late = ", late" if body.get("late") is True else ""
     zone = f" ({body['zone']})" if body.get("zone") else ""
     probability = body.get("probability")
-    sure = f"{probability:.2f}" if isinstance(probability, int | float) else "?"
+    known = isinstance(probability, int | float) and 0 <= probability <= 1
+    sure = f"{probability:.2f}" if known else "?"
     return Text.assemble(
         (_clock_time(body.get("raised_at")), "dim"),
         "  ",
@@ -126,7 +127,7 @@ def _clock_time(stamp: object) -> str:
     """Local time of day; dashes for what is none."""
     try:
         return f"{datetime.fromisoformat(str(stamp)).astimezone():%H:%M:%S}"
-    except ValueError:
+    except (ValueError, OverflowError):
         return "--:--:--"
 
 

@@ -110,7 +110,7 @@ class Subscriber:
         try:
             body = json.loads(payload)
             key = (str(body["id"]), str(body["seq"]))
-        except (ValueError, KeyError, TypeError):  # somebody else's message: not ours to judge
+        except (ValueError, KeyError, TypeError, RecursionError):  # not of our making
             return False
         if key in self._known:
             return True

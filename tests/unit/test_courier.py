@@ -25,7 +25,6 @@ from tests.broker import until
 from tests.fakes import START, ManualClock
 
 AWAY = BrokerUnavailableError("not connected")
-FORBIDDEN = PublishError("refused: Not authorized")
 
 
 class ScriptedPublisher:
@@ -113,17 +112,57 @@ def test_what_was_not_sent_is_sent_after_a_restart(tmp_path: Path) -> None:
     assert publisher.received == [b"1"]
 
 
-def test_what_the_broker_forbids_is_kept_and_tried_at_the_slowest_pace(
+class GuardedPublisher:
+    """A Publisher with topics that it refuses, and a record of what it was asked."""
+
+    def __init__(self, *forbidden: str) -> None:
+        self.forbidden = set(forbidden)
+        self.asked: list[tuple[str, bytes]] = []
+        self.received: list[bytes] = []
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        properties: Mapping[str, str] = NO_PROPERTIES,
+    ) -> None:
+        del retain, expiry_s, properties
+        self.asked.append((topic, payload))
+        if topic in self.forbidden:
+            raise PublishError("refused: Not authorized")
+        self.received.append(payload)
+
+
+def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publisher = ScriptedPublisher([FORBIDDEN, FORBIDDEN])
+    publisher = GuardedPublisher("yard")
+    clock = ManualClock()
+    stop = StopSwitch()
     with Outbox(tmp_path / "outbox") as outbox:
-        outbox.add(message(1))
-        stop = UntilEmpty(outbox)
-        courier(outbox, publisher).run(stop)
-    assert publisher.received == [b"1"]
-    assert stop.waits == [8, 8]
-    assert [r.levelno for r in caplog.records] == [logging.ERROR], "somebody should look"
+        for n in range(6):
+            topic = ("yard", "gate")[n % 2]
+            outbox.add(Message(UUID(int=n), 1, topic, b"%d" % n, START))
+        carrying = Courier(outbox, publisher, Backoff(1, 8), clock=clock, late_after_s=10)
+        worker = Worker("courier", carrying.run, stop)
+        worker.start()
+        until(lambda: len(outbox) == 3)
+        assert publisher.received == [b"1", b"3", b"5"]
+        assert publisher.asked.count(("yard", b"0")) == 1, "it does not insist"
+        clock.move_to(8.1)
+        until(lambda: publisher.asked.count(("yard", b"0")) == 2)
+        publisher.forbidden.clear()
+        clock.move_to(16.3)
+        until(lambda: len(outbox) == 0)
+        stop.request()
+        assert worker.join(5)
+    assert publisher.received == [b"1", b"3", b"5", b"0", b"2", b"4"]
+    assert worker.failure is None
+    errors = [r for r in caplog.records if r.levelno == logging.ERROR]
+    assert len(errors) == 1, "somebody should look, and is told once"
 
 
 def test_id_and_seq_travel_beside_the_payload(tmp_path: Path) -> None:

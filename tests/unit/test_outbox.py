@@ -99,6 +99,14 @@ def test_an_alert_keeps_its_second_state_beside_its_first(tmp_path: Path) -> Non
         assert [(m.id, m.seq) for m in outbox] == [(UUID(int=1), 1), (UUID(int=1), 2)]
 
 
+def test_topics_can_be_left_out_of_the_search_for_the_oldest(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox") as outbox:
+        for n, topic in enumerate("aabbc"):
+            outbox.add(Message(UUID(int=n), 1, topic, b"", NOON))
+        found = [outbox.oldest(besides=besides) for besides in ("", "a", "ab", "abc")]
+    assert [None if m is None else m.id.int for m in found] == [0, 2, 4, None]
+
+
 def test_a_message_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="time zone"):
         Message(UUID(int=1), 1, "t", b"", datetime(2024, 5, 1))  # noqa: DTZ001  (the point)
