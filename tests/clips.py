@@ -1,17 +1,20 @@
 """Small videos that tests encode themselves, from the two pictures that ultralytics ships."""
 
 import importlib.util
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
+from types import MappingProxyType
 from typing import cast
 
 import av
 import cv2
 import numpy as np
+from av.stream import Disposition
 
 from monitor.domain import Pixels
 
+FASTSTART = MappingProxyType({"movflags": "+faststart"})
 SOUND_HZ = 8000
 SOUND_SAMPLES = 1024  # per frame of AAC
 
@@ -51,7 +54,7 @@ def write_clip(
     fps: int = 10,
     *,
     turned: int = 0,
-    movflags: str = "+faststart",
+    options: Mapping[str, str] = FASTSTART,
 ) -> Path:
     """Encode pictures of one size as H.264, in the container that the file's name asks for.
 
@@ -60,13 +63,12 @@ def write_clip(
         pictures: (height, width, 3) each.
         fps: Pictures per second.
         turned: Degrees anticlockwise that a player must turn it by, as phones write it.
-        movflags: Options of the MP4 container; the index goes first unless told otherwise.
+        options: Of the container; an MP4's index goes first unless told otherwise.
 
     Returns:
         The path.
     """
-    options = {"movflags": movflags} if path.suffix == ".mp4" and movflags else {}
-    with av.open(str(path), "w", options=options) as container:
+    with av.open(str(path), "w", options=dict(options)) as container:
         codec_options = {"preset": "ultrafast", "crf": "18", "bf": "0", "g": "10"}
         stream = container.add_stream("libx264", rate=fps, options=codec_options)
         stream.pix_fmt = "yuv420p"
@@ -97,4 +99,23 @@ def write_sound_after_picture(path: Path, pictures: Iterable[Pixels], sound_s: i
             frame.planes[0].update(bytes(frame.planes[0].buffer_size))
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
+    return path
+
+
+def with_cover(path: Path, clip: Path) -> Path:
+    """A copy of a clip with a cover picture as its first stream, as music shops make them."""
+    cover = cv2.imencode(".jpg", photo())[1].tobytes()
+    with av.open(str(clip)) as source, av.open(str(path), "w") as container:
+        picture = container.add_stream("mjpeg", rate=1)
+        picture.height, picture.width = photo().shape[:2]
+        picture.pix_fmt = "yuvj420p"
+        picture.disposition = Disposition.attached_pic
+        video = container.add_stream_from_template(source.streams.video[0])
+        shown = av.Packet(cover)
+        shown.stream, shown.pts, shown.dts = picture, 0, 0
+        container.mux(shown)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = video
+                container.mux(packet)
     return path

@@ -5,7 +5,7 @@ import itertools
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import ClassVar
 
@@ -16,14 +16,20 @@ from monitor.domain import Pixels
 MULTIPART = "multipart/x-mixed-replace; boundary=picture"
 PART_HEAD = b"--picture\r\nContent-Type: image/jpeg\r\n\r\n"
 PART_S = 0.05
+KINDS = {
+    "mp4": "video/mp4",
+    "ts": "video/mp2t",
+    "m3u8": "application/vnd.apple.mpegurl",
+    "html": "text/html",
+}
 SOUND_BYTES = 2000  # per part
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     """Answers with what the path names.
 
-    ``/clip.mp4`` ends, ``/mjpeg`` goes on, ``/stalling`` stops sending after some pictures,
-    ``/sound`` goes on without pictures, ``/silent`` does not even answer.
+    A file's name gives the file, ``/mjpeg`` goes on, ``/stalling`` stops sending after some
+    pictures, ``/sound`` goes on without pictures, ``/silent`` does not even answer.
     """
 
     server: "HttpCamera"
@@ -32,13 +38,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer."""
         answers = {
-            "/clip.mp4": ("video/mp4", [self.server.clip]),
-            "/page": ("text/html", [b"<html><body>log in</body></html>"]),
             "/mjpeg": (MULTIPART, itertools.cycle(self.server.parts)),
             "/stalling": (MULTIPART, itertools.chain(self.server.parts, self._nothing())),
-            "/sound": ("video/mp2t", batched(self.server.sound, SOUND_BYTES)),
+            "/sound": ("video/mp2t", batched(self.server.files["sound.ts"], SOUND_BYTES)),
         }
-        if self.path in answers:
+        if (content := self.server.files.get(self.path[1:])) is not None:
+            self._send(KINDS[self.path.rpartition(".")[2]], [content])
+        elif self.path in answers:
             self._send(*answers[self.path])
         elif self.path == "/silent":
             deque(self._nothing(), maxlen=0)
@@ -78,10 +84,9 @@ class HttpCamera(http.server.ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, clip: bytes, sound: bytes, pictures: Iterable[Pixels]) -> None:
+    def __init__(self, files: Mapping[str, bytes], pictures: Iterable[Pixels]) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.clip = clip
-        self.sound = sound
+        self.files = files
         self.parts = [
             PART_HEAD + cv2.imencode(".jpg", picture)[1].tobytes() + b"\r\n" for picture in pictures
         ]
@@ -93,15 +98,14 @@ class HttpCamera(http.server.ThreadingHTTPServer):
 
 
 @contextmanager
-def http_camera(clip: bytes, sound: bytes, pictures: Iterable[Pixels]) -> Iterator[HttpCamera]:
+def http_camera(files: Mapping[str, bytes], pictures: Iterable[Pixels]) -> Iterator[HttpCamera]:
     """An HttpCamera that serves within the block.
 
     Args:
-        clip: An MP4.
-        sound: A transport stream of which the end is sound only.
+        files: What is served whole, by name; ``sound.ts``, of which the end is sound only, slowly.
         pictures: What the MJPEG streams show, (height, width, 3) each.
     """
-    with HttpCamera(clip, sound, pictures) as server:
+    with HttpCamera(files, pictures) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

@@ -25,12 +25,14 @@ class Decoded:
 
 
 def video_stream(container: av.container.InputContainer, name: str) -> VideoStream:
-    """The first video stream.
+    """The video stream that players would show; a cover picture is not one if there is another.
 
     Raises:
         SourceRejectedError: There is none, or no decoder for it. ``name`` begins the message.
     """
-    stream = next(iter(container.streams.video), None)
+    stream = container.streams.best("video")
+    if not isinstance(stream, VideoStream):
+        stream = next(iter(container.streams.video), None)  # best() needs a decoder
     codec: CodecContext | None = stream.codec_context if stream is not None else None
     if stream is None or (codec is not None and codec.name in _NO_VIDEO):
         raise SourceRejectedError(f"{name}: there is no video in it; give a video")
@@ -54,7 +56,7 @@ class Decoder:
         Raises:
             av.FFmpegError: Anything but damaged data.
         """
-        if packet.stream_index != self._index:
+        if packet.stream.index != self._index:
             return
         started = self._clock.seconds()
         try:

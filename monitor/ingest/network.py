@@ -131,14 +131,19 @@ class NetworkVideo:
 
 
 class _Playback:
-    """Holds a finite recording that comes over HTTP to its own speed; lets live ones pass."""
+    """Holds what comes in pieces over HTTP to its own speed; lets everything else pass.
+
+    A recording would else be over as soon as it is downloaded, and HLS comes in bursts of
+    seconds with silence between them.
+    """
 
     def __init__(
         self, container: av.container.InputContainer, stream: VideoStream, clock: Clock
     ) -> None:
         self._clock = clock
         self._timeline: Timeline | None = None
-        if container.duration and stream.time_base and not container.name.startswith("rtsp"):
+        in_pieces = container.duration is not None or "hls" in container.format.name
+        if in_pieces and stream.time_base and "rtsp" not in container.format.name:
             fps = float(stream.average_rate or USUAL_FPS)
             self._timeline = Timeline(stream.time_base, fps)
         self._started = clock.seconds()

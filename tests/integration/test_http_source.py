@@ -20,13 +20,18 @@ from monitor.runtime.stop import StopSwitch
 from tests.clips import panning, write_clip, write_sound_after_picture
 from tests.http_server import HttpCamera, http_camera
 
+LIVE = {"hls_list_size": "0", "hls_flags": "omit_endlist"}
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpCamera]:
     folder = tmp_path_factory.mktemp("clips")
-    clip = write_clip(folder / "clip.mp4", panning(15), fps=15)
-    sound = write_sound_after_picture(folder / "sound.ts", panning(10), sound_s=30)
-    with http_camera(clip.read_bytes(), sound.read_bytes(), panning(10)) as running:
+    write_clip(folder / "clip.mp4", panning(15), fps=15)
+    write_sound_after_picture(folder / "sound.ts", panning(10), sound_s=30)
+    write_clip(folder / "hls.m3u8", panning(50), fps=10, options={"hls_time": "1", **LIVE})
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files["page.html"] = b"<html><body>log in</body></html>"
+    with http_camera(files, panning(10)) as running:
         yield running
 
 
@@ -61,6 +66,20 @@ def test_a_recording_comes_at_its_own_speed_and_its_end_is_a_loss(server: HttpCa
     assert seconds == pytest.approx(0.8, abs=0.25)
 
 
+def test_hls_comes_smoothly_and_is_given_up_when_its_list_no_longer_grows(
+    server: HttpCamera,
+) -> None:
+    """Its pieces of a second are there at once; FFmpeg begins three from the end."""
+    source = camera(server.url("/hls.m3u8"), silence_limit_s=1)
+    frames: list[Frame] = []
+    with source.open() as opened, pytest.raises(SourceUnavailableError):
+        frames.extend(opened)
+    seconds = frames[-1].moment.seconds - frames[0].moment.seconds
+    assert seconds == pytest.approx(2.8, abs=0.3)
+    assert len(frames) == pytest.approx(15, abs=1)
+    assert time.monotonic() - frames[-1].moment.seconds < 3
+
+
 def test_a_recording_that_ended_is_played_again(server: HttpCamera) -> None:
     frames = Mailbox[Frame](100)
     stop = StopSwitch()
@@ -88,7 +107,7 @@ def test_a_refusal_is_named(server: HttpCamera, path: str, said: str) -> None:
         first_frames(camera(server.url(path)), 1)
 
 
-@pytest.mark.parametrize("path", ["/broken", "/page"])
+@pytest.mark.parametrize("path", ["/broken", "/page.html"])
 def test_a_server_in_trouble_may_recover(server: HttpCamera, path: str) -> None:
     with pytest.raises(SourceUnavailableError, match=r"opening 127\.0\.0\.1"):
         first_frames(camera(server.url(path)), 1)

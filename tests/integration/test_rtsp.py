@@ -217,6 +217,14 @@ def test_stops_within_a_second_while_frames_flow(clip: Path) -> None:
         assert watched.finish() < 1
 
 
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_stops_within_a_second_while_the_camera_is_frozen(clip: Path, transport: str) -> None:
+    with RtspServer(clip) as server, watching(camera(server.url, transport=transport)) as watched:
+        watched.next_frame(10)
+        server.freeze()
+        assert watched.finish() < 1
+
+
 def test_stops_within_a_second_while_the_camera_does_not_answer() -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as silent:
         source = camera(f"rtsp://127.0.0.1:{silent.getsockname()[1]}/", open_timeout_s=2)

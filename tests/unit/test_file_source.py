@@ -19,7 +19,7 @@ from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
-from tests.clips import numbered, panning, write_clip
+from tests.clips import numbered, panning, with_cover, write_clip
 from tests.fakes import START, ManualStop
 
 
@@ -133,6 +133,25 @@ def test_a_paced_recording_ends_between_frames_when_its_own_stop_is_asked_for(
     assert stop.waits[1] == pytest.approx(1, abs=0.2)
 
 
+def test_a_picture_that_changes_its_size_goes_on(tmp_path: Path) -> None:
+    """A camera was set to another resolution while it was recorded; its clock began again."""
+    small = write_clip(tmp_path / "small.ts", panning(10), fps=10)
+    large = write_clip(tmp_path / "large.ts", panning(10, width=640, height=480), fps=10)
+    both = tmp_path / "both.ts"
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    frames = played(recording(both))
+    assert [frame.width for frame in frames] == [320] * 5 + [640] * 5
+    assert [frame.moment.seconds for frame in frames] == pytest.approx([n / 5 for n in range(10)])
+    assert frames[-1].scaled(64, 48).shape == (48, 64, 3)
+
+
+def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "clip.mp4", panning(10), fps=10)
+    covered = with_cover(tmp_path / "covered.mkv", clip)
+    assert probe(covered).codec == "h264"
+    assert len(played(recording(covered))) == 5
+
+
 def test_a_file_tells_what_it_is(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", panning(30), fps=15)
     expected = VideoInfo(width=320, height=240, fps=15, frames=30, duration_s=2, codec="h264")
@@ -145,9 +164,12 @@ def test_a_turned_file_tells_its_upright_size(tmp_path: Path) -> None:
     assert (info.width, info.height) == (240, 320)
 
 
-def test_a_file_name_with_a_colon_is_no_address(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "plain.mp4", panning(3)).rename(tmp_path / "10:30.mp4")
-    assert probe(path).width == 320
+def test_a_file_name_with_a_colon_is_no_address(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_clip(tmp_path / "plain.mp4", panning(3)).rename(tmp_path / "10:30.mp4")
+    monkeypatch.chdir(tmp_path)
+    assert probe(Path("10:30.mp4")).width == 320
 
 
 @pytest.mark.parametrize(
@@ -214,21 +236,45 @@ def test_a_whole_file_plays_without_a_warning(
 
 
 def test_a_file_that_was_cut_off_before_its_index_came_is_refused(tmp_path: Path) -> None:
-    path = write_clip(tmp_path / "a.mp4", panning(60), fps=30, movflags="")
+    path = write_clip(tmp_path / "a.mp4", panning(60), fps=30, options={})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(SourceRejectedError, match="give a video file that is complete"):
         probe(path)
 
 
+def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "a.mp4", panning(20), fps=10)
+    content = path.read_bytes()
+    start = content.index(b"mdat") + 4
+    path.write_bytes(content[:start] + b"\xff" * (len(content) - start))
+    source = recording(path)
+    assert not source.live
+    for attempt in (lambda: probe(path), lambda: played(source)):
+        with pytest.raises(SourceRejectedError, match="no picture could be decoded; check"):
+            attempt()
+
+
+def test_the_last_pictures_come_also_when_the_video_is_the_second_stream(
+    tmp_path: Path,
+) -> None:
+    """They stay in the decoder until it is told that the file has ended."""
+    clip = write_clip(tmp_path / "clip.mp4", panning(10), fps=10)
+    source = recording(with_cover(tmp_path / "covered.mkv", clip))
+    played(source)
+    assert source.decoded == 10
+
+
 def test_damage_in_the_middle_costs_only_some_frames(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    path = write_clip(tmp_path / "a.ts", panning(60), fps=30)
+    path = write_clip(tmp_path / "a.mp4", panning(60), fps=30)
     content = bytearray(path.read_bytes())
     third = len(content) // 3
-    content[third : third + 4000] = os.urandom(4000)
+    content[third : third + 20_000] = b"\xff" * 20_000
     path.write_bytes(content)
+    source = recording(path)
     with caplog.at_level(logging.WARNING):
-        frames = played(recording(path))
-    assert len(frames) >= 5
-    assert all(0 <= frame.moment.seconds < 3 for frame in frames)
+        frames = played(source)
+    assert 30 < source.decoded < 60
+    assert frames[-1].moment.seconds == pytest.approx(1.8, abs=0.2)
+    assert "is damaged or cut off" in caplog.text
