@@ -127,6 +127,14 @@ def test_a_face_that_is_lost_is_still_where_it_was_on_its_person() -> None:
     assert edges == pytest.approx((112, 80, 142, 120))
 
 
+def test_a_head_that_is_half_out_of_the_picture_ends_at_its_edge() -> None:
+    tracker = BodyTracker(YARD, SOON)
+    meet(tracker, 0, [person(STANDING), face(Box(90, 60, 120, 100))])
+    for n, left in enumerate((60, 30, 0)):
+        (subject,) = show(tracker, 0.2 + n / 5, [person(Box(left, 50, left + 100, 350))])
+    assert subject.head == Box(0, 60, 20, 100)
+
+
 def test_after_a_while_a_lost_face_is_looked_for_where_faces_are() -> None:
     tracker = BodyTracker(YARD, SOON)
     aside = Box(102, 80, 132, 120)

@@ -260,14 +260,13 @@ def test_verdicts_come_back_once_and_to_their_own_camera() -> None:
 
 
 def test_who_left_and_comes_back_is_looked_at_like_somebody_new() -> None:
-    at = Counter(Desk(recheck_clear_s=5))
+    at = Counter()
     at.look_at(0, 0.05)
-    at.offer(3.0, 1)
-    assert at.take(3.0) == []
-    at.offer(8.5, 2)
-    assert who(at.take(8.5)) == [(YARD, 2)]
-    at.offer(8.6, 1)
-    assert who(at.take(8.6)) == [(YARD, 1)]
+    at.offer(4.0, 2)
+    at.answer(at.take(4.0), 0.5)
+    at.offer(4.4, 2)
+    at.offer(4.5, 1)
+    assert who(at.take(4.5)) == [(YARD, 1), (YARD, 2)]
 
 
 def test_a_judge_that_waits_is_woken_by_the_first_look() -> None:
