@@ -55,6 +55,7 @@ def write_clip(
     *,
     turned: int = 0,
     options: Mapping[str, str] = FASTSTART,
+    gap_s: int = 0,
 ) -> Path:
     """Encode pictures of one size as H.264, in the container that the file's name asks for.
 
@@ -64,6 +65,7 @@ def write_clip(
         fps: Pictures per second.
         turned: Degrees anticlockwise that a player must turn it by, as phones write it.
         options: Of the container; an MP4's index goes first unless told otherwise.
+        gap_s: Seconds that are missing between the first picture and the second.
 
     Returns:
         The path.
@@ -78,7 +80,9 @@ def write_clip(
         for n, picture in enumerate(pictures):
             if n == 0:
                 stream.height, stream.width = picture.shape[:2]
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="bgr24")))
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+            frame.pts = n + (gap_s * fps if n else 0)
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
 

@@ -22,6 +22,7 @@ from monitor.runtime.clock import Clock
 DECODER_THREADS = 2
 UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
 PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
+LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
 USUAL_FPS = 25.0  # for recordings that do not say
 SCHEMES = {"rtsp": ("rtsp", "rtsps"), "http": ("http", "https")}
 
@@ -152,7 +153,11 @@ class _Playback:
         """Sleep until the picture with this stamp is due."""
         if self._timeline is not None:
             due = self._started + self._timeline.seconds(pts)
-            time.sleep(max(0.0, due - self._clock.seconds()))
+            wait_s = due - self._clock.seconds()
+            if wait_s > LONGEST_WAIT_S:  # a gap in the recording
+                self._started -= wait_s
+            else:
+                time.sleep(max(0.0, wait_s))
 
 
 def _options(source: RtspSource | HttpSource) -> dict[str, str]:

@@ -27,6 +27,7 @@ LIVE = {"hls_list_size": "0", "hls_flags": "omit_endlist"}
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpCamera]:
     folder = tmp_path_factory.mktemp("clips")
     write_clip(folder / "clip.mp4", panning(15), fps=15)
+    write_clip(folder / "gap.mp4", panning(15), fps=10, gap_s=100)
     write_sound_after_picture(folder / "sound.ts", panning(10), sound_s=30)
     write_clip(folder / "hls.m3u8", panning(50), fps=10, options={"hls_time": "1", **LIVE})
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -64,6 +65,13 @@ def test_a_recording_comes_at_its_own_speed_and_its_end_is_a_loss(server: HttpCa
     assert len(frames) == pytest.approx(5, abs=1)
     seconds = frames[-1].moment.seconds - frames[0].moment.seconds
     assert seconds == pytest.approx(0.8, abs=0.25)
+
+
+def test_a_gap_in_a_recording_is_skipped(server: HttpCamera) -> None:
+    started = time.monotonic()
+    frames = first_frames(camera(server.url("/gap.mp4")), 3)
+    assert len(frames) == 3
+    assert time.monotonic() - started < 5
 
 
 def test_hls_comes_smoothly_and_is_given_up_when_its_list_no_longer_grows(

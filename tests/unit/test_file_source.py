@@ -145,6 +145,13 @@ def test_a_picture_that_changes_its_size_goes_on(tmp_path: Path) -> None:
     assert frames[-1].scaled(64, 48).shape == (48, 64, 3)
 
 
+def test_a_gap_in_a_recording_stays_a_gap(tmp_path: Path) -> None:
+    """A camera that records only while something moves."""
+    frames = played(recording(write_clip(tmp_path / "a.mp4", panning(6), fps=10, gap_s=100)))
+    seconds = [frame.moment.seconds for frame in frames]
+    assert seconds == pytest.approx([0, 100.1, 100.2, 100.4], abs=0.001)
+
+
 def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", panning(10), fps=10)
     covered = with_cover(tmp_path / "covered.mkv", clip)
