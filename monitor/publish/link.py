@@ -29,6 +29,8 @@ class Link:
         opener: Gives an accepted connection, ready for use, or raises PublishError.
         farewell: What to do with a connection before it is closed at the end of the block.
         address: Of the broker, for messages.
+        settled_s: A connection that stood for this long was a success: the next loss is
+            followed by the shortest delay.
     """
 
     def __init__(
@@ -36,10 +38,13 @@ class Link:
         opener: Callable[[], Connection],
         farewell: Callable[[Connection], None],
         address: str,
+        *,
+        settled_s: float = RECONNECT_LIMIT_S,
     ) -> None:
         self._opener = opener
         self._farewell = farewell
         self._address = address
+        self._settled_s = settled_s
         self._stop = StopSwitch()
         self._lock = threading.Lock()  # guards the three below
         self._connection: Connection | None = None
@@ -110,7 +115,7 @@ class Link:
         hint = SHORT_LIVED
         # Two programs with one name throw each other out at once: that must not look like
         # success, or both would try without a pause.
-        if not connection.wait(RECONNECT_LIMIT_S):
+        if not connection.wait(self._settled_s):
             backoff.reset()
             self._warned, hint = None, ""
         while not (connection.wait(REMIND_EVERY_S) or self._stop.requested):
