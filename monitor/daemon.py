@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.1  # how late an alert may end when no camera sends anything
 _STATES_S = 1.0  # how often changes of a camera's state are looked for
-_CAMERA_PAUSE = (0.5, 10.0)  # seconds between tries of a camera, first and longest
+_CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
 _BROKER_PAUSE = (0.2, 5.0)
 _DISK_PAUSE_S = 1.0  # between tries of a disk that refuses
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
