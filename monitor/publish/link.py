@@ -1,6 +1,7 @@
 """Keeping a connection to the broker, for as long as it takes."""
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -50,7 +51,7 @@ class Link:
         self._connection: Connection | None = None
         self._connections = 0
         self._reason = "not connected yet"
-        self._warned: tuple[str, float] | None = None  # what, and when on the monotonic clock
+        self._warned: dict[str, float] = {}  # reasons, and when they were logged
         self._thread = threading.Thread(target=self._keep, name="mqtt", daemon=True)
 
     def __enter__(self) -> Self:
@@ -117,7 +118,8 @@ class Link:
         # success, or both would try without a pause.
         if not connection.wait(self._settled_s):
             backoff.reset()
-            self._warned, hint = None, ""
+            hint = ""
+            self._warned.clear()
         while not (connection.wait(REMIND_EVERY_S) or self._stop.requested):
             pass
         with self._lock:
@@ -137,9 +139,6 @@ class Link:
         with self._lock:
             self._reason = reason
         now = time.monotonic()
-        if self._warned is not None:
-            what, since = self._warned
-            if what == reason and now - since < REMIND_EVERY_S:
-                return
-        self._warned = (reason, now)
-        log.warning("%s; trying again", reason)
+        if now - self._warned.get(reason, -math.inf) >= REMIND_EVERY_S:
+            self._warned[reason] = now
+            log.warning("%s; trying again", reason)
