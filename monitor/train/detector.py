@@ -25,6 +25,7 @@ from monitor.train.detector_augment import Augment, SampleMaker
 from monitor.train.detector_cover import read_masks
 from monitor.train.detector_cutouts import Props, collect
 from monitor.train.detector_model import build, save_checkpoint
+from monitor.train.detector_profile import write_profile
 from monitor.train.detector_scenes import Scene, read_scenes, split
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ class TrainDetectorConfig(Section):
     bfloat16: bool = True
     """Convolutions in bfloat16; half as long again in float32 on processors that have it."""
     version: str = "1"
+    run_px: PositiveInt = 416
+    """The longer side of frames at run time, written to the profile."""
 
 
 @dataclass(slots=True)
@@ -104,14 +107,15 @@ def train(config: TrainDetectorConfig) -> Path:
     """Train, or go on where an earlier run in the same folder stopped.
 
     Returns:
-        The checkpoint, ``monitor-detector.pt`` in ``config.out``.
+        The checkpoint, ``monitor-detector.pt`` in ``config.out``, with its profile
+        ``detector.json`` beside it if scenes were held out.
 
     Raises:
         ConfigError: The scenes cannot be read.
     """
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
-    scenes, _ = split(read_scenes(config.scenes), config.held_out, config.never_train)
+    scenes, held = split(read_scenes(config.scenes), config.held_out, config.never_train)
     masks = read_masks(config.masks) if config.masks else []
     config.out.mkdir(parents=True, exist_ok=True)
     props = _props(config, scenes, masks)
@@ -142,6 +146,9 @@ def train(config: TrainDetectorConfig) -> Path:
     weights = config.out / "monitor-detector.pt"
     largest = config.phases[-1].input_px
     save_checkpoint(run.average, weights, input_px=largest, version=config.version)
+    upright = [scene for scene in held if not scene.name.startswith(config.never_train)]
+    if upright:
+        write_profile(weights, upright, input_px=config.run_px, version=config.version)
     return weights
 
 
