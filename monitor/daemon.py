@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 
 from monitor.app import supervise
@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 POLL_S = 0.1  # how late an alert may end when no camera sends anything
 _STATES_S = 1.0  # how often changes of a camera's state are looked for
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
-_BROKER_PAUSE = (0.2, 5.0)
+_BROKER_PAUSE = (0.1, 2.0)
+_KEPT_STATES = 3  # a camera's state expires when this many were not renewed
 _DISK_PAUSE_S = 1.0  # between tries of a disk that refuses
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
 
@@ -157,8 +158,9 @@ def ending(analyst: Analyst, outbox: Outbox) -> Callable[[StopSwitch], None]:
     def loop(stop: StopSwitch) -> None:
         analyst.run(stop)
         deadline = time.monotonic() + _DRAIN_S
-        while len(outbox) and time.monotonic() < deadline and not stop.wait(POLL_S):
-            pass
+        with suppress(OutboxError):  # what is stored stays stored
+            while len(outbox) and time.monotonic() < deadline and not stop.wait(POLL_S):
+                analyst.dispatch.store()
         stop.request()
 
     return loop
@@ -190,7 +192,8 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     with ExitStack() as stack:
         outbox = stack.enter_context(Outbox(config.outbox))
         publisher = stack.enter_context(MqttPublisher(config.mqtt, config.site))
-        board = StateBoard(publisher, config.site)
+        expiry_s = round(_KEPT_STATES * config.mqtt.state_every_s)
+        board = StateBoard(publisher, config.site, expiry_s=max(expiry_s, 120))
         dispatch = Dispatch(config.site, outbox, board, clock)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch)
         census = Census(readers, pipeline, board, config.mqtt.state_every_s)

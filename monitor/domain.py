@@ -151,6 +151,9 @@ class Timings:
     publish: float = 0.0  # from the decision to the hand-over to the broker
 
 
+GAP_S = 0.7
+"""A subject that was out of sight this long may be somebody else when it comes back."""
+
 LOOK_MARGIN = 1.5
 """A look is a square of this many times the face, clipped to the picture."""
 

@@ -22,7 +22,7 @@ from monitor.domain import (
     Verdict,
 )
 from monitor.geometry import Box, square_around
-from monitor.track.bodies import bodies, guessed_head
+from monitor.track.bodies import heads
 from monitor.track.bytetrack import BodyTracker
 
 MODEL_ID = "face_occlusion_detection"
@@ -69,18 +69,17 @@ class Inference:
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
         (detections,) = self.models.detector.detect([frame])
-        found = bodies(detections, frame.width, frame.height)
-        heads = [body.face or guessed_head(body.outline) for body in found]
-        looks = [_look(frame, SubjectId(n), head) for n, head in enumerate(heads)]
+        found = heads(detections, frame.width, frame.height)
+        looks = [_look(frame, SubjectId(n), head) for n, head in enumerate(found)]
         whole = Box(0, 0, frame.width, frame.height)
         if not looks:
             looks = [Look(REQUEST, SubjectId(0), moment, frame.cut(whole), float(frame.height))]
         verdicts = self._judged(looks)
         faces = [
             self._face(head, verdict, look)
-            for head, verdict, look in zip(heads or [whole], verdicts, looks, strict=True)
+            for head, verdict, look in zip(found or [whole], verdicts, looks, strict=True)
         ]
-        return self._answer("image", faces, face_found=bool(heads))
+        return self._answer("image", faces, face_found=bool(found))
 
     def video(self, frames: Iterable[Frame]) -> dict[str, object]:
         """The answer for a recording: each person's looks are fused over time.

@@ -26,19 +26,28 @@ class Still:
     crop: bytes  # the head
 
 
-def still(frame: Frame, subjects: Sequence[Subject], shown: SubjectId) -> Still:
-    """The pictures of an alert about one of the subjects in a frame."""
+def still(
+    frame: Frame, subjects: Sequence[Subject], shown: SubjectId, heads: Sequence[Box] = ()
+) -> Still:
+    """The pictures of an alert about one of the subjects in a frame.
+
+    Args:
+        frame: Where they were seen.
+        subjects: Everybody who is followed.
+        shown: Whom the alert is about.
+        heads: Every head that was detected, followed or not; those of bystanders are hidden.
+    """
+    about = next((subject.head for subject in subjects if subject.id == shown), None)
+    others = [subject.head for subject in subjects if subject.id != shown]
+    others += [head for head in heads if about is None or not _same(head, about)]
     scale = min(1.0, _LONGEST_PX / max(frame.width, frame.height))
     picture = frame.scaled(round(frame.width * scale), round(frame.height * scale))
     picture = picture.copy() if not picture.flags.writeable else picture
-    about = [subject for subject in subjects if subject.id == shown]
-    for subject in subjects:
-        if subject.id != shown:
-            _pixelate(picture, _enlarged(subject.head).scaled(scale))
-    for subject in about:
-        _outline(picture, subject.head.scaled(scale))
-    crop = _crop(frame, about[0].head) if about else picture
-    return Still(_jpeg(picture), _jpeg(crop))
+    _hide(picture, [head.scaled(scale) for head in others], about and about.scaled(scale))
+    if about is None:
+        return Still(_jpeg(picture), _jpeg(picture))
+    _outline(picture, about.scaled(scale))
+    return Still(_jpeg(picture), _jpeg(_crop(frame, about, others)))
 
 
 class EvidenceFolder:
@@ -53,11 +62,13 @@ class EvidenceFolder:
 
     def keep(self, alert: Alert, pictures: Still) -> Evidence:
         """Write the pictures; the names in the answer are relative to the folder."""
-        name = f"{alert.id}/snapshot.jpg"
+        # An alert that grows keeps the pictures that its earlier messages named.
+        number = f"-{alert.seq}" if alert.seq else ""
+        name = f"{alert.id}/snapshot{number}.jpg"
         try:
             (self._folder / str(alert.id)).mkdir(parents=True, exist_ok=True)
             (self._folder / name).write_bytes(pictures.snapshot)
-            (self._folder / str(alert.id) / "crop.jpg").write_bytes(pictures.crop)
+            (self._folder / str(alert.id) / f"crop{number}.jpg").write_bytes(pictures.crop)
         except OSError as error:
             raise EvidenceError(
                 f"{self._folder}: {error.strerror}; make room or set evidence elsewhere"
@@ -65,9 +76,30 @@ class EvidenceFolder:
         return Evidence(name, None, hashlib.sha256(pictures.snapshot).hexdigest())
 
 
-def _crop(frame: Frame, head: Box) -> Pixels:
-    size = max(head.right - head.left, head.bottom - head.top, 1.0)
-    return frame.cut(square_around(head, LOOK_MARGIN * size))
+def _crop(frame: Frame, about: Box, others: Sequence[Box]) -> Pixels:
+    """The head with a margin; whoever else is in it is hidden there too."""
+    size = max(about.right - about.left, about.bottom - about.top, 1.0)
+    window = square_around(about, LOOK_MARGIN * size).clipped(frame.width, frame.height)
+    left, top = round(window.left), round(window.top)
+    pixels = frame.cut(window)
+    pixels = pixels.copy() if not pixels.flags.writeable else pixels
+    _hide(pixels, [head.moved(-left, -top) for head in others], about.moved(-left, -top))
+    return pixels
+
+
+def _hide(picture: Pixels, heads: Sequence[Box], kept: Box | None) -> None:
+    """Pixelate some heads in place, but for the one that the picture is about."""
+    left, top, right, bottom = _edges(picture, kept) if kept else (0, 0, 0, 0)
+    own = picture[top:bottom, left:right].copy()
+    for head in heads:
+        _pixelate(picture, _enlarged(head))
+    picture[top:bottom, left:right] = own
+
+
+def _same(head: Box, about: Box) -> bool:
+    """Whether a detected head is the one that the alert is about."""
+    x, y = (head.left + head.right) / 2, (head.top + head.bottom) / 2
+    return about.left <= x <= about.right and about.top <= y <= about.bottom
 
 
 def _pixelate(picture: Pixels, box: Box) -> None:

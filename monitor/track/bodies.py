@@ -55,6 +55,11 @@ def bodies(detections: Sequence[Detection], width: int, height: int) -> list[Bod
     return found
 
 
+def heads(detections: Sequence[Detection], width: int, height: int) -> list[Box]:
+    """Where the heads of everybody in a frame are: found faces, else guesses from persons."""
+    return [body.face or guessed_head(body.outline) for body in bodies(detections, width, height)]
+
+
 def guessed_outline(face: Box) -> Box:
     """Where the person of a face would be, not clipped to any frame."""
     across, above, below = _BODY_OF_FACE

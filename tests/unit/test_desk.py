@@ -104,18 +104,23 @@ def test_the_smallest_head_that_is_allowed_is_looked_at() -> None:
 
 
 @pytest.mark.parametrize(
-    ("occluded", "pause_s"),
+    ("occluded", "looked"),
     [
-        pytest.param(0.05, 2.0, id="clear"),
-        pytest.param(0.5, 0.4, id="doubtful"),
-        pytest.param(0.95, 0.4, id="covered, so far"),
+        pytest.param(0.05, [0, 10], id="clear"),
+        pytest.param(0.5, [0, 2, 4, 6, 8, 10], id="doubtful"),
+        pytest.param(0.95, [0, 2, 4], id="covered"),
     ],
 )
-def test_the_next_look_comes_after_the_pause(occluded: float, pause_s: float) -> None:
+def test_the_next_look_comes_after_the_pause(occluded: float, looked: list[int]) -> None:
     at = Counter()
-    assert at.look_at(0, occluded)
-    assert not at.look_at(pause_s - 0.1, occluded)
-    assert at.look_at(pause_s, occluded)
+    assert [n for n in range(12) if at.look_at(n * 0.2, occluded)] == looked
+
+
+def test_who_was_out_of_sight_is_looked_at_at_once_though_clear_before() -> None:
+    at = Counter()
+    assert at.look_at(0, 0.05)
+    assert not at.look_at(0.6, 0.05), "in sight all the time"
+    assert at.look_at(1.4, 0.05), "it may be somebody else by now"
 
 
 def test_a_covered_subject_is_settled_after_three_looks_that_agree() -> None:
@@ -126,7 +131,7 @@ def test_a_covered_subject_is_settled_after_three_looks_that_agree() -> None:
 
 def test_one_doubt_unsettles() -> None:
     at = Counter()
-    for n in range(3):
+    for n in range(7):
         at.look_at(n * 0.4, 0.95)
     assert at.look_at(2.8, 0.6)
     assert at.look_at(3.2, 0.6)
@@ -210,8 +215,10 @@ def test_the_unknown_come_first_and_the_clear_last() -> None:
     clear, doubtful = at.take(0)
     at.answer([clear], 0.05)
     at.answer([doubtful], 0.5)
+    at.offer(0.35, 1, 2)  # both stay in sight
+    at.offer(0.7, 1)
     at.offer(1.0, 1)
-    at.offer(1.1, 2)
+    at.offer(1.0, 2)
     at.offer(1.2, 3)
     assert who(at.take(1.2)) == [(YARD, 3), (YARD, 2), (YARD, 1)]
 
