@@ -32,7 +32,6 @@ PAD, START, END, UNKNOWN, IMAGE = SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "
 QUESTION: Final = f"{IMAGE} {PROMPT}"
 """The text given to the processor with each picture."""
 PROFILE: Final = "monitor.json"
-_STRIDE: Final = 32  # pixels of the crop per place of the tower's last map
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +45,14 @@ class Shape:
     text_layers: int = 1
 
     @property
+    def map_side(self) -> int:
+        """Places along one side of the tower's last map; each convolution rounds up."""
+        return -(-self.crop_px // (2 << len(self.widths)))
+
+    @property
     def image_tokens(self) -> int:
         """How many tokens the tower hands to the text model."""
-        return (-(-self.crop_px // _STRIDE)) ** 2
+        return self.map_side**2
 
 
 def build_processor(shape: Shape) -> LlavaProcessor:
@@ -78,7 +82,7 @@ def build_processor(shape: Shape) -> LlavaProcessor:
     return LlavaProcessor(
         image_processor=images,
         tokenizer=tokenizer,
-        patch_size=_STRIDE,
+        patch_size=shape.crop_px // shape.map_side,  # the processor rounds down
         vision_feature_select_strategy="full",
         image_token=IMAGE,
         num_additional_image_tokens=0,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from monitor.train.judge_data import SHARES, Pool, degraded, framed, normalised,
 from monitor.train.judge_dev import fit_temperature, occluded_share, score
 from monitor.train.judge_faces import SIDE, Landmarks, Sample, Scene, read_rows, turned_heads
 from monitor.train.judge_loss import Targets
-from monitor.train.judge_model import QUESTION, Shape, build_processor
+from monitor.train.judge_model import QUESTION, Shape, build_model, build_processor
 from monitor.train.judge_pool import read_shard, write_shard
 from monitor.train.judge_words import ANSWERS
 
@@ -65,6 +66,17 @@ def test_the_training_sees_what_the_processor_gives() -> None:
     given = build_processor(TINY)(images=[pixels[0]], text=[QUESTION], return_tensors="pt")
     assert normalised(pixels) == pytest.approx(given["pixel_values"].numpy(), abs=1e-5)
     assert (given["input_ids"] == 4).sum() == TINY.image_tokens
+
+
+@pytest.mark.parametrize("crop_px", [32, 40, 72, 96])
+def test_the_processor_leaves_as_many_places_as_the_tower_fills(crop_px: int) -> None:
+    shape = replace(TINY, crop_px=crop_px)
+    processor = build_processor(shape)
+    crop = np.zeros((50, 60, 3), np.uint8)
+    inputs = processor(images=[crop] * 2, text=[QUESTION] * 2, return_tensors="pt")
+    with torch.inference_mode():
+        logits = build_model(shape, processor.tokenizer).eval()(**inputs).logits
+    assert logits.shape[:2] == inputs["input_ids"].shape
 
 
 def test_the_model_reads_the_question_and_the_words_it_should_have_written() -> None:
