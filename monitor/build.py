@@ -1,6 +1,7 @@
 """From settings to objects: the only place that names implementations."""
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,10 +128,22 @@ class Watch:
 
 
 def build_pipeline(
-    watch: Watch, zones: Mapping[CameraId, str | None], models: Models, clock: Clock
+    watch: Watch,
+    zones: Mapping[CameraId, str | None],
+    models: Models,
+    clock: Clock,
+    bell: threading.Event | None = None,
 ) -> tuple[Pipeline, JudgeLoop]:
-    """The stages for some cameras, and the judge's loop at the same desk."""
-    desk = JudgeDesk(watch.desk, clock)
+    """The stages for some cameras, and the judge's loop at the same desk.
+
+    Args:
+        watch: What they share.
+        zones: The cameras, and where each looks.
+        models: The detector and the judge.
+        clock: Of the daemon, or of the recording.
+        bell: Rung whenever the judge has answered.
+    """
+    desk = JudgeDesk(watch.desk, clock, bell)
     lanes = {
         camera: Lane(
             BodyTracker(camera, watch.tracking),

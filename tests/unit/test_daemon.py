@@ -86,7 +86,7 @@ def test_alerts_wait_in_memory_while_the_disk_is_full_and_keep_their_order(
         stored = len(outbox)
         assert 0 < stored < 400, "the disk was full at some point"
         assert "wait in memory" in caplog.text
-        order = []
+        order: list[int] = []
         while len(order) < 400:
             message = outbox.oldest()
             assert message is not None
