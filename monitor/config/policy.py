@@ -54,7 +54,7 @@ class Policy(Section):
     """Fused probability of a covered face at which an alert is raised."""
     clear_at: Fraction = 0.3
     """Fused probability below which a raised alert ends: the face is free again."""
-    min_looks: PositiveInt = 2
+    min_looks: PositiveInt = 3
     """Looks that must agree before an alert is raised."""
     half_life_s: PositiveFloat = 4
     """Evidence counts half after this long."""
