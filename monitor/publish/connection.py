@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish import NO_PROPERTIES
+from monitor.publish import NO_PROPERTIES, Receipt
 from monitor.publish.access import Access
 from monitor.publish.ledger import Ledger
 from monitor.publish.payload import content_type
@@ -121,20 +121,22 @@ class Connection:
         properties: Mapping[str, str] = NO_PROPERTIES,
     ) -> None:
         """See Publisher. A broker that does not acknowledge in time loses the connection."""
-        limit = self._ledger.packet_limit
-        if limit is not None and len(payload) + _HEADROOM > limit:
-            raise PublishError(
-                f"{self._access.address}: {len(payload)} bytes for {topic} are more than "
-                f"the broker takes; raise its limit of {limit}"
-            )
-        sent = self._client.publish(
-            topic,
-            payload,
-            qos=1,
-            retain=retain,
-            properties=self._properties(topic, expiry_s, properties),
-        )
-        self._confirm(sent.rc, sent.mid, topic)
+        self._hand_over(
+            topic, payload, self._properties(topic, expiry_s, properties), retain=retain
+        ).confirm()
+
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Receipt:
+        """See Sender. A broker that does not acknowledge in time loses the connection."""
+        return self._hand_over(topic, payload, self._properties(topic, None, properties))
+
+    def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        """Publish the answer to a request, with what its sender knows it by. See Publisher."""
+        words = self._properties(topic, None, NO_PROPERTIES)
+        if words is not None and correlation is not None:
+            words.CorrelationData = correlation
+        self._hand_over(topic, payload, words).confirm()
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """Ask for messages, with QoS 1.
@@ -174,6 +176,22 @@ class Connection:
             mend = _MENDS.get(str(answer), "see the broker's log")
             raise kind(f"{access.address}: refused: {answer}; {mend}")
 
+    def _hand_over(
+        self, topic: str, payload: bytes, properties: Properties | None, *, retain: bool = False
+    ) -> "_Sent":
+        limit = self._ledger.packet_limit
+        if limit is not None and len(payload) + _HEADROOM > limit:
+            raise PublishError(
+                f"{self._access.address}: {len(payload)} bytes for {topic} are more than "
+                f"the broker takes; raise its limit of {limit}"
+            )
+        sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerUnavailableError(
+                f"{self._access.address}: {self.ended or 'connection lost'}"
+            )
+        return _Sent(lambda: self._confirm(sent.rc, sent.mid, topic))
+
     def _properties(
         self, topic: str, expiry_s: int | None, words: Mapping[str, str]
     ) -> Properties | None:
@@ -209,6 +227,13 @@ class Connection:
             with suppress(OSError):  # it was closed meanwhile
                 # Not SSLSocket.shutdown, which drops encryption before it shuts down.
                 socket.socket.shutdown(channel, socket.SHUT_RDWR)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """See Receipt."""
+
+    confirm: Callable[[], None]
 
 
 def dial(

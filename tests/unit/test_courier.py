@@ -7,6 +7,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -27,30 +28,34 @@ from tests.fakes import START, ManualClock
 AWAY = BrokerUnavailableError("not connected")
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """A Receipt that confirms, or raises what it is told to."""
+
+    error: PublishError | None = None
+
+    def confirm(self) -> None:
+        if self.error is not None:
+            raise self.error
+
+
 class ScriptedPublisher:
-    """A Publisher that fails as it is told to, and then takes everything."""
+    """A Sender that fails as it is told to, and then takes everything."""
 
     def __init__(self, failures: Sequence[PublishError] = ()) -> None:
         self.received: list[bytes] = []
         self.words: list[Mapping[str, str]] = []
         self._failures = list(failures)
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> "Outcome":
         assert topic == "t"
-        assert not retain, "an alert is not a state"
-        assert expiry_s is None, "alerts do not expire"
         if self._failures:
             raise self._failures.pop(0)
         self.received.append(payload)
         self.words.append(properties)
+        return Outcome()
 
 
 class UntilEmpty:
@@ -113,27 +118,22 @@ def test_what_was_not_sent_is_sent_after_a_restart(tmp_path: Path) -> None:
 
 
 class GuardedPublisher:
-    """A Publisher with topics that it refuses, and a record of what it was asked."""
+    """A Sender with topics that it refuses, and a record of what it was asked."""
 
     def __init__(self, *forbidden: str) -> None:
         self.forbidden = set(forbidden)
         self.asked: list[tuple[str, bytes]] = []
         self.received: list[bytes] = []
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
-        del retain, expiry_s, properties
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Outcome:
+        del properties
         self.asked.append((topic, payload))
         if topic in self.forbidden:
-            raise PublishError("refused: Not authorized")
+            return Outcome(PublishError("refused: Not authorized"))
         self.received.append(payload)
+        return Outcome()
 
 
 def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
@@ -265,17 +265,12 @@ class StampingPublisher(ScriptedPublisher):
         super().__init__()
         self.taken = threading.Event()
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
-        super().publish(topic, payload, retain=retain, expiry_s=expiry_s, properties=properties)
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Outcome:
+        outcome = super().send(topic, payload, properties=properties)
         self.taken.set()
+        return outcome
 
 
 def test_a_new_alert_is_on_its_way_within_fifty_milliseconds(tmp_path: Path) -> None:
