@@ -57,7 +57,7 @@ CHANNELS = (
     Channel(
         "command",
         _CAMERA + "command",
-        "What to do with a camera, as JSON or as the bare word; never retained.",
+        "What to do with a camera; the word may also come without quotes. Never retained.",
         CommandV1,
         retained=False,
         action="receive",

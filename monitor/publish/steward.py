@@ -188,7 +188,7 @@ def parsed(payload: bytes) -> CommandV1:
     try:
         if word.startswith(b"{"):
             return CommandV1.model_validate_json(word, strict=True)
-        return CommandV1.model_validate({"command": word.decode("ascii")})
+        return CommandV1.model_validate({"command": word.decode("ascii").strip('"')})
     except (ValidationError, UnicodeDecodeError):
         raise CommandError("unknown command; there are pause, resume and snapshot") from None
 
