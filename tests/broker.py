@@ -74,7 +74,7 @@ class Mosquitto:
         """From the next start on, let in these users only."""
         listed = self._folder / "passwords"
         listed.write_text("".join(f"{name}:{word}\n" for name, word in passwords.items()))
-        subprocess.run([_program("mosquitto_passwd"), "-U", listed], check=True)  # noqa: S603
+        subprocess.run([program("mosquitto_passwd"), "-U", listed], check=True)  # noqa: S603
         self._anonymous = False
         line = f"password_file {listed}"
         self._settings = [s for s in self._settings if s != line] + [line]
@@ -95,7 +95,7 @@ class Mosquitto:
         """Start it, and wait until it takes connections."""
         config = self._write()
         self._process = subprocess.Popen(  # noqa: S603  (our own arguments)
-            [_program("mosquitto"), "-c", config], stderr=subprocess.DEVNULL
+            [program("mosquitto"), "-c", config], stderr=subprocess.DEVNULL
         )
         until(self._reachable, "mosquitto to start")
 
@@ -153,12 +153,17 @@ class Mosquitto:
     def _reachable(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "mosquitto ended at once"
-        with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
-            return True
-        return False
+        return reachable(self.port)
 
 
-def _program(name: str) -> str:
+def reachable(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
+
+
+def program(name: str) -> str:
     """The path of a program of mosquitto's; its broker is often outside of $PATH."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     assert found is not None, f"{name} is not installed (Debian: mosquitto, mosquitto-clients)"
