@@ -90,6 +90,7 @@ class Connection:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         if on_message is not None:
             self._client.on_message = lambda _client, _data, message: on_message(message)
+        self._client.on_socket_open = _without_delay
         self._ledger.attach(self._client)
         try:
             self._open()
@@ -227,6 +228,12 @@ class Connection:
             with suppress(OSError):  # it was closed meanwhile
                 # Not SSLSocket.shutdown, which drops encryption before it shuts down.
                 socket.socket.shutdown(channel, socket.SHUT_RDWR)
+
+
+def _without_delay(_client: Client, _data: object, channel: object) -> None:
+    """Send small packets at once instead of gathering them: an alert is one."""
+    if isinstance(channel, socket.socket):
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 @dataclass(frozen=True, slots=True)

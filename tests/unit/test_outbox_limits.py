@@ -72,6 +72,8 @@ def test_side_by_side_are_only_different_alerts(tmp_path: Path) -> None:
             outbox.add(Message(UUID(int=n), seq, "t", b"", NOON))
         due = outbox.due(9)
         assert [(m.id.int, m.seq) for m in due] == [(1, 0), (2, 0), (3, 0)]
+        others = outbox.due(9, without=[UUID(int=1), UUID(int=3)])
+        assert [(m.id.int, m.seq) for m in others] == [(2, 0)]
         outbox.remove(*due)
         assert [(m.id.int, m.seq) for m in outbox.due(1)] == [(1, 1)]
         assert len(outbox) == 3
