@@ -1,6 +1,7 @@
 """From settings to objects: the only place that names implementations."""
 
 import json
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from monitor.runtime.resources import bundled
 from monitor.runtime.stop import Stop
 from monitor.track.bytetrack import BodyTracker
 
+_EMBEDDED = bundled("models") / "detector"
+_WIDE = 0.01  # a threshold so low that every box worth a place on a curve is above it
 _JUDGE_PAUSE = (0.5, 10.0)  # seconds between tries of a judge that fails, first and longest
 
 
@@ -46,8 +49,12 @@ def models(detector: schema.Detector, judge: schema.Judge, clock: Clock) -> Mode
     return Models(build_detector(detector), build_judge(judge, clock), judge.batch)
 
 
-def build_detector(settings: schema.Detector) -> Detector:
+def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Detector:
     """The detector that the settings name.
+
+    Args:
+        settings: Which, and its thresholds.
+        open_wide: Report also what is far below the thresholds, as measuring it needs.
 
     Raises:
         ConfigError: Its weights are missing or unusable.
@@ -55,22 +62,40 @@ def build_detector(settings: schema.Detector) -> Detector:
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
+    scores = min_scores(settings)
+    if open_wide:
+        scores = dict.fromkeys(scores, _WIDE)
     match settings:
         case schema.EmbeddedDetector():
-            return _embedded_detector(settings, bundled("models") / "detector")
-        case schema.YoloDetector():
-            scores = {
-                Kind.PERSON: settings.min_person_score,
-                Kind.FACE: settings.min_face_score,
+            facts = _embedded_facts()
+            weights = _EMBEDDED / str(facts["weights"])
+            input_px = settings.input_px or int(str(facts["input_px"]))
+            return Yolo(weights, input_px=input_px, min_scores=scores)
+        case schema.YoloDetector(weights=weights, input_px=input_px, device=device):
+            return Yolo(weights, input_px=input_px, min_scores=scores, device=device)
+        case schema.YunetDetector(weights=weights, input_px=input_px):
+            return YuNet(weights, scores[Kind.FACE], input_px=input_px)
+
+
+def min_scores(settings: schema.Detector) -> dict[Kind, float]:
+    """The thresholds that a detector runs with, by kind.
+
+    Raises:
+        ConfigError: The embedded detector is not readable.
+    """
+    match settings:
+        case schema.EmbeddedDetector(min_person_score=person, min_face_score=face):
+            own = _embedded_facts()["min_scores"]
+            if not isinstance(own, dict):
+                raise ConfigError(f"{_EMBEDDED}: no min_scores; install monitor again")
+            return {
+                Kind.PERSON: float(own[Kind.PERSON]) if person is None else person,
+                Kind.FACE: float(own[Kind.FACE]) if face is None else face,
             }
-            return Yolo(
-                settings.weights,
-                input_px=settings.input_px,
-                min_scores=scores,
-                device=settings.device,
-            )
-        case schema.YunetDetector():
-            return YuNet(settings.weights, settings.min_face_score, input_px=settings.input_px)
+        case schema.YoloDetector(min_person_score=person, min_face_score=face):
+            return {Kind.PERSON: person, Kind.FACE: face}
+        case schema.YunetDetector(min_face_score=face):
+            return {Kind.FACE: face}
 
 
 def build_judge(settings: schema.Judge, clock: Clock) -> Judge:
@@ -103,10 +128,22 @@ class Watch:
 
 
 def build_pipeline(
-    watch: Watch, zones: Mapping[CameraId, str | None], models: Models, clock: Clock
+    watch: Watch,
+    zones: Mapping[CameraId, str | None],
+    models: Models,
+    clock: Clock,
+    bell: threading.Event | None = None,
 ) -> tuple[Pipeline, JudgeLoop]:
-    """The stages for some cameras, and the judge's loop at the same desk."""
-    desk = JudgeDesk(watch.desk, clock)
+    """The stages for some cameras, and the judge's loop at the same desk.
+
+    Args:
+        watch: What they share.
+        zones: The cameras, and where each looks.
+        models: The detector and the judge.
+        clock: Of the daemon, or of the recording.
+        bell: Rung whenever the judge has answered.
+    """
+    desk = JudgeDesk(watch.desk, clock, bell)
     lanes = {
         camera: Lane(
             BodyTracker(camera, watch.tracking),
@@ -138,20 +175,16 @@ def build_source(name: str, camera: schema.Camera, clock: Clock, stop: Stop) -> 
             )
 
 
-def _embedded_detector(settings: schema.EmbeddedDetector, folder: Path) -> Detector:
-    from monitor.detect.yolo import Yolo  # noqa: PLC0415  (ultralytics loads on demand)
-
-    card = folder / "detector.json"
+def _embedded_facts() -> dict[str, object]:
+    """What the embedded detector says of itself."""
+    card = _EMBEDDED / "detector.json"
     try:
-        facts = json.loads(card.read_text(encoding="utf-8"))
-        scores = {kind: float(facts["min_scores"][kind]) for kind in Kind}
-        weights, input_px = folder / str(facts["weights"]), int(facts["input_px"])
-    except (OSError, ValueError, KeyError) as error:
+        facts: dict[str, object] = json.loads(card.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{card}: the embedded detector is not readable ({error}); install monitor again"
         ) from error
-    if settings.min_person_score is not None:
-        scores[Kind.PERSON] = settings.min_person_score
-    if settings.min_face_score is not None:
-        scores[Kind.FACE] = settings.min_face_score
-    return Yolo(weights, input_px=settings.input_px or input_px, min_scores=scores)
+    missing = {"weights", "input_px", "min_scores"} - facts.keys()
+    if missing:
+        raise ConfigError(f"{card}: no {', '.join(sorted(missing))}; install monitor again")
+    return facts

@@ -85,7 +85,8 @@ class Controls:
 
 
 def _picture(lane: Lane) -> bytes:
-    if lane.frame is None:
+    view = lane.view
+    if view is None:
         raise CommandError("no picture has come from this camera yet")
-    seen = heads(lane.detections, lane.frame.width, lane.frame.height)
-    return still(lane.frame, lane.subjects, _NOBODY, seen).snapshot
+    seen = heads(view.detections, view.frame.width, view.frame.height)
+    return still(view.frame, view.subjects, _NOBODY, seen).snapshot

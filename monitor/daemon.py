@@ -4,7 +4,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -12,8 +12,9 @@ from monitor.app import supervise
 from monitor.build import Models, Watch, build_pipeline, build_source
 from monitor.config.schema import Config
 from monitor.controls import Controls, PictureDesk
-from monitor.domain import CameraId, CameraState, Frame, Moment, Severity, StreamState
+from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
 from monitor.errors import OutboxError
+from monitor.ingest import Source
 from monitor.ingest.reader import Reader
 from monitor.judge.loop import JudgeLoop
 from monitor.mailroom import Mailroom
@@ -33,9 +34,11 @@ from monitor.runtime.worker import Worker
 log = logging.getLogger(__name__)
 
 POLL_S = 0.1  # how late an alert may end when no camera sends anything
+_WARN_EVERY_S = 60.0
 _STATES_S = 1.0  # how often changes of a camera's state are looked for
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
 _DISK_PAUSE_S = 1.0  # between tries of a disk that refuses
+_LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
 
 
@@ -78,9 +81,18 @@ class Dispatch:
         if change.pictures is not None:
             self.board.snapshot(alert.camera, change.pictures.snapshot)
 
-    def store(self) -> None:
-        """Put what is still in memory on disk; called often, tries again once a second."""
-        if not self._unsaved or self.clock.seconds() < self._retry_at:
+    @property
+    def unsaved(self) -> int:
+        """Messages that the disk has not taken yet."""
+        return len(self._unsaved)
+
+    def store(self, *, last: bool = False) -> None:
+        """Put what is still in memory on disk; called often, tries again once a second.
+
+        Args:
+            last: Try now, whenever the last try was; there may be no other.
+        """
+        if not self._unsaved or (self.clock.seconds() < self._retry_at and not last):
             return
         try:
             while self._unsaved:
@@ -115,22 +127,27 @@ class Analyst:
                 self.pipeline.observe(frames)
             self.pictures.serve(self.pipeline.lanes)
             self.dispatch.store()
-            now = Moment(self.clock.seconds(), self.clock.now())
             for camera in self.boxes:
-                for change in self.pipeline.decide(camera, now):
-                    self.dispatch.hand_out(change)
+                self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
             if frames:
                 self.bell.set()  # there may be more where these came from
-            for camera in [c for c in open_cameras if self._over(c, now)]:
+            for camera in [c for c in open_cameras if self._over(c)]:
                 open_cameras.discard(camera)
-                for change in self.pipeline.finish(camera, now):
-                    self.dispatch.hand_out(change)
+                self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+        for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
+            self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+        self.dispatch.store(last=True)
 
-    def _over(self, camera: CameraId, now: Moment) -> bool:
+    def _hand_out(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self.dispatch.hand_out(change)
+
+    def _over(self, camera: CameraId) -> bool:
         """Whether a source has ended and its subjects have had time for their verdicts."""
-        frame = self.pipeline.lanes[camera].frame
-        idle_s = now.seconds - frame.moment.seconds if frame else float("inf")
-        return self.boxes[camera].finished and idle_s > 1.0
+        view = self.pipeline.lanes[camera].view
+        seconds = view.frame.moment.seconds if view else float("-inf")
+        idle_s = self.pipeline.now(camera).seconds - seconds
+        return self.boxes[camera].finished and idle_s > _LAST_WORDS_S
 
 
 @dataclass(slots=True)
@@ -143,6 +160,8 @@ class Census:
     board: StateBoard
     health: Health
     every_s: float
+    _lost: int = field(init=False, default=0)
+    _warn_at: float = field(init=False, default=0.0)
 
     def run(self, stop: Stop) -> None:
         """Post each camera's state when it changes, and now and then anyway."""
@@ -159,8 +178,17 @@ class Census:
                 self.health.report("judge_fails", trouble)
             else:
                 self.health.clear("judge_fails")
+            self._warn_of_overload()
             if stop.wait(_STATES_S):
                 return
+
+    def _warn_of_overload(self) -> None:
+        """Say once a minute how many looks were lost because the judge is behind."""
+        counts = self.pipeline.desk.counts
+        lost, now = counts.stale + counts.refused, time.monotonic()
+        if lost > self._lost and now >= self._warn_at:
+            log.warning("judge overloaded: %d looks dropped since last told", lost - self._lost)
+            self._lost, self._warn_at = lost, now + _WARN_EVERY_S
 
     def _state(self, camera: CameraId, reader: Reader) -> CameraState:
         status = reader.status()
@@ -176,8 +204,13 @@ def ending(analyst: Analyst, outbox: Outbox) -> Callable[[StopSwitch], None]:
         analyst.run(stop)
         deadline = time.monotonic() + _DRAIN_S
         with suppress(OutboxError):  # what is stored stays stored
-            while len(outbox) and time.monotonic() < deadline and not stop.wait(POLL_S):
+            while len(outbox) or analyst.dispatch.unsaved:
+                if time.monotonic() > deadline or stop.wait(POLL_S):
+                    break
                 analyst.dispatch.store()
+        analyst.dispatch.store(last=True)
+        if analyst.dispatch.unsaved:
+            log.error("%d alert messages are lost: the disk is full", analyst.dispatch.unsaved)
         stop.request()
 
     return loop
@@ -187,25 +220,26 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     """Watch the cameras until a signal comes or all recordings have ended.
 
     Returns:
-        Whether everything ended in time and without failing.
+        Whether everything ended in time and without failing, and there was anything to see.
 
     Raises:
         ConfigError: A password file or a certificate is missing.
         OutboxError: The outbox cannot be used at all.
     """
     clock = clock or SystemClock()
+    watch = Watch(config.tracking, config.desk, config.policy, config.evidence)
+    zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
     stop = StopSwitch()
     bell = threading.Event()
+    pipeline, judge = build_pipeline(watch, zones, models, clock, bell)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
+    sources: dict[CameraId, Source] = {}
     for name, camera in config.cameras.items():
         source = build_source(name, camera, clock, stop)
         box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
-        boxes[CameraId(name)] = box
+        boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
-    zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
-    watch = Watch(config.tracking, config.desk, config.policy, config.evidence)
-    pipeline, judge = build_pipeline(watch, zones, models, clock)
     pictures = PictureDesk(bell)
     with Mailroom(config, clock) as mail:
         covered = CoveredBoard(mail.board, config.site, readers)
@@ -223,4 +257,9 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             *mail.workers(controls, zones, stop),
         ]
         notify("READY=1")
-        return supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
+        clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
+    return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
+
+
+def _refused_file(source: Source, reader: Reader) -> bool:
+    return not source.live and reader.status().state is StreamState.REJECTED

@@ -207,6 +207,17 @@ class Verdict:
         return covered / (covered + clear) if covered + clear > 0 else 0.0
 
     @property
+    def named(self) -> Covering:
+        """The covering that goes with ``occluded``: the likeliest that hides a face if it does.
+
+        Where mask and scarf have 0.3 each and none has 0.4, the face is covered, and none
+        would be a contradiction.
+        """
+        if not self.evaluable or self.occluded < 0.5:  # noqa: PLR2004  (more likely than not)
+            return self.covering
+        return max(OCCLUDED, key=lambda covering: self.probabilities.get(covering, 0.0))
+
+    @property
     def evaluable(self) -> bool:
         """Whether there was a face to judge: neither ``away`` nor unusable is the likelier."""
         seen = 1.0 - self.unusable - self.probabilities.get(Covering.AWAY, 0.0)

@@ -98,17 +98,20 @@ class Inference:
         faces = [self._fused(person) for person in people.values()]
         return self._answer("video", faces, face_found=bool(faces))
 
+    def _occluded(self, face: Face) -> bool:
+        return face.occluded(quality_is_occlusion=self.quality_is_occlusion)
+
     def _judged(self, looks: Sequence[Look]) -> list[Verdict]:
         return self.models.judge.judge(looks) if looks else []
 
     def _face(self, head: Box, verdict: Verdict, look: Look) -> Face:
         suspicious = verdict.evaluable and verdict.occluded >= _OCCLUDED
         thinking = self.models.judge.explain(look) if suspicious else ""
-        return Face(head, verdict.covering, verdict.occluded, verdict.evaluable, thinking)
+        return Face(head, verdict.named, verdict.occluded, verdict.evaluable, thinking)
 
     def _fused(self, person: "_Person") -> Face:
         subject, verdict, look = person.worst
-        opinion = person.evidence.opinion
+        opinion = person.opinion
         if opinion is None:
             return self._face(subject.head, verdict, look)
         covering, probability = opinion
@@ -116,11 +119,12 @@ class Inference:
         return Face(subject.head, covering, probability, evaluable=True, thinking=thinking)
 
     def _answer(self, kind: str, faces: Sequence[Face], *, face_found: bool) -> dict[str, object]:
-        ranked = sorted(faces, key=lambda f: (f.evaluable, f.probability), reverse=True)
+        def badness(face: Face) -> tuple[bool, bool, float]:
+            return self._occluded(face), face.evaluable, face.probability
+
+        ranked = sorted(faces, key=badness, reverse=True)
         worst = ranked[0] if ranked else None
-        occluded = any(
-            face.occluded(quality_is_occlusion=self.quality_is_occlusion) for face in faces
-        )
+        occluded = worst is not None and self._occluded(worst)
         response = {
             "occluded": occluded,
             "covering": worst.covering if worst else None,
@@ -145,10 +149,15 @@ class _Person:
 
     evidence: Evidence = field(default_factory=lambda: Evidence(Policy()))
     looks: list[tuple[Subject, Verdict, Look]] = field(default_factory=list)
+    opinion: tuple[Covering, float] | None = None  # when they looked most covered
 
     def add(self, subject: Subject, verdict: Verdict, look: Look) -> None:
         if verdict.evaluable:
             self.evidence.add(verdict)
+            now = self.evidence.opinion
+            enough = self.evidence.agreeing >= Policy().min_looks
+            if now and (self.opinion is None or (enough and now[1] > self.opinion[1])):
+                self.opinion = now
         self.looks = [max([*self.looks, (subject, verdict, look)], key=_telling)]
 
     @property

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TextIO
+from uuid import UUID
 
 from monitor.alert.policy import AlertPolicy
 from monitor.build import Models, Watch, build_pipeline
@@ -16,7 +17,7 @@ from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
 from monitor.ingest.file import FileVideo
 from monitor.judge.loop import JudgeLoop
-from monitor.pipeline import Change, Pipeline, last_states
+from monitor.pipeline import Change, Pipeline
 from monitor.publish.payload import recorded_body
 from monitor.record.annotate import AnnotatedVideo, draw
 from monitor.runtime.clock import RecordingClock
@@ -117,7 +118,7 @@ class _Session:
         self._annotate = annotate
         self._video: AnnotatedVideo | None = None
         self._subjects: set[SubjectId] = set()
-        self._changes: list[Change] = []
+        self._alerts: dict[UUID, Alert] = {}  # the last state of each, as they were raised
 
     def close(self) -> None:
         """Finish the annotated video, if there is one."""
@@ -135,8 +136,8 @@ class _Session:
                 self._step(frame)
                 progress(frame.moment.seconds)
         if last is not None:
-            self._changes += self._pipeline.finish(self._camera, last)
-        alerts = last_states(self._changes)
+            self._note(self._pipeline.finish(self._camera, last))
+        alerts = list(self._alerts.values())
         self._write_alerts(alerts)
         summary = Summary(
             file=self._source.path.name,
@@ -159,8 +160,7 @@ class _Session:
         self._pipeline.observe([frame])
         with self._pipeline.meter.measure("judge"):
             self._judge.answer_all()
-        changes = self._pipeline.decide(self._camera, frame.moment)
-        self._changes += changes
+        self._note(self._pipeline.decide(self._camera, frame.moment))
         subjects = self._pipeline.lanes[self._camera].subjects
         self._subjects |= {subject.id for subject in subjects}
         for subject in subjects:
@@ -168,6 +168,10 @@ class _Session:
         if self._annotate:
             with self._pipeline.meter.measure("annotate"):
                 self._draw(frame, subjects)
+
+    def _note(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            self._alerts[change.alert.id] = change.alert
 
     def _draw(self, frame: Frame, subjects: Sequence[Subject]) -> None:
         scale = min(1.0, _ANNOTATED_PX / max(frame.width, frame.height))

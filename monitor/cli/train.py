@@ -6,10 +6,14 @@ from typing import Annotated
 import typer
 
 from monitor.cli.errors import OK
+from monitor.config.load import load_given
 from monitor.runtime import logs
+from monitor.runtime.resources import bundled
 
 _Out = Annotated[Path, typer.Option(help="A folder for checkpoints and the finished model.")]
-_Config = Annotated[Path | None, typer.Option(help="A YAML file; configs/ has the one we used.")]
+_Config = Annotated[
+    Path | None, typer.Option(help="A YAML file; unset takes the one we used, in configs/.")
+]
 _Seconds = Annotated[float | None, typer.Option(help="Stop after this long; resumable.")]
 
 
@@ -35,7 +39,8 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "seconds": seconds,
     }
     known = {name: value for name, value in given.items() if value is not None}
-    print(train(load_train_config(config, **known)))
+    path = config or bundled("configs") / "train-judge.yaml"
+    print(train(load_train_config(path, **known)))
     return OK
 
 
@@ -48,9 +53,10 @@ def detector(
 ) -> int:
     """Train the embedded detector. Called again with the same --out, it goes on."""
     logs.start("info")
-    from monitor.train.detector import load_train_config, train  # noqa: PLC0415  (torch is slow)
+    from monitor.train.detector import TrainDetectorConfig, train  # noqa: PLC0415  (torch is slow)
 
     given = {"scenes": data, "out": out, "masks": masks, "time_limit_s": seconds}
     known = {name: value for name, value in given.items() if value is not None}
-    print(train(load_train_config(config, **known)))
+    path = config or bundled("configs") / "train-detector.yaml"
+    print(train(load_given(path, TrainDetectorConfig, known)))
     return OK

@@ -14,7 +14,7 @@ from monitor.errors import ConfigError
 from monitor.geometry import Box
 
 _KIND_OF_CLASS = {"person": Kind.PERSON, "face": Kind.FACE, "head": Kind.FACE}
-_OVERLAP_LIMIT = 0.6  # of two boxes of one kind that overlap more, the better one stays
+_OVERLAP_LIMIT = 0.5  # of two boxes of one kind that overlap more, the better one stays
 _MOST_PER_FRAME = 300
 
 

@@ -20,6 +20,7 @@ from monitor.ingest.picture import ArrayPicture
 
 _COLUMNS = ("file", "kind", "x0", "y0", "x1", "y1")
 _MOMENT = Moment(0.0, datetime(2000, 1, 1, tzinfo=UTC))  # a picture of no particular time
+_THRESHOLDS = np.arange(1, 20) / 20  # 0.05, 0.1 ... 0.95
 _OPEN = {Kind.PERSON: 0.0, Kind.FACE: 0.0}
 
 
@@ -33,6 +34,7 @@ class KindReport:
     ap: float | None  # average precision over all scores that the detector reported
     recall: float | None  # at the threshold
     precision: float | None  # at the threshold
+    best_threshold: float | None  # where F1, the balance of the two, is highest
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,19 @@ def average_precision(scored: Scored) -> float | None:
     return float(best[scored.right].sum() / scored.boxes)
 
 
+def best_threshold(scored: Scored) -> float | None:
+    """The threshold with the highest F1, in steps of 0.05; the lowest of equals.
+
+    None when there was nothing to find, or nothing was found.
+    """
+    if not scored.right.any():
+        return None
+    right = np.array([scored.right[scored.scores >= limit].sum() for limit in _THRESHOLDS])
+    count = np.array([(scored.scores >= limit).sum() for limit in _THRESHOLDS])
+    f1 = 2 * right / (count + scored.boxes)
+    return float(_THRESHOLDS[int(f1.argmax())])
+
+
 def _report(scored: Scored, threshold: float) -> KindReport:
     kept = scored.right[scored.scores >= threshold]
     return KindReport(
@@ -160,6 +175,7 @@ def _report(scored: Scored, threshold: float) -> KindReport:
         ap=average_precision(scored),
         recall=float(kept.sum() / scored.boxes) if scored.boxes else None,
         precision=float(kept.mean()) if len(kept) else None,
+        best_threshold=best_threshold(scored),
     )
 
 

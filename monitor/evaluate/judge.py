@@ -226,7 +226,7 @@ def _said(verdict: Verdict) -> str:
     best = verdict.covering
     if verdict.unusable > verdict.probabilities.get(best, 0.0):
         return UNUSABLE
-    return best.value
+    return verdict.named.value
 
 
 def _is_right(prediction: Prediction) -> bool:

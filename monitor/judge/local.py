@@ -118,8 +118,8 @@ class LocalJudge:
         if not np.isfinite(logits).all():
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
         shares = probabilities(logits, self._profile.temperature)
-        each_ms = (self._clock.seconds() - started) * 1000 / len(looks)
-        return [self._verdict(look, row, each_ms) for look, row in zip(looks, shares, strict=True)]
+        pass_ms = (self._clock.seconds() - started) * 1000  # each look waited for all of it
+        return [self._verdict(look, row, pass_ms) for look, row in zip(looks, shares, strict=True)]
 
     def _verdict(self, look: Look, shares: NDArray[np.float64], judge_ms: float) -> Verdict:
         """What one row of probabilities, in the order of ANSWERS, says about one look."""

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from monitor.domain import CameraId, Look, SubjectId, Verdict
 from monitor.errors import JudgeError
@@ -24,7 +25,8 @@ class JudgeLoop:
     """Empties the desk in batches. Owned by one thread; only the desk is shared.
 
     A sentence is generated once per suspicious subject, after its verdict went out, and
-    travels with that subject's next verdict: generating is slow and must delay nothing.
+    travels with that subject's next verdict: generating is slow, so between two batches
+    there is time for one sentence and no more.
     """
 
     desk: JudgeDesk
@@ -33,13 +35,15 @@ class JudgeLoop:
     backoff: Backoff
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: dict[tuple[CameraId, SubjectId], str] = field(init=False, default_factory=dict)
+    _unexplained: dict[tuple[CameraId, SubjectId], Look] = field(init=False, default_factory=dict)
 
     def run(self, stop: Stop) -> None:
         """Answer until stop is requested; a judge that fails is waited out, never given up."""
         while not stop.requested:
-            looks = self.desk.take(self.batch, POLL_S)
+            looks = self.desk.take(self.batch, 0.0 if self._unexplained else POLL_S)
             if not looks:
-                stop.wait(PACE_S)
+                if not self._explain_one():
+                    stop.wait(PACE_S)
                 continue
             try:
                 self.answer(looks)
@@ -54,9 +58,13 @@ class JudgeLoop:
             else:
                 self.backoff.reset()
                 self.trouble = None
+                self._explain_one()
 
     def answer_all(self) -> int:
-        """Answer what waits and the budget allows, on the caller's thread; how many looks.
+        """Answer and explain what waits and the budget allows, on the caller's thread.
+
+        Returns:
+            How many looks were answered.
 
         Raises:
             JudgeError: The judge gave no verdicts.
@@ -65,6 +73,8 @@ class JudgeLoop:
         while looks := self.desk.take(self.batch):
             self.answer(looks)
             answered += len(looks)
+        while self._explain_one():
+            pass
         return answered
 
     def answer(self, looks: Sequence[Look]) -> None:
@@ -76,21 +86,35 @@ class JudgeLoop:
         verdicts = [self._with_sentence(verdict) for verdict in self.judge.judge(looks)]
         self.desk.answer(verdicts)
         for look, verdict in zip(looks, verdicts, strict=True):
-            if verdict.occluded >= _SUSPICIOUS and verdict.evaluable and not verdict.thinking:
-                self._explain(look)
-        while len(self._sentences) > _REMEMBERED:
-            del self._sentences[next(iter(self._sentences))]
+            key = look.camera, look.subject
+            suspicious = verdict.occluded >= _SUSPICIOUS and verdict.evaluable
+            if suspicious and not verdict.thinking and key not in self._sentences:
+                self._unexplained[key] = look
+        _shorten(self._unexplained)
 
-    def _explain(self, look: Look) -> None:
-        """Ask for a subject's sentence, once. It is not worth failing for: its verdict is out."""
-        if (look.camera, look.subject) in self._sentences:
-            return
+    def _explain_one(self) -> bool:
+        """Ask for one subject's sentence; False if none is wanted.
+
+        It is not worth failing for: the subject's verdict is out.
+        """
+        if not self._unexplained:
+            return False
+        key = next(iter(self._unexplained))
+        look = self._unexplained.pop(key)
         try:
-            self._sentences[look.camera, look.subject] = self.judge.explain(look)
+            self._sentences[key] = self.judge.explain(look)
+            _shorten(self._sentences)
         except JudgeError as error:
             log.warning("judge %s: no sentence: %s", self.judge.name.name, error)
+        return True
 
     def _with_sentence(self, verdict: Verdict) -> Verdict:
         if verdict.thinking:
             return verdict
         return replace(verdict, thinking=self._sentences.get((verdict.camera, verdict.subject), ""))
+
+
+def _shorten(remembered: dict[tuple[CameraId, SubjectId], Any]) -> None:
+    """Forget who was remembered longest ago, beyond a number."""
+    while len(remembered) > _REMEMBERED:
+        del remembered[next(iter(remembered))]

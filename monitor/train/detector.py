@@ -25,7 +25,7 @@ from monitor.train.detector_augment import Augment, SampleMaker
 from monitor.train.detector_cover import read_masks
 from monitor.train.detector_cutouts import Props, collect
 from monitor.train.detector_model import build, save_checkpoint
-from monitor.train.detector_profile import write_profile
+from monitor.train.detector_profile import write_held_out
 from monitor.train.detector_scenes import Scene, read_scenes, split
 
 log = logging.getLogger(__name__)
@@ -69,8 +69,6 @@ class TrainDetectorConfig(Section):
     bfloat16: bool = True
     """Convolutions in bfloat16; half as long again in float32 on processors that have it."""
     version: str = "1"
-    run_px: PositiveInt = 416
-    """The longer side of frames at run time, written to the profile."""
 
 
 @dataclass(slots=True)
@@ -107,8 +105,8 @@ def train(config: TrainDetectorConfig) -> Path:
     """Train, or go on where an earlier run in the same folder stopped.
 
     Returns:
-        The checkpoint, ``monitor-detector.pt`` in ``config.out``, with its profile
-        ``detector.json`` beside it if scenes were held out.
+        The checkpoint, ``monitor-detector.pt`` in ``config.out``. Beside it lies the folder
+        ``held-out``, with the scenes to evaluate it on; ``never_train`` is not in there.
 
     Raises:
         ConfigError: The scenes cannot be read.
@@ -118,6 +116,8 @@ def train(config: TrainDetectorConfig) -> Path:
     scenes, held = split(read_scenes(config.scenes), config.held_out, config.never_train)
     masks = read_masks(config.masks) if config.masks else []
     config.out.mkdir(parents=True, exist_ok=True)
+    usual = [scene for scene in held if not scene.name.startswith(config.never_train)]
+    write_held_out(usual, config.scenes, config.out / "held-out")
     props = _props(config, scenes, masks)
     state = config.out / "state.pt"
     run = _start(config)
@@ -146,9 +146,6 @@ def train(config: TrainDetectorConfig) -> Path:
     weights = config.out / "monitor-detector.pt"
     largest = config.phases[-1].input_px
     save_checkpoint(run.average, weights, input_px=largest, version=config.version)
-    upright = [scene for scene in held if not scene.name.startswith(config.never_train)]
-    if upright:
-        write_profile(weights, upright, input_px=config.run_px, version=config.version)
     return weights
 
 

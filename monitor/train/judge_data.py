@@ -42,7 +42,8 @@ SHARES: Final[dict[tuple[str, str], float]] = {
 """How often a sample comes from a source with an answer: the same for a small source as for
 a large one, so that no source stands for an answer, and more for those labelled by eye."""
 
-_WASTED: Final = 0.02  # share of samples spoilt until nothing can be said
+_GOOD, _FAIR = 0.62, 0.9  # shares of samples that are good, and good or fair
+_FEW: Final = 24  # pixels a side; fewer are called bad
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,8 @@ class Pool:
         shard = self._shards[place.shard]
         key = shard.keys[place.row]
         crop = framed(shard.pixels[place.row], shard.frames[place.row], crop_px, rng)
-        crop = lit(crop, rng)
-        if happens(rng, _WASTED):
-            return np.ascontiguousarray(wasted(crop, rng)[..., ::-1]), UNUSABLE
-        return np.ascontiguousarray(worn(crop, rng)[..., ::-1]), key
+        crop, spoilt = degraded(crop, rng)
+        return np.ascontiguousarray(crop[..., ::-1]), UNUSABLE if spoilt else key
 
     def batches(self, size: int, crop_px: int, rng: Rng) -> Iterator[tuple[Pixels, list[str]]]:
         """Endless batches: (size, crop_px, crop_px, 3) red-green-blue, and their answers."""
@@ -138,6 +137,32 @@ def framed(pixels: Pixels, frame: Floats, crop_px: int, rng: Rng) -> Pixels:
         ),
         dtype=np.uint8,
     )
+
+
+def degraded(crop: Pixels, rng: Rng) -> tuple[Pixels, bool]:
+    """A crop as cameras give it, mostly good, now and then bad; and whether it is spoilt."""
+    severity = rng.random()
+    if severity < _GOOD:
+        return _slightly(crop, rng), False
+    if severity < _FAIR:
+        return (worn if happens(rng, 0.5) else lit)(crop, rng), False
+    crop = lit(crop, rng)
+    if happens(rng, 0.3):
+        return wasted(crop, rng), True
+    return worn(crop, rng), False
+
+
+def _slightly(crop: Pixels, rng: Rng) -> Pixels:
+    """Another exposure and tint, sometimes grey, sometimes from fewer pixels."""
+    light = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, (1, 1, 3))
+    crop = np.clip(crop * light + rng.uniform(-15, 15), 0, 255).astype(np.uint8)
+    if happens(rng, 0.2):
+        crop = np.repeat(crop.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    side = crop.shape[0]
+    if side > _FEW and happens(rng, 0.3):
+        small = _resized(crop, int(rng.integers(_FEW, side)), cv2.INTER_AREA)
+        crop = _resized(small, side, cv2.INTER_LINEAR)
+    return crop
 
 
 def lit(crop: Pixels, rng: Rng) -> Pixels:

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from monitor.domain import OCCLUDED
 from monitor.errors import ConfigError
 from monitor.train.judge_faces import read_rows
-from monitor.train.judge_words import ANSWERS, PROMPT
+from monitor.train.judge_model import QUESTION
+from monitor.train.judge_words import ANSWERS
 
 _BATCH: Final = 64
 _HIDDEN: Final = [ANSWERS.index(covering.value) for covering in OCCLUDED]
@@ -68,18 +69,12 @@ def answer_logits(model: Any, processor: Any, dev: DevSet) -> NDArray[np.float64
     """(N, 11): what the model gives each answer, in the order of ANSWERS."""
     words = processor.tokenizer.convert_tokens_to_ids(list(ANSWERS))
     blank = np.zeros((8, 8, 3), np.uint8)
-    text = processor(images=[blank], text=[PROMPT], return_tensors="pt")["input_ids"]
-    start = model.config.text_config.decoder_start_token_id
+    text = processor(images=[blank], text=[QUESTION], return_tensors="pt")["input_ids"]
     rows = []
     model.eval()
     with torch.inference_mode():
         for pixels in dev.pixels.split(_BATCH):
-            n = len(pixels)
-            first = torch.full((n, 1), start)
-            with torch.autocast("cpu", torch.bfloat16):
-                out = model(
-                    input_ids=text.expand(n, -1), pixel_values=pixels, decoder_input_ids=first
-                )
+            out = model(input_ids=text.expand(len(pixels), -1), pixel_values=pixels)
             rows.append(out.logits[:, -1, words].double())
     return np.asarray(torch.cat(rows).numpy(), dtype=np.float64)
 

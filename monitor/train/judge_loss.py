@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from monitor.domain import OCCLUDED
 from monitor.train.judge_words import ANSWERS, SENTENCES, words_of
 
 _IGNORED: Final = -100  # torch's cross entropy leaves such targets out
 _SMOOTHING: Final = 0.05  # a few labels in a hundred are wrong
+_WHOLE: Final = 0.1  # weight of the first word among all words, so that no other is written
 
 
 class Targets:
@@ -23,37 +23,34 @@ class Targets:
         }
         long = max(len(row) for row in rows.values())
         self._rows = {key: row + [_IGNORED] * (long - len(row)) for key, row in rows.items()}
-        self._start, self._pad = tokenizer.bos_token_id, tokenizer.pad_token_id
+        self._pad = tokenizer.pad_token_id
         self._answers = torch.tensor(tokenizer.convert_tokens_to_ids(list(ANSWERS)))
-        hidden = [c.value for c in OCCLUDED]
-        self._hidden = torch.tensor(tokenizer.convert_tokens_to_ids(hidden))
-        self._clear = tokenizer.convert_tokens_to_ids("none")
 
     def of(self, keys: list[str]) -> Tensor:
         """(N, T) tokens: the answer, its sentence, the end; _IGNORED behind it."""
         return torch.tensor([self._rows[key] for key in keys])
 
-    def shifted(self, labels: Tensor) -> Tensor:
-        """(N, T) what the decoder reads when it is to write ``labels``."""
-        first = torch.full((len(labels), 1), self._start)
-        return torch.cat([first, labels[:, :-1].masked_fill(labels[:, :-1] < 0, self._pad)], dim=1)
+    def read(self, prompt: Tensor, labels: Tensor) -> Tensor:
+        """(N, P + T - 1) what the model reads to write ``labels``, all but the last.
+
+        Args:
+            prompt: (1, P) tokens of the picture and the question.
+            labels: (N, T) from ``of``.
+        """
+        written = labels[:, :-1].masked_fill(labels[:, :-1] < 0, self._pad)
+        return torch.cat([prompt.expand(len(labels), -1), written], dim=1)
 
     def answer_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """How far the first word is off: which answer, and whether occluded at all.
+        """How far the first word is off, among the answers and among all words.
 
         Args:
             logits: (N, V) of the first word.
             labels: (N,) tokens of the right answers.
         """
-        logs = functional.log_softmax(logits, dim=1)
-        right = -logs.gather(1, labels[:, None]).mean()
-        spread = -logs[:, self._answers].mean()
-        hidden = (labels[:, None] == self._hidden).any(dim=1)
-        judged = hidden | (labels == self._clear)
-        margin = logits[:, self._hidden].logsumexp(dim=1) - logits[:, self._clear]
-        wanted = hidden.float() * (1 - 2 * _SMOOTHING) + _SMOOTHING
-        told = functional.binary_cross_entropy_with_logits(margin[judged], wanted[judged])
-        return (1 - _SMOOTHING) * right + _SMOOTHING * spread + 0.5 * told
+        which = (labels[:, None] == self._answers).int().argmax(dim=1)
+        chosen = logits[:, self._answers]
+        told = functional.cross_entropy(chosen, which, label_smoothing=_SMOOTHING)
+        return told + _WHOLE * functional.cross_entropy(logits, labels)
 
 
 def sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -76,9 +73,7 @@ class Hint:
     """
 
     def __init__(self, tower: Any, width: int) -> None:  # noqa: ANN401
-        self._head = torch.nn.Sequential(
-            torch.nn.LayerNorm(width), torch.nn.Linear(width, len(ANSWERS))
-        )
+        self._head = torch.nn.Linear(width, len(ANSWERS))
         self._seen: list[Tensor] = []
         tower.register_forward_hook(lambda _m, _i, out: self._seen.append(out.last_hidden_state))
 

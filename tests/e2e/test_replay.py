@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import jsonschema
 import pytest
+from tests.alert_schema import RECORDED_ALERT_V1
 
 from monitor.cli.demo_clip import DemoScript, write_demo_clip
-from tests.alert_schema import RECORDED_ALERT_V1
 
 
 def replay(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.domain import Detection, Frame, Kind
 from monitor.errors import ConfigError
-from monitor.evaluate.detector import Scored, average_precision, evaluate, score
+from monitor.evaluate.detector import Scored, average_precision, best_threshold, evaluate, score
 from monitor.geometry import Box
 
 HERE = Box(0, 0, 10, 10)
@@ -53,6 +53,27 @@ def test_average_precision_as_worked_out_by_hand(
     right: list[bool], boxes: int, expected: float | None
 ) -> None:
     assert average_precision(scored(right, boxes)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("scores", "right", "boxes", "best"),
+    [
+        ([0.9, 0.42, 0.33], [True, True, False], 2, 0.35),  # lets in all that is right
+        (
+            [0.9, 0.8, 0.7, 0.6, 0.5],
+            [True, False, False, False, True],
+            2,
+            0.85,
+        ),  # the last costs too much
+        ([0.9], [False], 1, None),
+        ([], [], 1, None),
+    ],
+)
+def test_the_best_threshold_balances_finding_and_being_right(
+    scores: list[float], right: list[bool], boxes: int, best: float | None
+) -> None:
+    found = Scored(np.array(scores), np.array(right, np.bool_), boxes)
+    assert best_threshold(found) == pytest.approx(best)
 
 
 def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:

@@ -134,9 +134,9 @@ def test_a_batch_costs_one_forward_pass(judge: LocalJudge) -> None:
         assert len(passes) == 3, "six looks are two batches of at most four"
 
 
-def test_time_is_the_clocks_shared_by_the_looks_of_a_pass(judge: LocalJudge) -> None:
+def test_time_is_the_clocks_and_each_look_waited_for_the_whole_pass(judge: LocalJudge) -> None:
     verdicts = judge.judge(looks(5))
-    assert [verdict.timings.judge for verdict in verdicts] == [62.5] * 4 + [250.0]
+    assert [verdict.timings.judge for verdict in verdicts] == [250.0] * 5
     assert [verdict.timings.queue for verdict in verdicts] == [0, 1, 2, 3, 4]
     assert all(verdict.timings.detect == 3 for verdict in verdicts)
 

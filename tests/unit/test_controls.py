@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -14,7 +13,7 @@ from monitor.controls import Controls, PictureDesk
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError
 from monitor.ingest.reader import Reader
-from monitor.pipeline import Lane
+from monitor.pipeline import Lane, View
 from monitor.publish.states import StateBoard
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -120,8 +119,7 @@ def test_a_paused_camera_shows_no_picture() -> None:
             commands.carry_out("snapshot", YARD)
 
 
-def lane(tmp_path: Path) -> Lane:
-    del tmp_path
+def lane() -> Lane:
     return Lane(
         BodyTracker(YARD, Tracking()), AlertPolicy(YARD, Policy(), zone=None, lost_after_s=2)
     )
@@ -145,13 +143,13 @@ def analyst(desk: PictureDesk, of: Lane) -> Iterator[None]:
     assert worker.join(5)
 
 
-def test_a_picture_is_made_by_its_owner_and_published(tmp_path: Path) -> None:
-    desk, of = PictureDesk(threading.Event()), lane(tmp_path)
+def test_a_picture_is_made_by_its_owner_and_published() -> None:
+    desk, of = PictureDesk(threading.Event()), lane()
     with running(SteadySource()) as reader, analyst(desk, of):
         commands, broker = controls(reader, desk)
         with pytest.raises(CommandError, match="no picture has come"):
             commands.carry_out("snapshot", YARD)
-        of.frame = frame(0.0, ArrayPicture(textured(64, 48)))
+        of.view = View(frame(0.0, ArrayPicture(textured(64, 48))), (), ())
         commands.carry_out("snapshot", YARD)
         stop = StopSwitch()
         board = Worker("board", commands.board.run, stop)

@@ -7,7 +7,6 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -23,20 +22,9 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.broker import until
-from tests.fakes import START, ManualClock
+from tests.fakes import START, ManualClock, Outcome
 
 AWAY = BrokerUnavailableError("not connected")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """A Receipt that confirms, or raises what it is told to."""
-
-    error: PublishError | None = None
-
-    def confirm(self) -> None:
-        if self.error is not None:
-            raise self.error
 
 
 class ScriptedPublisher:
@@ -49,7 +37,7 @@ class ScriptedPublisher:
 
     def send(
         self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
-    ) -> "Outcome":
+    ) -> Outcome:
         assert topic == "t"
         if self._failures:
             raise self._failures.pop(0)

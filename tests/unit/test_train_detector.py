@@ -2,7 +2,6 @@
 
 import json
 import logging
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -11,14 +10,13 @@ import pytest
 import torch  # noqa: TID253  (training is torch)
 
 from monitor.detect.yolo import Yolo
-from monitor.domain import Detection, Frame, Kind, Pixels
+from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
-from monitor.geometry import Box
 from monitor.train.detector import Phase, TrainDetectorConfig, _batch, _rate, train
 from monitor.train.detector_augment import Augment, SampleMaker
 from monitor.train.detector_cover import cover, read_masks
 from monitor.train.detector_cutouts import Cutout, Props, collect
-from monitor.train.detector_profile import thresholds
+from monitor.train.detector_profile import write_profile
 from monitor.train.detector_scenes import KINDS, Scene, read_scenes, split
 from monitor.train.detector_stage import compose
 
@@ -228,35 +226,24 @@ def test_training_leaves_weights_that_the_run_time_loads(folder: Path, tmp_path:
     assert names == {0: "person", 1: "face"}
 
 
-class Recited:
-    """A Detector that answers by rote, in the order it is asked."""
-
-    def __init__(self, *answers: list[Detection]) -> None:
-        self._answers = list(answers)
-
-    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-        return [self._answers.pop(0) for _ in frames]
+def test_what_was_held_out_lies_ready_to_be_measured_with(folder: Path, tmp_path: Path) -> None:
+    train(config(folder, tmp_path / "out", held_out=0.4, never_train=["s03"]))
+    kept = {one.name for one in read_scenes(tmp_path / "out" / "held-out")}
+    trained_on, held = split(read_scenes(folder), 0.4, ("s03",))
+    assert kept == {one.name for one in held} - {"s03.png"}
+    assert not kept & {one.name for one in trained_on}
 
 
-def test_thresholds_are_where_finding_and_being_right_balance_best() -> None:
-    """Right at 0.9 and 0.42, wrong at 0.33: the best threshold lets in all that is right."""
-    held = [scene("a", 0), scene("b", 1)]
-    people = [Box(*one.boxes[0].tolist()) for one in held]
-    nowhere = Box(0, 90, 5, 95)
-    detector = Recited(
-        [Detection(Kind.PERSON, people[0], 0.9), Detection(Kind.PERSON, nowhere, 0.33)],
-        [Detection(Kind.PERSON, people[1], 0.42)],
-    )
-    assert thresholds(detector, held)[Kind.PERSON] == pytest.approx(0.35)
-
-
-def test_training_writes_the_profile_that_the_program_reads(folder: Path, tmp_path: Path) -> None:
-    weights = train(config(folder, tmp_path / "out", held_out=0.4, run_px=64, version="7"))
-    profile = json.loads((weights.parent / "detector.json").read_text())
-    assert (weights.parent / profile["weights"]) == weights
-    assert (profile["name"], profile["version"]) == ("monitor-detector", "7")
-    assert profile["input_px"] == 64
-    assert set(profile["min_scores"]) == {"person", "face"}
+def test_the_profile_says_what_the_program_reads(tmp_path: Path) -> None:
+    scores = {Kind.PERSON: 0.35, Kind.FACE: 0.3}
+    path = write_profile(tmp_path / "a.pt", scores, input_px=416, version="7")
+    assert json.loads(path.read_text()) == {
+        "name": "a",
+        "version": "7",
+        "weights": "a.pt",
+        "input_px": 416,
+        "min_scores": {"person": 0.35, "face": 0.3},
+    }
 
 
 def test_a_second_run_goes_on_where_the_first_stopped(
