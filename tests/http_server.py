@@ -1,7 +1,11 @@
-"""A real HTTP server that serves one clip as MP4 and as MJPEG, on a thread of the test's."""
+"""A real HTTP server that serves one clip as MP4 and as MJPEG, on a thread of the test's.
+
+And one that answers whatever bytes it is told.
+"""
 
 import http.server
 import itertools
+import socket
 import threading
 import time
 from collections import deque
@@ -114,3 +118,25 @@ def http_camera(files: Mapping[str, bytes], pictures: Iterable[Pixels]) -> Itera
             server.released.set()
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def answering(answer: bytes) -> Iterator[str]:
+    """The HOST:PORT of a server that says these bytes to whoever comes within the block."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_answer_all, args=(server, answer))
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            server.shutdown(socket.SHUT_RDWR)  # ends the wait for the next one
+            thread.join()
+
+
+def _answer_all(server: socket.socket, answer: bytes) -> None:
+    with suppress(OSError):
+        while True:
+            channel, _ = server.accept()
+            with channel:
+                channel.recv(65536)
+                channel.sendall(answer)

@@ -1,6 +1,7 @@
 """The repository as a whole: short files, links that lead somewhere, checks that check."""
 
 import ast
+import json
 import os
 import re
 import subprocess
@@ -69,6 +70,21 @@ def test_every_relative_link_of_the_readme_leads_somewhere() -> None:
 def anchor(heading: str) -> str:
     """A heading's anchor: lower case, punctuation gone, spaces turned into hyphens."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+
+
+def test_the_readme_shows_an_alert_as_it_is_published() -> None:
+    (shown,) = re.findall(r"(?ms)^```json\n(.*?)^```", README.read_text(encoding="utf-8"))
+    golden = (ROOT / "tests/golden/alert_v1.json").read_text(encoding="utf-8")
+    assert json.loads(shown) == json.loads(golden)
+
+
+def test_every_log_line_that_the_readme_explains_can_be_logged() -> None:
+    section = README.read_text(encoding="utf-8").partition("## Troubleshooting")[2]
+    lines = re.findall(r"\*\*`([^`]+)`\*\*", section.partition("\n## ")[0])
+    assert len(lines) > 5
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "monitor").rglob("*.py"))
+    pieces = [max(line.split("…"), key=len).removeprefix("HOST:PORT").strip(": ") for line in lines]
+    assert [piece for piece in pieces if piece not in sources] == []
 
 
 def test_the_checks_run_the_tests_exactly_as_the_readme_says() -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from monitor.cli.errors import FAILED, OK
 from monitor.config.schema import (
@@ -22,7 +23,7 @@ from monitor.config.schema import (
     RtspSource,
     Source,
 )
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, OutputError
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
@@ -34,7 +35,10 @@ _SETTLE_S = 0.5  # what the last message gets to arrive in after the daemon has 
 
 @dataclass(slots=True)
 class Guest:
-    """The subscriber's side: prints what arrives and keeps the numbers."""
+    """The subscriber's side: prints what arrives and keeps the numbers.
+
+    Texts of a message are shown as they are: brackets in them are no markup.
+    """
 
     console: Console
     evidence: Path
@@ -44,34 +48,43 @@ class Guest:
     def receive(self, message: "Received") -> None:
         """Print one message."""
         if message.topic.endswith("/snapshot"):
-            path = self.evidence.parent / "snapshot.jpg"
-            path.write_bytes(message.payload)
-            self.console.print(f"[dim]{message.topic}[/]  {len(message.payload)} bytes -> {path}")
+            self._snapshot(message)
         elif message.topic.endswith("/alert"):
             self._alert(message)
         else:
-            self.console.print(
-                f"[dim]{message.topic}[/]  {message.payload.decode()}", soft_wrap=True
-            )
+            self._show((message.topic, "dim"), "  ", message.payload.decode())
+
+    def _show(self, *parts: str | tuple[str, str]) -> None:
+        self.console.print(Text.assemble(*parts), soft_wrap=True)
+
+    def _snapshot(self, message: "Received") -> None:
+        path = self.evidence.parent / "snapshot.jpg"
+        try:
+            path.write_bytes(message.payload)
+        except OSError as error:
+            self._show((message.topic, "dim"), f"  not kept: {path}: {error.strerror}")
+            return
+        self._show((message.topic, "dim"), f"  {len(message.payload)} bytes -> {path}")
 
     def _alert(self, message: "Received") -> None:
         alert = json.loads(message.payload)
         self.alerts.setdefault(alert["id"], []).append(alert["state"])
         raised = alert["state"] == "raised"
         colour = "bold red" if raised else "green"
-        self.console.print(
-            f"[{colour}]{alert['state'].upper()}[/] {alert['severity']} on {alert['camera']}: "
-            f"[bold]{alert['covering']}[/], probability {alert['probability']:.2f}, "
-            f"subject {alert['subject']}"
+        self._show(
+            (alert["state"].upper(), colour),
+            f" {alert['severity']} on {alert['camera']}: ",
+            (alert["covering"], "bold"),
+            f", probability {alert['probability']:.2f}, subject {alert['subject']}",
         )
-        self.console.print(f"  [dim]{message.topic}[/]  {message.payload.decode()}", soft_wrap=True)
+        self._show("  ", (message.topic, "dim"), "  ", message.payload.decode())
         if raised:
             wire_ms = _since_ms(alert["raised_at"], message.arrived_at)
             spent = {k: v for k, v in alert["timings_ms"].items() if k != "publish"}
             total_ms = sum(spent.values()) + wire_ms
             self.latencies_ms.append(total_ms)
             crop = self.evidence / alert["id"] / "crop.jpg"
-            self.console.print(
+            self._show(
                 f"  {total_ms:.0f} ms from the picture to this line, "
                 f"{wire_ms:.0f} ms of them over MQTT; crop {crop}"
             )
@@ -111,16 +124,19 @@ def _source(video: Path | None, camera: str | None, out: Path, console: Console)
             return kind.model_validate({"kind": kind.__name__[:4].lower(), "url": camera})
         except ValueError:
             raise ConfigError(
-                "--camera must be an address without a password; "
-                "write a configuration with password_file and use `monitor run`"
+                "--camera must be an rtsp, rtsps, http or https address without a password; "
+                "for one with it write a configuration with password_file and use `monitor run`"
             ) from None
     if video is not None:
         return FileSource(kind="file", path=video)
     from monitor.cli.demo_clip import write_demo_clip  # noqa: PLC0415  (only the demo draws)
 
     path = out / "clip.mp4"
-    console.print(f"drawing a clip: someone covers his face with a balaclava -> {path}")
-    script = write_demo_clip(path)
+    console.print(Text(f"drawing a clip: someone covers his face with a balaclava -> {path}"))
+    try:
+        script = write_demo_clip(path)
+    except OSError as error:
+        raise OutputError(f"{path}: {error.strerror}; name another folder with --out") from error
     console.print(
         f"  {script.seconds:.0f} s; covered from {script.covered_from_s:.0f} s "
         f"to {script.covered_until_s:.0f} s"

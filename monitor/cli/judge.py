@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,12 +11,14 @@ import typer
 from monitor.cli.errors import OK
 from monitor.config.schema import EmbeddedDetector, EmbeddedJudge
 from monitor.errors import SourceRejectedError
+from monitor.ingest.fetch import fetched, shown
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
     from monitor.inference import Inference
 
 _ANALYSES_PER_S = 2.0
+_LARGEST_PICTURE = 50_000_000  # bytes; a larger file is a film, which is not read at once
 
 
 def judge(
@@ -26,46 +29,54 @@ def judge(
 ) -> int:
     """Judge the faces in one picture or recording and print the HTTP contract's JSON."""
     logs.start("warning")
-    is_url = what.startswith(("http://", "https://"))
-    if not is_url and not Path(what).is_file():
-        raise SourceRejectedError(f"{what}: no such file; name a picture, a video or a URL")
-    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
-    from monitor.inference import Inference  # noqa: PLC0415
-    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
-
-    clock = SystemClock()
-    inference = Inference(models(EmbeddedDetector(), EmbeddedJudge(), clock), quality_is_occlusion)
     with tempfile.TemporaryDirectory() as folder:
-        path = _fetched(what, Path(folder)) if is_url else Path(what)
-        answer = _answer(inference, path)
+        path, name = _found(what, Path(folder))
+        answer = _answer(path, name, _inference(quality_is_occlusion=quality_is_occlusion))
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     return OK
 
 
-def _answer(inference: "Inference", path: Path) -> dict[str, object]:
+def _found(what: str, folder: Path) -> tuple[Path, str]:
+    """The file to judge, fetched into the folder if need be, and its name for messages."""
+    if what.startswith(("http://", "https://")):
+        path = folder / "fetched"
+        path.write_bytes(fetched(what))
+        return path, shown(what)
+    try:
+        is_file = Path(what).is_file()
+    except OSError:  # longer than a path may be
+        is_file = False
+    if not is_file:
+        name = shown(what) if "://" in what else what
+        raise SourceRejectedError(f"{name}: no such file; name a picture, a video or a URL")
+    return Path(what), what
+
+
+def _inference(*, quality_is_occlusion: bool) -> "Inference":
+    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
+    from monitor.inference import Inference  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+
+    return Inference(
+        models(EmbeddedDetector(), EmbeddedJudge(), SystemClock()), quality_is_occlusion
+    )
+
+
+def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
     """As a picture if it is one, else as a video."""
     from monitor.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
     from monitor.ingest.picture import read_picture  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
+    if path.stat().st_size <= _LARGEST_PICTURE:
+        with suppress(SourceRejectedError):
+            return inference.picture(read_picture(path))
+    video = FileVideo(
+        REQUEST, path, analysis_fps=_ANALYSES_PER_S, paced=False, clock=RecordingClock()
+    )
     try:
-        return inference.picture(read_picture(path))
-    except SourceRejectedError:
-        video = FileVideo(
-            REQUEST,
-            path,
-            analysis_fps=_ANALYSES_PER_S,
-            paced=False,
-            clock=RecordingClock(),
-        )
         with video.open() as frames:
             return inference.video(frames)
-
-
-def _fetched(url: str, folder: Path) -> Path:
-    from monitor.ingest.fetch import fetched  # noqa: PLC0415
-
-    path = folder / "fetched"
-    path.write_bytes(fetched(url))
-    return path
+    except SourceRejectedError as error:
+        raise SourceRejectedError(str(error).replace(str(path), name)) from None

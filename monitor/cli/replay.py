@@ -1,12 +1,21 @@
 """``monitor replay``: recordings in, alerts out, as fast as it goes."""
 
 from collections.abc import Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 from monitor.cli.errors import FAILED, OK
 from monitor.config.load import load_replay
@@ -38,7 +47,7 @@ def replay(
     player = Replay(settings, models(settings.detector, settings.judge, clock), clock)
     console = Console(stderr=True)
     failed = 0
-    for video, folder in zip(videos, _folders(videos, out), strict=True):
+    for video, folder in zip(videos, folders(videos, out), strict=True):
         try:
             _play(player, video, folder, console, annotate=annotate)
         except SourceError as error:  # the other files are still worth playing
@@ -47,11 +56,20 @@ def replay(
     return FAILED if failed else OK
 
 
+class _Played(ProgressColumn):
+    """Seconds played, of how many where the file says so."""
+
+    def render(self, task: Task) -> Text:
+        """What stands in the column."""
+        total = "" if task.total is None else f" of {task.total:.1f}"
+        return Text(f"{task.completed:.1f}{total} s")
+
+
 def _play(player: "Replay", video: Path, folder: Path, console: Console, *, annotate: bool) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.completed:.1f} of {task.total:.1f} s"),
+        _Played(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -69,11 +87,10 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
     )
 
 
-def _folders(videos: Sequence[Path], out: Path) -> list[Path]:
-    """A folder per file, named by its stem; a second file of that name gets a number."""
-    seen: dict[str, int] = {}
-    folders = []
+def folders(videos: Sequence[Path], out: Path) -> list[Path]:
+    """A folder per file, all different, named by its stem; if that is taken, with a number."""
+    names: list[str] = []
     for video in videos:
-        count = seen[video.stem] = seen.get(video.stem, 0) + 1
-        folders.append(out / (video.stem if count == 1 else f"{video.stem}-{count}"))
-    return folders
+        wanted = chain([video.stem], (f"{video.stem}-{n}" for n in count(2)))
+        names.append(next(name for name in wanted if name not in names))
+    return [out / name for name in names]

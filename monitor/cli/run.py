@@ -1,7 +1,7 @@
 """``monitor run``: the daemon."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -12,7 +12,10 @@ from monitor.runtime import logs
 
 def run(
     config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        typer.Option(case_sensitive=False, help="What is logged: this and worse."),
+    ] = "info",
 ) -> int:
     """Watch cameras and publish alerts until SIGTERM or Ctrl-C."""
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds; `check` needs none)

@@ -24,7 +24,6 @@ UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
 PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
 LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
 USUAL_FPS = 25.0  # for recordings that do not say
-SCHEMES = {"rtsp": ("rtsp", "rtsps"), "http": ("http", "https")}
 
 
 class NetworkVideo:
@@ -33,7 +32,7 @@ class NetworkVideo:
     FFmpeg's own log stays off: it would write the address, and with it the password.
 
     Raises:
-        ConfigError: The URL is of another kind, or the password file cannot be read.
+        ConfigError: The password file cannot be read.
     """
 
     def __init__(
@@ -49,7 +48,7 @@ class NetworkVideo:
         self._analysis_fps = analysis_fps
         self._clock = clock
         self._decoded = 0
-        _address(source)  # so that what is wrong with it is said at start
+        _address(source)  # so that a missing password is noticed at start
 
     @property
     def label(self) -> str:
@@ -187,14 +186,8 @@ def _address(source: RtspSource | HttpSource) -> str:
     """The URL with the credentials in it. For FFmpeg only, never for a log.
 
     Raises:
-        ConfigError: The URL is of another kind, or the password file cannot be read.
+        ConfigError: The password file cannot be read.
     """
-    parts = urlsplit(source.url)
-    if parts.scheme.lower() not in SCHEMES[source.kind] or not parts.hostname:
-        raise ConfigError(
-            f"url of a source of kind {source.kind} must begin with "
-            f"{' or '.join(f'{scheme}://HOST' for scheme in SCHEMES[source.kind])}"
-        )
     if source.username is None:
         return source.url
     credentials = quote(source.username, safe="")
@@ -207,4 +200,5 @@ def _address(source: RtspSource | HttpSource) -> str:
                 f"({getattr(error, 'strerror', None) or 'not UTF-8'}); create it or mend its path"
             ) from None
         credentials = f"{credentials}:{quote(password, safe='')}"
+    parts = urlsplit(source.url)
     return parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()

@@ -3,6 +3,7 @@
 import json
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
@@ -96,7 +97,10 @@ class Subscriber:
 
     def _open(self) -> Connection:
         connection = dial(self._access, self._client_id, on_message=self._receive)
-        connection.subscribe(self._filters)
+        with ExitStack() as unless_subscribed:
+            unless_subscribed.callback(connection.close)
+            connection.subscribe(self._filters)
+            unless_subscribed.pop_all()
         return connection
 
     def _receive(self, message: MQTTMessage) -> None:

@@ -43,6 +43,8 @@ SHARES: Final[dict[tuple[str, str], float]] = {
 a large one, so that no source stands for an answer, and more for those labelled by eye."""
 
 _GOOD, _FAIR = 0.62, 0.9  # shares of samples that are good, and good or fair
+_BEHIND: Final = ("background", "away")
+_FAR: Final = 0.38  # share of the heads that are set small before something else
 _FEW: Final = 24  # pixels a side; fewer are called bad
 
 
@@ -91,9 +93,27 @@ class Pool:
         place = group[rng.integers(len(group))]
         shard = self._shards[place.shard]
         key = shard.keys[place.row]
-        crop = framed(shard.pixels[place.row], shard.frames[place.row], crop_px, rng)
+        pixels, frame = shard.pixels[place.row], shard.frames[place.row]
+        if name != _BEHIND and happens(rng, _FAR):
+            head = framed(pixels, frame, int(crop_px * rng.uniform(0.48, 0.92)), rng)
+            crop = set_before(head, self._canvas(head, crop_px, rng), rng)
+        else:
+            crop = framed(pixels, frame, crop_px, rng)
         crop, spoilt = degraded(crop, rng)
         return np.ascontiguousarray(crop[..., ::-1]), UNUSABLE if spoilt else key
+
+    def _canvas(self, head: Pixels, crop_px: int, rng: Rng) -> Pixels:
+        """What a small head is set before: a scene, a blur of its own picture, or one colour."""
+        kind = rng.random()
+        if kind < 0.55 and _BEHIND in self._groups:  # noqa: PLR2004
+            group = self._groups[_BEHIND]
+            place = group[rng.integers(len(group))]
+            shard = self._shards[place.shard]
+            return framed(shard.pixels[place.row], shard.frames[place.row], crop_px, rng)
+        if kind < 0.8:  # noqa: PLR2004
+            blur = cv2.GaussianBlur(_resized(head, crop_px, cv2.INTER_LINEAR), (0, 0), crop_px / 8)
+            return np.asarray(blur, dtype=np.uint8)
+        return np.full((crop_px, crop_px, 3), rng.integers(0, 256, 3), np.uint8)
 
     def batches(self, size: int, crop_px: int, rng: Rng) -> Iterator[tuple[Pixels, list[str]]]:
         """Endless batches: (size, crop_px, crop_px, 3) red-green-blue, and their answers."""
@@ -102,6 +122,30 @@ class Pool:
             yield np.stack([pixels for pixels, _ in drawn]), [key for _, key in drawn]
             if happens(rng, 0.01):
                 self.refresh()
+
+
+def set_before(head: Pixels, canvas: Pixels, rng: Rng) -> Pixels:
+    """A small head somewhere in a larger square, its chest often carried on downwards.
+
+    Close crops are common among clear faces and wide ones among masks; set before anything,
+    both come in every size.
+    """
+    side, full = head.shape[0], canvas.shape[0]
+    x, y = (
+        int(np.clip(rng.normal(middle, spread), 0, 1) * (full - side))
+        for middle, spread in ((0.5, 0.22), (0.45, 0.25))
+    )
+    share = np.zeros((full, full, 1), np.float32)
+    share[y : y + side, x : x + side] = 1
+    soft = rng.uniform(0, 4)
+    if soft > 0.7:  # noqa: PLR2004  (less is no edge at all)
+        share = np.asarray(cv2.GaussianBlur(share, (0, 0), soft), np.float32)[..., None]
+    placed = canvas.copy()
+    placed[y : y + side, x : x + side] = head
+    crop = np.asarray(placed * share + canvas * (1 - share), dtype=np.uint8)
+    if happens(rng, 0.5):
+        crop[y + side :, x : x + side] = head[-1:]
+    return crop
 
 
 def framed(pixels: Pixels, frame: Floats, crop_px: int, rng: Rng) -> Pixels:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.http_server import answering
+
 
 def monitor(*words: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "monitor", *map(str, words)]
@@ -65,6 +67,34 @@ def test_an_address_with_a_password_in_it_is_refused_and_not_repeated(tmp_path: 
     assert "password_file" in done.stderr
 
 
+@pytest.mark.parametrize("url", ["rtsp://[::1/x", "rtsp://admin:hun/ter2@127.0.0.1/s"])
+def test_an_address_that_cannot_be_read_is_refused_at_once(tmp_path: Path, url: str) -> None:
+    text = f"cameras: {{yard: {{source: {{kind: rtsp, url: '{url}'}}}}}}\n"
+    done = monitor("check", config(tmp_path, text))
+    assert "1 wrong setting" in complaint(done, 78)
+    assert "ter2" not in done.stdout + done.stderr
+    assert "hun" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["frobnicate"], ["replay"], ["check", "--wrong"], ["run", "x.yaml", "--log-level", "foo"]],
+    ids=" ".join,
+)
+def test_a_command_line_that_is_wrong(words: list[str]) -> None:
+    done = monitor(*words)
+    assert done.returncode == 78
+    assert "Traceback" not in done.stderr
+    assert "Usage: monitor" in done.stderr
+
+
+def test_a_demo_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").mkdir()
+    line = complaint(monitor("demo", "--out", tmp_path), 1)
+    assert "clip.mp4" in line
+    assert "--out" in line
+
+
 @pytest.mark.parametrize("content", [b"", b"not a video\n" * 50, bytes(4096)])
 def test_a_file_that_is_no_video(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "clip.mp4"
@@ -83,7 +113,33 @@ def test_a_replay_configuration_that_is_missing(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_is_missing() -> None:
-    assert "gone.jpg" in complaint(monitor("judge", "gone.jpg"), 1)
+    assert "gone#1.jpg: no such" in complaint(monitor("judge", "gone#1.jpg"), 1)
+
+
+def test_a_picture_whose_name_no_disk_can_hold() -> None:
+    assert "no such file" in complaint(monitor("judge", "x" * 300), 1)
+
+
+@pytest.mark.parametrize("rest", [":abc/x", "/a b.jpg"])
+def test_a_picture_at_what_is_no_address(rest: str) -> None:
+    address = f"http://127.0.0.1{rest}"
+    assert address in complaint(monitor("judge", address), 1)
+
+
+def test_a_page_at_an_address_is_named_by_the_address() -> None:
+    page = b"<html>log in</html>"
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page)
+    with answering(head + page) as place:
+        done = monitor("judge", f"http://{place}/page?token=hunter2")
+    assert complaint(done, 1).startswith(f"monitor: http://{place}/page: ")
+    assert "hunter2" not in done.stderr
+
+
+def test_a_film_is_not_read_into_memory(tmp_path: Path) -> None:
+    path = tmp_path / "film.mp4"
+    with path.open("wb") as film:
+        film.truncate(2**40)  # more than any machine for tests has; it takes no room on the disk
+    assert "film.mp4" in complaint(monitor("judge", path), 1)
 
 
 def test_a_picture_that_is_neither_picture_nor_video(tmp_path: Path) -> None:

@@ -2,16 +2,20 @@
 
 import csv
 import json
+import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import av
 import jsonschema
 import pytest
-from tests.alert_schema import RECORDED_ALERT_V1
 
 from monitor.cli.demo_clip import DemoScript, write_demo_clip
+from tests.alert_schema import RECORDED_ALERT_V1
+from tests.clips import panning, write_clip
 
 
 def replay(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -103,6 +107,25 @@ def test_one_bad_file_does_not_keep_the_others_from_being_played(
     assert "note.mp4" in complaints[0]
     assert "gone.mp4" in complaints[1]
     assert len(alerts(tmp_path / "out" / "demo clip")) == 1
+
+
+def test_a_file_that_does_not_say_how_long_it_is_plays_on_a_terminal(tmp_path: Path) -> None:
+    raw = write_clip(tmp_path / "raw.h264", panning(10), options={})
+    command = [sys.executable, "-m", "monitor", "replay", str(raw), "--out", str(tmp_path / "out")]
+    leader, follower = pty.openpty()
+    with subprocess.Popen(  # noqa: S603
+        command, stdout=subprocess.PIPE, stderr=follower, env={**os.environ, "TERM": "xterm"}
+    ) as running:
+        os.close(follower)
+        shown = b""
+        with suppress(OSError):  # how the other side's end shows
+            while part := os.read(leader, 65536):
+                shown += part
+        os.close(leader)
+        out, _ = running.communicate()
+    assert running.returncode == 0, shown
+    assert b"raw.h264: 10 frames" in out
+    assert b" 0.2 s" in shown, "two frames are looked at"
 
 
 def _without_ids(folder: Path) -> list[dict[str, object]]:

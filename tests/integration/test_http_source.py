@@ -10,7 +10,7 @@ import pytest
 
 from monitor.config.schema import HttpSource
 from monitor.domain import CameraId, Frame, StreamState
-from monitor.errors import ConfigError, SourceRejectedError, SourceUnavailableError
+from monitor.errors import SourceRejectedError, SourceUnavailableError
 from monitor.ingest.network import NetworkVideo
 from monitor.ingest.reader import Reader
 from monitor.runtime.backoff import Backoff
@@ -149,8 +149,3 @@ def test_the_password_stays_secret(
         first_frames(source, 1)
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in caplog.text
-
-
-def test_an_rtsp_address_is_a_mistake_in_the_configuration() -> None:
-    with pytest.raises(ConfigError, match="http://HOST or https://HOST"):
-        camera("rtsp://127.0.0.1/cam")

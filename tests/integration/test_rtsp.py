@@ -238,9 +238,3 @@ def test_stops_within_a_second_while_the_camera_does_not_answer() -> None:
 def test_a_missing_password_file_is_named_at_start(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="gone"):
         camera("rtsp://127.0.0.1/", username="viewer", password_file=tmp_path / "gone")
-
-
-@pytest.mark.parametrize("url", ["http://127.0.0.1/", "file:///etc/hostname", "rtsp:///cam"])
-def test_an_address_of_another_kind_is_a_mistake_in_the_configuration(url: str) -> None:
-    with pytest.raises(ConfigError, match="rtsp://HOST"):
-        camera(url)

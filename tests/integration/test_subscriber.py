@@ -1,13 +1,15 @@
 """The receiving end, inside one program."""
 
 import json
+import socket
+import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from monitor.config.schema import Mqtt
-from monitor.errors import BrokerUnavailableError
+from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish.mqtt import MqttPublisher
 from monitor.publish.subscriber import Received, Subscriber
 from tests.broker import Mosquitto, free_port, until
@@ -81,3 +83,31 @@ def test_a_broker_that_is_not_there_is_reported_at_once() -> None:
         Subscriber(Mqtt(port=free_port()), print),
     ):
         pass
+
+
+def test_a_refused_subscription_leaves_no_connection_behind() -> None:
+    """Else every try of `monitor listen` to come back would leave one, and its thread."""
+    heard: list[bytes] = []
+
+    def refuse(server: socket.socket) -> None:
+        channel, _ = server.accept()
+        with channel:
+            channel.settimeout(3)
+            channel.recv(65536)
+            channel.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK of MQTT 5: welcome
+            packet = channel.recv(65536)[2:4]
+            channel.sendall(b"\x90\x04" + packet + b"\x00\x87")  # SUBACK: not authorized
+            heard.append(channel.recv(65536))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=refuse, args=(server,))
+        thread.start()
+        settings = Mqtt(port=server.getsockname()[1])
+        with (
+            pytest.raises(PublishError, match="refused: Not authorized"),
+            Subscriber(settings, print, kinds=["alert"]),
+        ):
+            pass
+        thread.join(5)
+    assert heard[0][:1] == b"\xe0", "DISCONNECT"
+    assert not [each for each in threading.enumerate() if each.name.startswith("paho")]

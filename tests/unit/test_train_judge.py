@@ -13,7 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: TID
 
 from monitor.errors import ConfigError
 from monitor.train.judge import load_train_config, train
-from monitor.train.judge_data import SHARES, Pool, degraded, framed, normalised, wasted
+from monitor.train.judge_data import SHARES, Pool, degraded, framed, normalised, set_before, wasted
 from monitor.train.judge_dev import fit_temperature, occluded_share, score
 from monitor.train.judge_faces import SIDE, Landmarks, Sample, Scene, read_rows, turned_heads
 from monitor.train.judge_loss import Targets
@@ -123,6 +123,15 @@ def test_a_frame_keeps_the_face_in_view() -> None:
     rng = np.random.default_rng(2)
     seen = [framed(pixels, frame, 64, rng).max() > 128 for _ in range(80)]
     assert np.mean(seen) > 0.97
+
+
+def test_a_head_set_before_a_canvas_is_whole_and_small() -> None:
+    head, canvas = np.full((20, 20, 3), 250, np.uint8), np.zeros((48, 48, 3), np.uint8)
+    for seed in range(20):
+        crop = set_before(head, canvas, np.random.default_rng(seed))
+        assert crop.shape == canvas.shape
+        assert 12 * 12 <= (crop[..., 0] > 200).sum() <= 20 * 48
+    assert not canvas.any(), "the canvas is drawn on again and again"
 
 
 def test_what_is_wasted_shows_next_to_nothing() -> None:
