@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -102,7 +103,7 @@ def _crop(picture: Pixels, face: Box) -> Pixels:
     return picture[top : round(window.bottom), left : round(window.right)]
 
 
-def _write(path: Path, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as table:
         writer = csv.writer(table)
         writer.writerow(columns)

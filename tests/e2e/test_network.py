@@ -6,10 +6,10 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from tests.alert_schema import ALERT_V1
-from tests.broker import Mosquitto
 
 from monitor.cli.demo_clip import write_demo_clip
+from tests.alert_schema import ALERT_V1
+from tests.broker import Mosquitto
 from tests.e2e.daemon import Daemon, Listener, until
 from tests.rtsp_server import RtspServer
 
@@ -32,7 +32,7 @@ def settings(broker: Mosquitto, camera: RtspServer) -> dict[str, object]:
     return {
         "site": "test",
         "cameras": {"yard": {"source": {"kind": "rtsp", "url": camera.url}, "zone": "gate"}},
-        "mqtt": {"port": broker.port, "state_every_s": 1},
+        "mqtt": {"port": broker.port, "state_every_s": 1, "late_after_s": 3},
         "policy": {"cooldown_s": 0},
     }
 

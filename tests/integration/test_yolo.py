@@ -1,6 +1,5 @@
 """Finding people and faces with real, small YOLO models that the tests train and export."""
 
-import json
 import subprocess
 import sys
 import warnings
@@ -21,7 +20,6 @@ from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.errors import ConfigError
 from monitor.geometry import Box, iou_matrix
 
-EMBEDDED = Path(__file__).parents[2] / "models" / "detector"
 MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))
 EVERYTHING = {Kind.PERSON: 0.3, Kind.FACE: 0.3}
 TINY: dict[str, Any] = {
@@ -264,18 +262,6 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"trap\.pt: cannot be loaded"):
         Yolo(tmp_path / "trap.pt", min_scores=EVERYTHING)
     assert not (tmp_path / "sprung").exists()
-
-
-def test_the_embedded_weights_are_small_and_know_people_and_faces() -> None:
-    profile = json.loads((EMBEDDED / "detector.json").read_text())
-    weights = EMBEDDED / profile["weights"]
-    assert weights.stat().st_size < 6_000_000
-    scores = {kind: profile["min_scores"][kind] for kind in Kind}
-    assert all(0.1 <= score <= 0.9 for score in scores.values())
-    detector = Yolo(weights, input_px=profile["input_px"], min_scores=scores)
-    assert detector.detect([frame(640, 360), frame(96, 96)]) == [[], []], "empty rooms"
-    eager = Yolo(weights, input_px=96, min_scores=dict.fromkeys(Kind, 0.0))
-    assert {found.kind for found in eager.detect([frame(96, 96)])[0]} == set(Kind)
 
 
 def test_loading_and_looking_contact_nobody_and_start_nothing(trained: Path) -> None:

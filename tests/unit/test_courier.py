@@ -3,11 +3,7 @@
 import json
 import logging
 import sqlite3
-import statistics
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -75,6 +71,10 @@ class UntilEmpty:
 
 def message(n: int, payload: bytes = b"") -> Message:
     return Message(UUID(int=n), 1, "t", payload or b"%d" % n, START)
+
+
+def courier_of_real_time(outbox: Outbox, publisher: ScriptedPublisher) -> Courier:
+    return Courier(outbox, publisher, Backoff(0.05, 0.1), clock=SystemClock(), late_after_s=10.0)
 
 
 def courier(outbox: Outbox, publisher: ScriptedPublisher, seconds: float = 0.0) -> Courier:
@@ -240,59 +240,3 @@ def test_a_disk_that_cannot_be_read_is_waited_for(
         assert worker.join(5)
     assert publisher.received == [b"1"]
     assert worker.failure is None
-
-
-def courier_of_real_time(outbox: Outbox, publisher: ScriptedPublisher) -> Courier:
-    return Courier(outbox, publisher, Backoff(0.05, 0.1), clock=SystemClock(), late_after_s=10.0)
-
-
-class StampingPublisher(ScriptedPublisher):
-    """Notes when it was handed something."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.taken = threading.Event()
-
-    def send(
-        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
-    ) -> Outcome:
-        outcome = super().send(topic, payload, properties=properties)
-        self.taken.set()
-        return outcome
-
-
-def test_a_new_alert_is_on_its_way_within_fifty_milliseconds(tmp_path: Path) -> None:
-    publisher = StampingPublisher()
-    stop = StopSwitch()
-    delays = []
-    with Outbox(tmp_path / "outbox") as outbox:
-        worker = Worker("courier", courier_of_real_time(outbox, publisher).run, stop)
-        worker.start()
-        for n in range(15):
-            publisher.taken.clear()
-            outbox.add(message(n))
-            added = time.perf_counter()
-            assert publisher.taken.wait(5)
-            delays.append(time.perf_counter() - added)
-        stop.request()
-        asked = time.monotonic()
-        assert worker.join(5)
-    assert time.monotonic() - asked < 1, "an idle courier stops at once"
-    assert statistics.median(delays) < 0.05
-
-
-def test_a_clock_of_another_zone_changes_nothing(tmp_path: Path) -> None:
-    publisher = ScriptedPublisher()
-    elsewhere = START.astimezone().replace(microsecond=0)
-    with Outbox(tmp_path / "outbox") as outbox:
-        outbox.add(
-            Message(
-                UUID(int=1),
-                1,
-                "t",
-                b'{"timings_ms": {}}',
-                elsewhere - timedelta(seconds=2),
-            )
-        )
-        courier(outbox, publisher).run(UntilEmpty(outbox))
-    assert json.loads(publisher.received[0])["timings_ms"] == {"publish": 2000.0}
