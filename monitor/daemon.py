@@ -5,19 +5,22 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from monitor.app import supervise
 from monitor.build import Models, Watch, build_pipeline, build_source
 from monitor.config.schema import Config
-from monitor.domain import CameraId, CameraState, Frame, StreamState
+from monitor.controls import Controls, PictureDesk
+from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
 from monitor.errors import OutboxError
 from monitor.ingest import Source
 from monitor.ingest.reader import Reader
+from monitor.judge.loop import JudgeLoop
+from monitor.mailroom import Mailroom
 from monitor.pipeline import Change, Pipeline
-from monitor.publish.courier import Courier
-from monitor.publish.mqtt import MqttPublisher
+from monitor.publish.covered import CoveredBoard
+from monitor.publish.health import Health
 from monitor.publish.outbox import Message, Outbox
 from monitor.publish.payload import alert_payload, alert_topic
 from monitor.publish.states import StateBoard
@@ -34,8 +37,6 @@ POLL_S = 0.1  # how late an alert may end when no camera sends anything
 _WARN_EVERY_S = 60.0
 _STATES_S = 1.0  # how often changes of a camera's state are looked for
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
-_BROKER_PAUSE = (0.1, 2.0)
-_KEPT_STATES = 3  # a camera's state expires when this many were not renewed
 _DISK_PAUSE_S = 1.0  # between tries of a disk that refuses
 _LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
@@ -51,6 +52,8 @@ class Dispatch:
     site: str
     outbox: Outbox
     board: StateBoard
+    covered: CoveredBoard
+    health: Health
     clock: Clock
     _unsaved: deque[Message] = field(init=False, default_factory=deque)
     _retry_at: float = field(init=False, default=0.0)
@@ -69,8 +72,12 @@ class Dispatch:
         )
         topic = alert_topic(self.site, alert.camera)
         payload = alert_payload(self.site, alert)
-        self._unsaved.append(Message(alert.id, alert.seq, topic, payload, self.clock.now()))
+        note = alert.severity is Severity.NOTE
+        self._unsaved.append(
+            Message(alert.id, alert.seq, topic, payload, self.clock.now(), expendable=note)
+        )
         self.store()
+        self.covered.note(alert)
         if change.pictures is not None:
             self.board.snapshot(alert.camera, change.pictures.snapshot)
 
@@ -91,9 +98,11 @@ class Dispatch:
             while self._unsaved:
                 self.outbox.add(self._unsaved[0])
                 self._unsaved.popleft()
+            self.health.clear("outbox_refuses")
         except OutboxError as error:
             self._retry_at = self.clock.seconds() + _DISK_PAUSE_S
             log.error("%s; %d alert messages wait in memory", error, len(self._unsaved))
+            self.health.report("outbox_refuses", str(error))
 
 
 @dataclass(slots=True)
@@ -105,6 +114,7 @@ class Analyst:
     bell: threading.Event
     clock: Clock
     dispatch: Dispatch
+    pictures: PictureDesk
 
     def run(self, stop: Stop) -> None:
         """Work until stop is requested or every source has ended and been decided on."""
@@ -115,6 +125,7 @@ class Analyst:
             frames = [f for box in self.boxes.values() if (f := box.take(0)) is not None]
             if frames:
                 self.pipeline.observe(frames)
+            self.pictures.serve(self.pipeline.lanes)
             self.dispatch.store()
             for camera in self.boxes:
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
@@ -141,11 +152,13 @@ class Analyst:
 
 @dataclass(slots=True)
 class Census:
-    """Tells the board how the cameras are. Owned by one thread."""
+    """Tells the board how the cameras and the judge are. Owned by one thread."""
 
     readers: Mapping[CameraId, Reader]
     pipeline: Pipeline
+    judge: JudgeLoop
     board: StateBoard
+    health: Health
     every_s: float
     _lost: int = field(init=False, default=0)
     _warn_at: float = field(init=False, default=0.0)
@@ -161,6 +174,10 @@ class Census:
                 if state.state is not before or now - at >= self.every_s:
                     self.board.post(state)
                     posted[camera] = (now, state.state)
+            if (trouble := self.judge.trouble) is not None:
+                self.health.report("judge_fails", trouble)
+            else:
+                self.health.clear("judge_fails")
             self._warn_of_overload()
             if stop.wait(_STATES_S):
                 return
@@ -223,28 +240,21 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
-    with ExitStack() as stack:
-        outbox = stack.enter_context(Outbox(config.outbox))
-        publisher = stack.enter_context(MqttPublisher(config.mqtt, config.site))
-        expiry_s = round(_KEPT_STATES * config.mqtt.state_every_s)
-        board = StateBoard(publisher, config.site, expiry_s=max(expiry_s, 120))
-        dispatch = Dispatch(config.site, outbox, board, clock)
-        analyst = Analyst(pipeline, boxes, bell, clock, dispatch)
-        census = Census(readers, pipeline, board, config.mqtt.state_every_s)
-        courier = Courier(
-            outbox,
-            publisher,
-            Backoff(*_BROKER_PAUSE),
-            clock=clock,
-            late_after_s=config.mqtt.late_after_s,
+    pictures = PictureDesk(bell)
+    with Mailroom(config, clock) as mail:
+        covered = CoveredBoard(mail.board, config.site, readers)
+        dispatch = Dispatch(config.site, mail.outbox, mail.board, covered, mail.health, clock)
+        analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
+        census = Census(
+            readers, pipeline, judge, mail.board, mail.health, config.mqtt.state_every_s
         )
+        controls = Controls(readers, pictures, mail.board)
         workers = [
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
-            Worker("analyst", ending(analyst, outbox), stop),
+            Worker("analyst", ending(analyst, mail.outbox), stop),
             Worker("judge", judge.run, stop),
             Worker("census", census.run, stop),
-            Worker("board", board.run, stop),
-            Worker("courier", courier.run, stop),
+            *mail.workers(controls, zones, stop),
         ]
         notify("READY=1")
         clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))

@@ -33,9 +33,11 @@ def free_port() -> int:
         return number
 
 
-def until(condition: Callable[[], object], what: str = "it to happen") -> None:
+def until(
+    condition: Callable[[], object], what: str = "it to happen", within_s: float = DEADLINE_S
+) -> None:
     """Wait for a condition, or fail the test."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"waited too long for {what}"
         time.sleep(0.01)
@@ -72,10 +74,15 @@ class Mosquitto:
         """From the next start on, let in these users only."""
         listed = self._folder / "passwords"
         listed.write_text("".join(f"{name}:{word}\n" for name, word in passwords.items()))
-        subprocess.run([_program("mosquitto_passwd"), "-U", listed], check=True)  # noqa: S603
+        subprocess.run([program("mosquitto_passwd"), "-U", listed], check=True)  # noqa: S603
         self._anonymous = False
         line = f"password_file {listed}"
         self._settings = [s for s in self._settings if s != line] + [line]
+
+    def admit_anybody(self) -> None:
+        """From the next start or ``reload`` on, let in also who gives no name."""
+        self._anonymous = True
+        self._write()
 
     def allow(self, *rights: str) -> None:
         """From the next start or ``reload`` on, grant only these: "topic write monitor/#"."""
@@ -86,6 +93,14 @@ class Mosquitto:
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
+        config = self._write()
+        self._process = subprocess.Popen(  # noqa: S603  (our own arguments)
+            [program("mosquitto"), "-c", config], stderr=subprocess.DEVNULL
+        )
+        until(self._reachable, "mosquitto to start")
+
+    def _write(self) -> Path:
+        """Its configuration file."""
         config = self._folder / f"mosquitto-{self.port}.conf"
         lines = [
             f"listener {self.port} {HOST}",
@@ -96,10 +111,7 @@ class Mosquitto:
             *self._settings,
         ]
         config.write_text("\n".join(lines) + "\n")
-        self._process = subprocess.Popen(  # noqa: S603  (our own arguments)
-            [_program("mosquitto"), "-c", config], stderr=subprocess.DEVNULL
-        )
-        until(self._reachable, "mosquitto to start")
+        return config
 
     def stop(self) -> None:
         """End it the polite way, if it runs."""
@@ -141,12 +153,17 @@ class Mosquitto:
     def _reachable(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "mosquitto ended at once"
-        with suppress(OSError), socket.create_connection((HOST, self.port), timeout=1):
-            return True
-        return False
+        return reachable(self.port)
 
 
-def _program(name: str) -> str:
+def reachable(port: int) -> bool:
+    """Whether somebody takes connections there."""
+    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
+        return True
+    return False
+
+
+def program(name: str) -> str:
     """The path of a program of mosquitto's; its broker is often outside of $PATH."""
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     assert found is not None, f"{name} is not installed (Debian: mosquitto, mosquitto-clients)"

@@ -2,7 +2,7 @@
 
 import typer
 
-from monitor.cli import check, demo, evaluate, judge, listen, replay, run, train
+from monitor.cli import check, demo, evaluate, judge, listen, outbox, replay, run, schema, train
 from monitor.cli.errors import command
 
 app = typer.Typer(
@@ -13,6 +13,13 @@ app = typer.Typer(
 )
 for each in (demo.demo, run.run, check.check, replay.replay, judge.judge, listen.listen):
     app.command()(command(each))
+app.command("schema")(command(schema.schema))
+
+boxes = typer.Typer(no_args_is_help=True, help="Look at the alerts that wait for the broker.")
+boxes.command("list")(command(outbox.list_))
+boxes.command("resend")(command(outbox.resend))
+boxes.command("export")(command(outbox.export))
+app.add_typer(boxes, name="outbox")
 
 evaluations = typer.Typer(no_args_is_help=True, help="Measure a model on labelled pictures.")
 evaluations.command("judge")(command(evaluate.judge))

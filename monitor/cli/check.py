@@ -5,13 +5,16 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.errors import OK
+from monitor.cli.errors import FAILED, OK
 from monitor.config import load
-from monitor.config.schema import Camera, FileSource
+from monitor.config.schema import Camera, FileSource, Mqtt
+from monitor.errors import BrokerUnavailableError
 
 
 def check(
     config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
+    *,
+    probe: Annotated[bool, typer.Option("--probe", help="Try the broker too.")] = False,
 ) -> int:
     """Read a configuration and say what it would do. Opens no camera, loads no model."""
     settings = load(config)
@@ -22,6 +25,19 @@ def check(
     for covering, severity in settings.policy.table().items():
         print(f"  {covering}: {severity}")
     print(f"broker: {settings.mqtt.host}:{settings.mqtt.port}; outbox: {settings.outbox}")
+    return _probe(settings.mqtt) if probe else OK
+
+
+def _probe(settings: Mqtt) -> int:
+    """Whether the broker takes us, and why not."""
+    from monitor.publish.probe import probe  # noqa: PLC0415  (without --probe, no paho)
+
+    try:
+        version = probe(settings)
+    except BrokerUnavailableError as error:
+        print(f"broker: {error}")
+        return FAILED
+    print(f"broker: accepted us, MQTT {version}")
     return OK
 
 

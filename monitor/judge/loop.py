@@ -33,6 +33,7 @@ class JudgeLoop:
     judge: Judge
     batch: int
     backoff: Backoff
+    trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: dict[tuple[CameraId, SubjectId], str] = field(init=False, default_factory=dict)
     _unexplained: dict[tuple[CameraId, SubjectId], Look] = field(init=False, default_factory=dict)
 
@@ -48,6 +49,7 @@ class JudgeLoop:
                 self.answer(looks)
             except JudgeError as error:
                 self.desk.give_up(looks)
+                self.trouble = str(error)
                 pause_s = self.backoff.delay()
                 log.warning(
                     "judge %s: %s; retrying in %.1f s", self.judge.name.name, error, pause_s
@@ -55,6 +57,7 @@ class JudgeLoop:
                 stop.wait(pause_s)
             else:
                 self.backoff.reset()
+                self.trouble = None
                 self._explain_one()
 
     def answer_all(self) -> int:

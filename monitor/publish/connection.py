@@ -12,7 +12,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish import NO_PROPERTIES
+from monitor.publish import NO_PROPERTIES, Receipt
 from monitor.publish.access import Access
 from monitor.publish.ledger import Ledger
 from monitor.publish.payload import content_type
@@ -90,6 +90,7 @@ class Connection:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         if on_message is not None:
             self._client.on_message = lambda _client, _data, message: on_message(message)
+        self._client.on_socket_open = _without_delay
         self._ledger.attach(self._client)
         try:
             self._open()
@@ -121,20 +122,22 @@ class Connection:
         properties: Mapping[str, str] = NO_PROPERTIES,
     ) -> None:
         """See Publisher. A broker that does not acknowledge in time loses the connection."""
-        limit = self._ledger.packet_limit
-        if limit is not None and len(payload) + _HEADROOM > limit:
-            raise PublishError(
-                f"{self._access.address}: {len(payload)} bytes for {topic} are more than "
-                f"the broker takes; raise its limit of {limit}"
-            )
-        sent = self._client.publish(
-            topic,
-            payload,
-            qos=1,
-            retain=retain,
-            properties=self._properties(topic, expiry_s, properties),
-        )
-        self._confirm(sent.rc, sent.mid, topic)
+        self._hand_over(
+            topic, payload, self._properties(topic, expiry_s, properties), retain=retain
+        ).confirm()
+
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Receipt:
+        """See Sender. A broker that does not acknowledge in time loses the connection."""
+        return self._hand_over(topic, payload, self._properties(topic, None, properties))
+
+    def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        """Publish the answer to a request, with what its sender knows it by. See Publisher."""
+        words = self._properties(topic, None, NO_PROPERTIES)
+        if words is not None and correlation is not None:
+            words.CorrelationData = correlation
+        self._hand_over(topic, payload, words).confirm()
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """Ask for messages, with QoS 1.
@@ -174,6 +177,22 @@ class Connection:
             mend = _MENDS.get(str(answer), "see the broker's log")
             raise kind(f"{access.address}: refused: {answer}; {mend}")
 
+    def _hand_over(
+        self, topic: str, payload: bytes, properties: Properties | None, *, retain: bool = False
+    ) -> "_Sent":
+        limit = self._ledger.packet_limit
+        if limit is not None and len(payload) + _HEADROOM > limit:
+            raise PublishError(
+                f"{self._access.address}: {len(payload)} bytes for {topic} are more than "
+                f"the broker takes; raise its limit of {limit}"
+            )
+        sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
+        if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise BrokerUnavailableError(
+                f"{self._access.address}: {self.ended or 'connection lost'}"
+            )
+        return _Sent(lambda: self._confirm(sent.rc, sent.mid, topic))
+
     def _properties(
         self, topic: str, expiry_s: int | None, words: Mapping[str, str]
     ) -> Properties | None:
@@ -209,6 +228,19 @@ class Connection:
             with suppress(OSError):  # it was closed meanwhile
                 # Not SSLSocket.shutdown, which drops encryption before it shuts down.
                 socket.socket.shutdown(channel, socket.SHUT_RDWR)
+
+
+def _without_delay(_client: Client, _data: object, channel: object) -> None:
+    """Send small packets at once instead of gathering them: an alert is one."""
+    if isinstance(channel, socket.socket):
+        channel.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """See Receipt."""
+
+    confirm: Callable[[], None]
 
 
 def dial(

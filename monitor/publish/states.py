@@ -51,6 +51,10 @@ class StateBoard:
         topic = state_topic(self._site, state.camera)
         self._leave(topic, _Retained(state_payload(state), self._expiry_s))
 
+    def keep(self, topic: str, payload: bytes) -> None:
+        """Note what else the broker is to keep, on a topic of its own, until it is replaced."""
+        self._leave(topic, _Retained(payload, None))
+
     def snapshot(self, camera: CameraId, jpeg: bytes) -> None:
         """Note the picture of a camera's latest alert."""
         self._leave(snapshot_topic(self._site, camera), _Retained(jpeg, None))

@@ -9,22 +9,7 @@ from monitor.config.schema import Mqtt, Tls
 from monitor.errors import BrokerUnavailableError, ConfigError
 from monitor.publish.mqtt import MqttPublisher
 from tests.broker import Mosquitto, until
-
-
-def certificate(folder: Path, name: str, host: str) -> tuple[Path, Path]:
-    """A self-signed certificate for an address, and its key."""
-    made, key = folder / f"{name}.pem", folder / f"{name}.key"
-    subprocess.run(  # noqa: S603  (our own arguments)
-        [
-            *("/usr/bin/env", "openssl", "req", "-x509", "-nodes", "-days", "2"),
-            *("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"),
-            *("-subj", f"/CN={name}", "-addext", f"subjectAltName=IP:{host}"),
-            *("-keyout", str(key), "-out", str(made)),
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return made, key
+from tests.certificates import certificate
 
 
 def tls_broker(folder: Path, host: str = "127.0.0.1", *more: str) -> tuple[Mosquitto, Path]:

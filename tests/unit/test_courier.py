@@ -18,35 +18,28 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.broker import until
-from tests.fakes import START, ManualClock
+from tests.fakes import START, ManualClock, Outcome
 
 AWAY = BrokerUnavailableError("not connected")
 
 
 class ScriptedPublisher:
-    """A Publisher that fails as it is told to, and then takes everything."""
+    """A Sender that fails as it is told to, and then takes everything."""
 
     def __init__(self, failures: Sequence[PublishError] = ()) -> None:
         self.received: list[bytes] = []
         self.words: list[Mapping[str, str]] = []
         self._failures = list(failures)
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Outcome:
         assert topic == "t"
-        assert not retain, "an alert is not a state"
-        assert expiry_s is None, "alerts do not expire"
         if self._failures:
             raise self._failures.pop(0)
         self.received.append(payload)
         self.words.append(properties)
+        return Outcome()
 
 
 class UntilEmpty:
@@ -113,27 +106,22 @@ def test_what_was_not_sent_is_sent_after_a_restart(tmp_path: Path) -> None:
 
 
 class GuardedPublisher:
-    """A Publisher with topics that it refuses, and a record of what it was asked."""
+    """A Sender with topics that it refuses, and a record of what it was asked."""
 
     def __init__(self, *forbidden: str) -> None:
         self.forbidden = set(forbidden)
         self.asked: list[tuple[str, bytes]] = []
         self.received: list[bytes] = []
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
-        del retain, expiry_s, properties
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Outcome:
+        del properties
         self.asked.append((topic, payload))
         if topic in self.forbidden:
-            raise PublishError("refused: Not authorized")
+            return Outcome(PublishError("refused: Not authorized"))
         self.received.append(payload)
+        return Outcome()
 
 
 def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(

@@ -13,7 +13,7 @@ from monitor.publish import NO_PROPERTIES
 from monitor.publish.outbox import Message, Outbox
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.fakes import START
+from tests.fakes import START, Outcome
 from tests.unit.test_courier import (
     ScriptedPublisher,
     UntilEmpty,
@@ -30,17 +30,12 @@ class StampingPublisher(ScriptedPublisher):
         super().__init__()
         self.taken = threading.Event()
 
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
-        super().publish(topic, payload, retain=retain, expiry_s=expiry_s, properties=properties)
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Outcome:
+        outcome = super().send(topic, payload, properties=properties)
         self.taken.set()
+        return outcome
 
 
 def test_a_new_alert_is_on_its_way_within_fifty_milliseconds(tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ from uuid import UUID
 
 import pytest
 
+from monitor.controls import PictureDesk
 from monitor.daemon import Analyst, Dispatch, ending
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES
+from monitor.publish.covered import CoveredBoard
+from monitor.publish.health import Health
 from monitor.publish.outbox import Outbox
 from monitor.publish.states import StateBoard
 from monitor.record.still import Still
@@ -63,7 +66,9 @@ def change(number: int, pictures: Still | None = None) -> Change:
 
 
 def dispatch(outbox: Outbox, clock: ManualClock) -> Dispatch:
-    return Dispatch("site", outbox, StateBoard(Silent(), "site"), clock)
+    board = StateBoard(Silent(), "site")
+    health = Health(board, "site", clock)
+    return Dispatch("site", outbox, board, CoveredBoard(board, "site", [YARD]), health, clock)
 
 
 def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
@@ -111,6 +116,7 @@ def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
     box.close()
     stop = StopSwitch()
     with Outbox(tmp_path / "outbox") as outbox:
-        analyst = Analyst(pipeline, {YARD: box}, bell, clock, dispatch(outbox, clock))
+        keeper, pictures = dispatch(outbox, clock), PictureDesk(bell)
+        analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
         ending(analyst, outbox)(stop)
     assert stop.requested

@@ -171,7 +171,7 @@ def test_a_replay_gives_times_in_seconds_of_the_recording() -> None:
 
 def test_a_probability_that_is_no_number_is_never_published() -> None:
     """NaN is no JSON: strict subscribers would drop the message without a word."""
-    with pytest.raises(ValueError, match="JSON"):
+    with pytest.raises(ValueError, match="probability"):
         alert_payload("s", replace(ALERT, probability=math.nan))
 
 

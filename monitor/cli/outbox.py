@@ -1,0 +1,128 @@
+"""``monitor outbox``: what waits for the broker, sent or saved by hand."""
+
+import base64
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.cli.errors import OK
+from monitor.config import load
+from monitor.errors import OutboxError, OutputError
+from monitor.publish.outbox import Message, Outbox, rescued
+
+ConfigFile = Annotated[Path, typer.Argument(help="The daemon's configuration.")]
+From = Annotated[
+    Path | None,
+    typer.Option("--from", help="Another file, such as one that was set aside as damaged."),
+]
+
+
+def list_(
+    config: ConfigFile,
+    *,
+    source: From = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
+) -> int:
+    """Show what is waiting, oldest first. The daemon may run meanwhile."""
+    messages = _waiting(config, source)
+    if as_json:
+        for message in messages:
+            print(json.dumps(_facts(message), sort_keys=True))
+        return OK
+    table = Table("since", "alert", "seq", "camera", "state", "severity", "bytes")
+    for message in messages:
+        facts, body = _facts(message), _body(message)
+        table.add_row(
+            str(facts["created_at"]),
+            *(Text(str(facts[key])) for key in ("id", "seq")),
+            *(Text(str(body.get(key, "?"))) for key in ("camera", "state", "severity")),
+            str(len(message.payload)),
+        )
+    console = Console()
+    if messages:
+        console.print(table)
+    console.print(f"{len(messages)} messages wait for the broker")
+    return OK
+
+
+def resend(config: ConfigFile, *, source: From = None) -> int:
+    """Send what is waiting now, in order, and forget what the broker confirms.
+
+    Subscribers tell repetitions by id and seq, so the daemon may run meanwhile.
+    """
+    from monitor.publish.probe import delivered  # noqa: PLC0415  (list needs no paho)
+
+    settings = load(config)
+    messages = _waiting(config, source)
+    count = 0
+    for message in delivered(settings.mqtt, messages) if messages else []:
+        count += 1
+        if source is None:
+            with Outbox(settings.outbox) as outbox:
+                outbox.remove(message)
+    print(f"{count} messages sent and confirmed")
+    return OK
+
+
+def export(
+    config: ConfigFile,
+    *,
+    source: From = None,
+    out: Annotated[Path | None, typer.Option(help="A file; default: the terminal.")] = None,
+) -> int:
+    """Write what is waiting as JSON lines: topic, id, seq, created_at, payload."""
+    lines = [
+        json.dumps(_facts(message) | {"payload": _payload(message)}, sort_keys=True)
+        for message in _waiting(config, source)
+    ]
+    if out is None:
+        for line in lines:
+            print(line)
+        return OK
+    try:
+        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"--out {out}: {error.strerror}") from error
+    print(f"{len(lines)} messages -> {out}")
+    return OK
+
+
+def _waiting(config: Path, source: Path | None) -> list[Message]:
+    """The messages of the configured outbox, or of another file as far as it can be read."""
+    path = source or load(config).outbox
+    if not path.is_file():
+        raise OutboxError(f"{path}: there is no such file; has the daemon run?")
+    if source is not None:
+        return rescued(source)
+    with Outbox(path) as outbox:
+        return list(outbox)
+
+
+def _facts(message: Message) -> dict[str, object]:
+    return {
+        "id": str(message.id),
+        "seq": message.seq,
+        "topic": message.topic,
+        "created_at": message.created_at.isoformat(timespec="seconds"),
+        "expendable": message.expendable,
+        "bytes": len(message.payload),
+    }
+
+
+def _body(message: Message) -> dict[str, object]:
+    """An alert's payload; nothing for what is none."""
+    try:
+        body = json.loads(message.payload)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _payload(message: Message) -> object:
+    """JSON as it is, anything else as base64."""
+    return _body(message) or base64.b64encode(message.payload).decode()

@@ -1,0 +1,92 @@
+"""What can be done with a running camera from outside."""
+
+import queue
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+from monitor.domain import CameraId, SubjectId
+from monitor.errors import CommandError, EvidenceError
+from monitor.ingest.reader import Reader
+from monitor.pipeline import Lane
+from monitor.publish.states import StateBoard
+from monitor.record.still import still
+from monitor.track.bodies import heads
+
+PATIENCE_S = 2.0  # for the analyst to come round to a picture
+_NOBODY = SubjectId(-1)  # everybody's head is hidden
+
+
+@dataclass(slots=True)
+class PictureDesk:
+    """Where a picture of a camera can be asked for. Thread-safe.
+
+    The pictures belong to the analyst, so it is the analyst's thread that makes them.
+    """
+
+    bell: threading.Event
+    _asked: "queue.SimpleQueue[tuple[CameraId, Future[bytes]]]" = field(
+        init=False, default_factory=queue.SimpleQueue
+    )
+
+    def ask(self, camera: CameraId) -> bytes:
+        """The newest picture as JPEG, with every head pixelated.
+
+        Raises:
+            CommandError: There is none.
+        """
+        answer: Future[bytes] = Future()
+        self._asked.put((camera, answer))
+        self.bell.set()
+        try:
+            return answer.result(PATIENCE_S)
+        except TimeoutError:
+            raise CommandError("no picture: nothing is being analysed") from None
+
+    def serve(self, lanes: Mapping[CameraId, Lane]) -> None:
+        """Make the pictures that were asked for. On the analyst's thread."""
+        while not self._asked.empty():
+            camera, answer = self._asked.get()
+            lane = lanes[camera]
+            try:
+                answer.set_result(_picture(lane))
+            except (CommandError, EvidenceError) as error:
+                answer.set_exception(CommandError(str(error)))
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Carries out commands. Thread-safe."""
+
+    readers: Mapping[CameraId, Reader]
+    pictures: PictureDesk
+    board: StateBoard
+
+    def carry_out(self, command: str, camera: CameraId) -> None:
+        """Pause or resume a camera, or publish its picture of now.
+
+        Raises:
+            CommandError: It cannot be done.
+        """
+        reader = self.readers.get(camera)
+        if reader is None:
+            raise CommandError("there is no such camera here")
+        if command == "snapshot":
+            if reader.paused:
+                raise CommandError("the camera is paused; resume it first")
+            self.board.snapshot(camera, self.pictures.ask(camera))
+        elif not reader.live:
+            raise CommandError("a recording cannot be paused")
+        elif command == "pause":
+            reader.pause()
+        else:
+            reader.resume()
+
+
+def _picture(lane: Lane) -> bytes:
+    view = lane.view
+    if view is None:
+        raise CommandError("no picture has come from this camera yet")
+    seen = heads(view.detections, view.frame.width, view.frame.height)
+    return still(view.frame, view.subjects, _NOBODY, seen).snapshot

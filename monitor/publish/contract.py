@@ -1,0 +1,217 @@
+"""The MQTT contract for other programs: JSON Schemas and an AsyncAPI 3 document.
+
+Generated from the models that payloads are made with, so it cannot say anything else.
+
+Source:
+    AsyncAPI specification 3.0.0, and its MQTT bindings, version 0.2.0.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import models_json_schema
+
+from monitor.publish.homeassistant import DiscoveryV1
+from monitor.publish.models import (
+    AlertV1,
+    AnswerV1,
+    CommandV1,
+    CoveredV1,
+    HealthV1,
+    Order,
+    StateV1,
+)
+from monitor.publish.payload import content_type
+from monitor.runtime.version import VERSION
+
+_DRAFT = "https://json-schema.org/draft/2020-12/schema"
+_CAMERA = "monitor/v1/{site}/{camera}/"
+_PARAMETERS = {
+    "site": "The setting `site`.",
+    "camera": "A camera's name in the configuration.",
+    "prefix": "The setting `mqtt.discovery_prefix`.",
+    "device": "`monitor_<site>_<camera>`.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One kind of topic."""
+
+    name: str
+    address: str
+    summary: str
+    payload: type[BaseModel] | Literal["word", "jpeg"]
+    retained: bool = True
+    action: Literal["send", "receive"] = "send"  # as this program does
+    words: tuple[str, ...] = ()
+
+
+CHANNELS = (
+    Channel("alert", _CAMERA + "alert", "One state of one alert.", AlertV1, retained=False),
+    Channel("state", _CAMERA + "state", "How a camera is doing; it expires.", StateV1),
+    Channel("covered", _CAMERA + "covered", "Whether an alert is open.", CoveredV1),
+    Channel("snapshot", _CAMERA + "snapshot", "Picture of the latest alert.", "jpeg"),
+    Channel(
+        "command",
+        _CAMERA + "command",
+        "What to do with a camera; the word may also come without quotes. Never retained.",
+        CommandV1,
+        retained=False,
+        action="receive",
+    ),
+    Channel(
+        "response",
+        _CAMERA + "command/response",
+        "What became of a command, if it named no response topic of its own.",
+        AnswerV1,
+        retained=False,
+    ),
+    Channel("health", "monitor/v1/{site}/health", "How the program itself is doing.", HealthV1),
+    Channel(
+        "status",
+        "monitor/v1/{site}/status",
+        "Whether the site is there; `offline` is also the will.",
+        "word",
+        words=("online", "offline"),
+    ),
+    Channel(
+        "discovery",
+        "{prefix}/device/{device}/config",
+        "Home Assistant's device discovery, if it is switched on; empty takes a device back.",
+        DiscoveryV1,
+    ),
+    Channel(
+        "birth",
+        "{prefix}/status",
+        "Home Assistant has started; the discovery is sent again.",
+        "word",
+        retained=False,
+        action="receive",
+        words=("online", "offline"),
+    ),
+)
+_REPLY: dict[str, dict[str, object]] = {
+    "reply": {  # its address is the asker's choice
+        "address": None,
+        "description": "What became of a command, on the response topic that it named.",
+        "messages": {"response": {"$ref": "#/components/messages/response"}},
+    }
+}
+
+
+def documents() -> dict[str, dict[str, object]]:
+    """File names and what is in them."""
+    schemas: dict[str, dict[str, object]] = {
+        f"{channel.name}-v1.schema.json": schema(channel)
+        for channel in CHANNELS
+        if not isinstance(channel.payload, str)
+    }
+    return {"asyncapi.json": asyncapi(), **schemas}
+
+
+def schema(channel: Channel) -> dict[str, object]:
+    """The JSON Schema of one channel's payload, by itself."""
+    if isinstance(channel.payload, str):
+        raise TypeError(f"{channel.name}: its payload is not JSON")
+    made = channel.payload.model_json_schema()
+    if channel.payload is CommandV1:
+        word = TypeAdapter(Order).json_schema()
+        return {"$schema": _DRAFT, "title": "CommandV1", "anyOf": [made, word]}
+    return {"$schema": _DRAFT, **made}
+
+
+def asyncapi() -> dict[str, object]:
+    """All topics, who sends and who receives there, and what."""
+    models = {c.payload for c in CHANNELS if not isinstance(c.payload, str)}
+    ordered = sorted(models, key=lambda model: model.__name__)
+    _, defined = models_json_schema(
+        [(model, "validation") for model in ordered],
+        ref_template="#/components/schemas/{model}",
+    )
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "monitor",
+            "version": VERSION,
+            "description": "Alerts about covered faces. All messages are QoS 1; alerts are "
+            "delivered at least once, told apart by id and seq, in order for each id. "
+            "Subscribers must ignore fields they do not know.",
+            "license": {"name": "AGPL-3.0-or-later"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {channel.name: _channel(channel) for channel in CHANNELS} | _REPLY,
+        "operations": {_verb(channel): _operation(channel) for channel in CHANNELS},
+        "components": {
+            "messages": {channel.name: _message(channel) for channel in CHANNELS},
+            "schemas": defined["$defs"],
+        },
+    }
+
+
+def _channel(channel: Channel) -> dict[str, object]:
+    parameters = [word for word in _PARAMETERS if f"{{{word}}}" in channel.address]
+    return {
+        "address": channel.address,
+        "description": channel.summary,
+        "parameters": {word: {"description": _PARAMETERS[word]} for word in parameters},
+        "messages": {channel.name: {"$ref": f"#/components/messages/{channel.name}"}},
+    }
+
+
+def _verb(channel: Channel) -> str:
+    return f"{channel.action}{channel.name.capitalize()}"
+
+
+def _operation(channel: Channel) -> dict[str, object]:
+    operation: dict[str, object] = {
+        "action": channel.action,
+        "channel": {"$ref": f"#/channels/{channel.name}"},
+        "summary": channel.summary,
+        "messages": [{"$ref": f"#/channels/{channel.name}/messages/{channel.name}"}],
+        "bindings": {
+            "mqtt": {"qos": 1, "retain": channel.retained, "bindingVersion": "0.2.0"},
+        },
+    }
+    if channel.name == "command":
+        operation["reply"] = {
+            "address": {
+                "description": "MQTT 5: the response topic, with the correlation data; "
+                "it must be none of ours. Else the channel `response`.",
+                "location": "$message.header#/responseTopic",
+            },
+            "channel": {"$ref": "#/channels/reply"},
+            "messages": [{"$ref": "#/channels/reply/messages/response"}],
+        }
+    return operation
+
+
+def _message(channel: Channel) -> dict[str, object]:
+    message: dict[str, object] = {
+        "name": channel.name,
+        "summary": channel.summary,
+        "contentType": "text/plain" if channel.words else content_type(channel.address),
+        "payload": dict(_payload(channel)),
+    }
+    if channel.name == "alert":
+        words = {"id": {"type": "string"}, "seq": {"type": "string"}}
+        message["headers"] = {
+            "type": "object",
+            "description": "User properties, under MQTT 5.",
+            "properties": words,
+        }
+    return message
+
+
+def _payload(channel: Channel) -> Iterable[tuple[str, object]]:
+    if channel.words:
+        yield from {"type": "string", "enum": list(channel.words)}.items()
+    elif isinstance(channel.payload, str):
+        yield from {"type": "string", "contentMediaType": "image/jpeg"}.items()
+    elif channel.payload is CommandV1:
+        word = TypeAdapter(Order).json_schema()
+        yield "anyOf", [{"$ref": "#/components/schemas/CommandV1"}, word]
+    else:
+        yield "$ref", f"#/components/schemas/{channel.payload.__name__}"
