@@ -60,7 +60,7 @@ def alerts() -> list[tuple[float, Alert]]:
     ids = itertools.count(1)
     policy = AlertPolicy(
         YARD,
-        Policy(preset="bank", cooldown_s=20),
+        Policy(preset="bank", cooldown_s=20, min_looks=2),
         zone="door",
         lost_after_s=2,
         new_id=lambda: UUID(int=next(ids)),
