@@ -44,6 +44,9 @@ class Covering(StrEnum):
 OCCLUDED = tuple(c for c in Covering if c not in (Covering.NONE, Covering.AWAY))
 """The coverings that count as an occluded face."""
 
+WHOLE_HEAD = (Covering.BALACLAVA, Covering.HARD_MASK, Covering.HELMET)
+"""The coverings that may leave nothing of a face to find."""
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
@@ -168,6 +171,7 @@ class Look:
     pixels: Pixels = field(repr=False)
     face_px: float  # the head's longer side in the frame, in pixels
     timings: Timings = field(default=Timings())
+    face_found: bool = True  # false: the crop is where the head should be
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +194,7 @@ class Verdict:
     thinking: str  # the model's own words: show it, never act on it
     judge: JudgeName
     timings: Timings
+    face_found: bool = True  # as in the look
 
     @property
     def covering(self) -> Covering:
@@ -216,6 +221,16 @@ class Verdict:
         if not self.evaluable or self.occluded < 0.5:  # noqa: PLR2004  (more likely than not)
             return self.covering
         return max(OCCLUDED, key=lambda covering: self.probabilities.get(covering, 0.0))
+
+    @property
+    def credible(self) -> bool:
+        """Whether the verdict may count: evaluable, and of something that was there to see.
+
+        Where no face was found the crop is a guess. What hides the whole head explains
+        that; a mask or glasses do not, and are most likely a collar or an ear.
+        """
+        whole_head = self.named in WHOLE_HEAD or self.named is Covering.NONE
+        return self.evaluable and (self.face_found or whole_head)
 
     @property
     def evaluable(self) -> bool:

@@ -133,6 +133,7 @@ class LocalJudge:
             thinking="",
             judge=self.name,
             timings=replace(look.timings, judge=judge_ms),
+            face_found=look.face_found,
         )
 
 
