@@ -43,9 +43,8 @@ class Covering(StrEnum):
 
 OCCLUDED = tuple(c for c in Covering if c not in (Covering.NONE, Covering.AWAY))
 """The coverings that count as an occluded face."""
-
+# These may leave nothing of a face to find:
 WHOLE_HEAD = (Covering.BALACLAVA, Covering.HARD_MASK, Covering.HELMET)
-"""The coverings that may leave nothing of a face to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +126,7 @@ class Detection:
 class Subject:
     """One person followed over time. Ids are unique within a camera and never reused.
 
-    A person whose face cannot be found is a subject like any other: its head is then the
-    upper part of the person box, and ``face_found`` is false.
+    Where no face is found the head is the upper part of the person, and ``face_found`` false.
     """
 
     id: SubjectId
@@ -154,11 +152,8 @@ class Timings:
     publish: float = 0.0  # from the decision to the hand-over to the broker
 
 
-GAP_S = 0.7
-"""A subject that was out of sight this long may be somebody else when it comes back."""
-
-LOOK_MARGIN = 1.5
-"""A look is a square of this many times the face, clipped to the picture."""
+GAP_S = 0.7  # out of sight this long, a subject may be somebody else when it comes back
+LOOK_MARGIN = 1.5  # a look is a square of this many times the face, clipped to the picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,20 +198,16 @@ class Verdict:
 
     @property
     def occluded(self) -> float:
-        """The probability that the face is occluded, 0..1, given that it can be evaluated.
-
-        p(occluded coverings) / (p(occluded coverings) + p(none)).
-        """
+        """p(occluded coverings) / (p(occluded coverings) + p(none)), 0..1."""
         covered = sum(self.probabilities.get(covering, 0.0) for covering in OCCLUDED)
-        clear = self.probabilities.get(Covering.NONE, 0.0)
-        return covered / (covered + clear) if covered + clear > 0 else 0.0
+        both = covered + self.probabilities.get(Covering.NONE, 0.0)
+        return covered / both if both > 0 else 0.0
 
     @property
     def named(self) -> Covering:
         """The covering that goes with ``occluded``: the likeliest that hides a face if it does.
 
-        Where mask and scarf have 0.3 each and none has 0.4, the face is covered, and none
-        would be a contradiction.
+        Where mask and scarf have 0.3 each and none 0.4, ``none`` would contradict it.
         """
         if not self.evaluable or self.occluded < 0.5:  # noqa: PLR2004  (more likely than not)
             return self.covering
@@ -226,8 +217,7 @@ class Verdict:
     def credible(self) -> bool:
         """Whether the verdict may count: evaluable, and of something that was there to see.
 
-        Where no face was found the crop is a guess. What hides the whole head explains
-        that; a mask or glasses do not, and are most likely a collar or an ear.
+        Where no face was found the crop is a guess, and a mask in it most likely a collar.
         """
         whole_head = self.named in WHOLE_HEAD or self.named is Covering.NONE
         return self.evaluable and (self.face_found or whole_head)
@@ -235,8 +225,7 @@ class Verdict:
     @property
     def evaluable(self) -> bool:
         """Whether there was a face to judge: neither ``away`` nor unusable is the likelier."""
-        seen = 1.0 - self.unusable - self.probabilities.get(Covering.AWAY, 0.0)
-        return seen >= 0.5  # noqa: PLR2004  (more likely than not)
+        return self.unusable + self.probabilities.get(Covering.AWAY, 0.0) <= 0.5  # noqa: PLR2004
 
 
 class AlertState(StrEnum):
@@ -269,11 +258,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One state of something a person should know about.
-
-    The id stays, ``seq`` grows with each state, so (id, seq) names one message and makes
-    redelivery harmless.
-    """
+    """One state of something a person should know about; (id, seq) names it for ever."""
 
     id: UUID
     seq: int
