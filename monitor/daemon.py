@@ -201,6 +201,7 @@ def ending(analyst: Analyst, outbox: Outbox) -> Callable[[StopSwitch], None]:
     """The analyst's loop, after which the program ends: recordings do not go on for ever."""
 
     def loop(stop: StopSwitch) -> None:
+        """Analyse to the end, let the outbox drain, stop the program."""
         analyst.run(stop)
         deadline = time.monotonic() + _DRAIN_S
         with suppress(OutboxError):  # what is stored stays stored

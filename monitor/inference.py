@@ -120,6 +120,7 @@ class Inference:
 
     def _answer(self, kind: str, faces: Sequence[Face], *, face_found: bool) -> dict[str, object]:
         def badness(face: Face) -> tuple[bool, bool, float]:
+            """What the faces are ranked by."""
             return self._occluded(face), face.evaluable, face.probability
 
         ranked = sorted(faces, key=badness, reverse=True)
@@ -152,6 +153,7 @@ class _Person:
     opinion: tuple[Covering, float] | None = None  # when they looked most covered
 
     def add(self, subject: Subject, verdict: Verdict, look: Look) -> None:
+        """Take in what was seen of them in one frame."""
         if verdict.evaluable:
             self.evidence.add(verdict)
             now = self.evidence.opinion
@@ -162,6 +164,7 @@ class _Person:
 
     @property
     def worst(self) -> tuple[Subject, Verdict, Look]:
+        """The most telling look at them."""
         return self.looks[0]
 
 

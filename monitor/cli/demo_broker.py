@@ -104,6 +104,7 @@ class DemoBroker:
         await broker.start()
 
         async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Let one client in, or refuse its protocol."""
             await _admit(broker, reader, writer)
 
         server = await asyncio.start_server(connected, _HOST, 0)

@@ -19,6 +19,7 @@ def command(body: Callable[P, int]) -> Callable[P, None]:
 
     @functools.wraps(body)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        """The command: run the body, report its errors, exit."""
         try:
             status = body(*args, **kwargs)
         except ConfigError as error:

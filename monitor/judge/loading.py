@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any, Final
 
 from jinja2 import TemplateError
@@ -68,7 +69,8 @@ def refused(folder: Path) -> Iterator[None]:
     from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  (see _transformers)
 
     try:
-        yield
+        with _Untyped(folder):
+            yield
     except ImportError as error:
         raise ConfigError(
             f"{folder}: cannot load the judge: {shortened(error)}; install what it needs"
@@ -79,11 +81,29 @@ def refused(folder: Path) -> Iterator[None]:
         *(ValueError, LookupError, TypeError, AttributeError),  # files that contradict each other
     ) as error:
         raise _unloadable(folder, error) from error
-    except Exception as error:
-        if type(error) is not Exception:
-            raise
-        # A tokeniser file from a newer version: its parser has no error class of its own.
-        raise _unloadable(folder, error) from error
+
+
+class _Untyped:
+    """Re-raises an error that is an ``Exception`` and nothing more, as a ConfigError.
+
+    The parser of tokeniser files has no error class of its own; a file from a newer version
+    ends there. Every error with a class passes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is Exception and isinstance(error, Exception):
+            raise _unloadable(self._folder, error) from error
 
 
 def _unloadable(folder: Path, error: Exception) -> ConfigError:

@@ -88,6 +88,7 @@ class VisionModel:
         """
 
         def tokenise(text: str) -> list[int]:
+            """The numbers of a text, without special tokens."""
             numbers: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
             return numbers
 

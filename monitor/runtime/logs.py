@@ -15,6 +15,7 @@ class _OneLine(logging.Formatter):
     _ESCAPES: ClassVar[dict[int, str]] = {10: "\\n", 13: "\\r", 27: "\\x1b"}
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (the base's name)
+        """The record as one line."""
         return super().formatMessage(record).translate(self._ESCAPES)
 
 

@@ -83,6 +83,7 @@ class _Run:
     elapsed_s: float = 0.0
 
     def save(self, path: Path) -> None:
+        """Write all that a resume needs."""
         state = {
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
@@ -94,6 +95,7 @@ class _Run:
         fresh.replace(path)
 
     def load(self, path: Path) -> None:
+        """Go on from what ``save`` wrote."""
         state = torch.load(path, weights_only=True)
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])

@@ -250,6 +250,7 @@ def ahead(batches: Iterator[Any], depth: int = 6) -> Generator[Any]:
     wanted.set()
 
     def fill() -> None:
+        """Make batches until nobody wants more."""
         for batch in batches:
             queue.put(batch)
             if not wanted.is_set():

@@ -92,6 +92,7 @@ def fit_temperature(logits: NDArray[np.float64], labels: list[str]) -> float:
     hidden = np.array([labels[i] != "none" for i in known])
 
     def surprise(temperature: float) -> float:
+        """The mean loss at a temperature."""
         share = np.clip(occluded_share(logits[known], temperature), 1e-6, 1 - 1e-6)
         return float(-np.log(np.where(hidden, share, 1 - share)).mean())
 

@@ -89,6 +89,7 @@ def hand(face: Face, rng: Rng, at: tuple[float, float]) -> Pixels:
     size = rng.uniform(0.85, 1.25)
 
     def placed(shape: Floats) -> Floats:
+        """The shape, put where it is held."""
         return np.asarray(shape * size @ spin.T + np.array([x, y]), dtype=np.float32)
 
     skin = _skin(face, rng)
