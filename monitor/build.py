@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.alert.policy import AlertPolicy
-from monitor.config import schema
+from monitor.config import schema, sources
 from monitor.config.policy import Policy
 from monitor.detect import Detector
 from monitor.domain import CameraId, Kind
@@ -156,10 +156,10 @@ def build_pipeline(
     return pipeline, loop
 
 
-def build_source(name: str, camera: schema.Camera, clock: Clock, stop: Stop) -> Source:
+def build_source(name: str, camera: sources.Camera, clock: Clock, stop: Stop) -> Source:
     """The source of one camera, not opened yet. A recording is played as if it were now."""
     match camera.source:
-        case schema.FileSource(path=path):
+        case sources.FileSource(path=path):
             return FileVideo(
                 CameraId(name),
                 path,
@@ -169,7 +169,7 @@ def build_source(name: str, camera: schema.Camera, clock: Clock, stop: Stop) -> 
                 clock=clock,
                 stop=stop,
             )
-        case schema.RtspSource() | schema.HttpSource() as network:
+        case sources.RtspSource() | sources.HttpSource() as network:
             return NetworkVideo(
                 CameraId(name), network, analysis_fps=camera.analysis_fps, clock=clock
             )

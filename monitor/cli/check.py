@@ -7,7 +7,8 @@ import typer
 
 from monitor.cli.errors import FAILED, OK
 from monitor.config import load
-from monitor.config.schema import Camera, FileSource, Mqtt
+from monitor.config.schema import Mqtt
+from monitor.config.sources import Camera, FileSource
 from monitor.errors import BrokerUnavailableError
 
 

@@ -14,15 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.errors import FAILED, OK
-from monitor.config.schema import (
-    Camera,
-    Config,
-    FileSource,
-    HttpSource,
-    Mqtt,
-    RtspSource,
-    Source,
-)
+from monitor.config.schema import Config, Mqtt
+from monitor.config.sources import Camera, FileSource, HttpSource, RtspSource, Source
 from monitor.errors import ConfigError, OutputError
 from monitor.runtime import logs
 

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.text import Text
 
 from monitor.cli.errors import OK
-from monitor.config.schema import Mqtt, Name, Tls
+from monitor.config.schema import Mqtt, Tls
+from monitor.config.section import Name
 from monitor.domain import Severity
 from monitor.errors import ConfigError
 from monitor.runtime import logs

@@ -2,9 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
+"""A word that can stand in an MQTT topic: letters, digits, ``_`` and ``-``."""
 
 
 class Section(BaseModel):

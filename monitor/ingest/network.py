@@ -9,7 +9,7 @@ from urllib.parse import quote, urlsplit
 import av
 from av.video.stream import VideoStream
 
-from monitor.config.schema import HttpSource, RtspSource
+from monitor.config.sources import HttpSource, RtspSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import ConfigError, SourceUnavailableError
 from monitor.ingest.av_errors import translated

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.schema import HttpSource
+from monitor.config.sources import HttpSource
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import SourceRejectedError, SourceUnavailableError
 from monitor.ingest.network import NetworkVideo

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.schema import RtspSource
+from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import ConfigError, SourceRejectedError, SourceUnavailableError
 from monitor.ingest.network import NetworkVideo
