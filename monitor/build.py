@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.alert.policy import AlertPolicy
-from monitor.config import schema, sources
+from monitor.config import judges, schema, sources
 from monitor.config.policy import Policy
 from monitor.detect import Detector
 from monitor.domain import CameraId, Kind
@@ -40,7 +40,7 @@ class Models:
     batch: int  # looks per forward pass
 
 
-def models(detector: schema.Detector, judge: schema.Judge, clock: Clock) -> Models:
+def models(detector: schema.Detector, judge: judges.Judge, clock: Clock) -> Models:
     """Load both models and judge one picture, so that a broken one is found at start.
 
     Raises:
@@ -98,7 +98,7 @@ def min_scores(settings: schema.Detector) -> dict[Kind, float]:
             return {Kind.FACE: face}
 
 
-def build_judge(settings: schema.Judge, clock: Clock) -> Judge:
+def build_judge(settings: judges.Judge, clock: Clock) -> Judge:
     """The judge that the settings name, warmed up.
 
     Raises:
@@ -107,9 +107,9 @@ def build_judge(settings: schema.Judge, clock: Clock) -> Judge:
     from monitor.judge.local import LocalJudge  # noqa: PLC0415  (torch loads on demand)
 
     match settings:
-        case schema.EmbeddedJudge():
+        case judges.EmbeddedJudge():
             judge = LocalJudge(bundled("models") / "judge", clock=clock, batch=settings.batch)
-        case schema.LocalJudge():
+        case judges.LocalJudge():
             judge = LocalJudge(
                 settings.model, clock=clock, device=settings.device, batch=settings.batch
             )
@@ -122,7 +122,7 @@ class Watch:
     """What every camera of one run shares: its settings and the folder for its evidence."""
 
     tracking: schema.Tracking
-    desk: schema.Desk
+    desk: judges.Desk
     policy: Policy
     evidence: Path
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.errors import OK
-from monitor.config.schema import EmbeddedDetector, EmbeddedJudge
+from monitor.config.judges import EmbeddedJudge
+from monitor.config.schema import EmbeddedDetector
 from monitor.errors import SourceRejectedError
 from monitor.ingest.fetch import fetched, shown
 from monitor.runtime import logs

@@ -104,8 +104,9 @@ def test_alerts_wait_in_memory_while_the_disk_is_full_and_keep_their_order(
 
 def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
     from monitor.build import Models, Watch, build_pipeline  # noqa: PLC0415  (only here)
+    from monitor.config.judges import Desk  # noqa: PLC0415
     from monitor.config.policy import Policy  # noqa: PLC0415
-    from monitor.config.schema import Desk, Tracking  # noqa: PLC0415
+    from monitor.config.schema import Tracking  # noqa: PLC0415
     from tests.fakes import ScriptedDetector  # noqa: PLC0415
 
     clock, bell = ManualClock(), threading.Event()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from monitor.config.schema import Desk
+from monitor.config.judges import Desk
 from monitor.domain import CameraId, Covering, Look, Pixels, Timings
 from monitor.geometry import Box
 from monitor.judge.desk import JudgeDesk

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.config.schema import Desk
+from monitor.config.judges import Desk
 from monitor.domain import CameraId, Look, Timings
 from monitor.geometry import Box
 from monitor.judge.desk import JudgeDesk

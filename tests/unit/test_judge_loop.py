@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.config.schema import Desk
+from monitor.config.judges import Desk
 from monitor.domain import Look, Timings, Verdict
 from monitor.errors import JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.geometry import Box

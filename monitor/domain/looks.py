@@ -1,62 +1,22 @@
-"""The records that travel from stage to stage.
-
-    Frame -> Detection -> Subject -> Look -> Verdict -> Alert
-
-Read this file first. Every record is immutable, so a thread may keep one without
-copying it. Times come in two kinds and are never mixed: ``seconds`` only ever has its
-differences taken; ``taken_at`` is wall-clock UTC, for people. A ``Moment`` holds both.
-"""
+"""From a camera's frame to a judge's verdict about one head in it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
-from typing import NewType, Protocol, TypeAlias
-from uuid import UUID
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from monitor.domain.words import (
+    OCCLUDED,
+    WHOLE_HEAD,
+    CameraId,
+    Covering,
+    JudgeName,
+    Moment,
+    Pixels,
+    SubjectId,
+    Timings,
+)
 from monitor.geometry import Box
-
-CameraId = NewType("CameraId", str)
-SubjectId = NewType("SubjectId", int)
-
-Pixels: TypeAlias = NDArray[np.uint8]
-"""(height, width, 3), blue-green-red, 0..255, C-contiguous: what OpenCV expects."""
-
-
-class Covering(StrEnum):
-    """What covers a face. The order is the order of every table and every model's answers."""
-
-    NONE = "none"
-    MASK = "mask"
-    MASK_INCORRECT = "mask_incorrect"  # worn below the nose
-    SCARF = "scarf"
-    BALACLAVA = "balaclava"
-    HARD_MASK = "hard_mask"
-    HELMET = "helmet"
-    SUNGLASSES = "sunglasses"
-    HAND_OBJECT = "hand_object"
-    AWAY = "away"  # no face in view: neither clear nor occluded
-
-
-OCCLUDED = tuple(c for c in Covering if c not in (Covering.NONE, Covering.AWAY))
-"""The coverings that count as an occluded face."""
-# These may leave nothing of a face to find:
-WHOLE_HEAD = (Covering.BALACLAVA, Covering.HARD_MASK, Covering.HELMET)
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One instant on both clocks."""
-
-    seconds: float  # monotonic when live, of the recording when replayed
-    taken_at: datetime
-
-    def __post_init__(self) -> None:
-        if self.taken_at.tzinfo is None:
-            raise ValueError("taken_at must carry a time zone")
 
 
 class Picture(Protocol):
@@ -139,19 +99,6 @@ class Subject:
     last_seen: Moment
 
 
-@dataclass(frozen=True, slots=True)
-class Timings:
-    """What each step of one alert's way cost, in milliseconds on the pipeline's clock."""
-
-    decode: float = 0.0
-    detect: float = 0.0
-    track: float = 0.0
-    queue: float = 0.0  # from the look's choice to the judge's taking it
-    judge: float = 0.0
-    decide: float = 0.0
-    publish: float = 0.0  # from the decision to the hand-over to the broker
-
-
 GAP_S = 0.7  # out of sight this long, a subject may be somebody else when it comes back
 LOOK_MARGIN = 1.5  # a look is a square of this many times the face, clipped to the picture
 
@@ -167,14 +114,6 @@ class Look:
     face_px: float  # the head's longer side in the frame, in pixels
     timings: Timings = field(default=Timings())
     face_found: bool = True  # false: the crop is where the head should be
-
-
-@dataclass(frozen=True, slots=True)
-class JudgeName:
-    """Which model answered."""
-
-    name: str
-    version: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,75 +165,3 @@ class Verdict:
     def evaluable(self) -> bool:
         """Whether there was a face to judge: neither ``away`` nor unusable is the likelier."""
         return self.unusable + self.probabilities.get(Covering.AWAY, 0.0) <= 0.5  # noqa: PLR2004
-
-
-class AlertState(StrEnum):
-    """The life of one alert. ``confirmed``, ``rejected`` and ``unverified`` need a verifier."""
-
-    RAISED = "raised"
-    CONFIRMED = "confirmed"
-    REJECTED = "rejected"
-    UNVERIFIED = "unverified"
-    ENDED = "ended"
-
-
-class Severity(StrEnum):
-    """How much an alert matters; what ``ignore`` says is never published."""
-
-    IGNORE = "ignore"
-    NOTE = "note"
-    ALERT = "alert"
-    CRITICAL = "critical"
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """Where the pictures of an alert lie, relative to the evidence folder."""
-
-    snapshot: str
-    clip: str | None
-    sha256: str  # of the snapshot's bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Alert:
-    """One state of something a person should know about; (id, seq) names it for ever."""
-
-    id: UUID
-    seq: int
-    state: AlertState
-    severity: Severity
-    camera: CameraId
-    subject: SubjectId
-    covering: Covering
-    probability: float  # that the face is occluded, fused over looks, 0..1
-    thinking: str
-    zone: str | None
-    first_seen: Moment
-    raised_at: Moment
-    judge: JudgeName
-    timings: Timings
-    evidence: Evidence | None
-
-
-class StreamState(StrEnum):
-    """How a camera is doing."""
-
-    CONNECTING = "connecting"
-    STREAMING = "streaming"
-    STALLED = "stalled"  # was streaming; no frame, or no connection, at the moment
-    REJECTED = "rejected"  # the camera refuses us: wrong password, no such stream
-    BLIND = "blind"
-    PAUSED = "paused"
-    ENDED = "ended"  # a recording that has been played
-
-
-@dataclass(frozen=True, slots=True)
-class CameraState:
-    """One camera's state as it is published."""
-
-    camera: CameraId
-    state: StreamState
-    fps: float  # frames received per second, over the last seconds
-    subjects: int  # people in view now
-    last_frame: datetime | None  # None until the first picture

@@ -1,0 +1,80 @@
+"""What leaves the machine: alerts, and how the cameras are."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from monitor.domain.words import CameraId, Covering, JudgeName, Moment, SubjectId, Timings
+
+
+class AlertState(StrEnum):
+    """The life of one alert. ``confirmed``, ``rejected`` and ``unverified`` need a verifier."""
+
+    RAISED = "raised"
+    CONFIRMED = "confirmed"
+    REJECTED = "rejected"
+    UNVERIFIED = "unverified"
+    ENDED = "ended"
+
+
+class Severity(StrEnum):
+    """How much an alert matters; what ``ignore`` says is never published."""
+
+    IGNORE = "ignore"
+    NOTE = "note"
+    ALERT = "alert"
+    CRITICAL = "critical"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Where the pictures of an alert lie, relative to the evidence folder."""
+
+    snapshot: str
+    clip: str | None
+    sha256: str  # of the snapshot's bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One state of something a person should know about; (id, seq) names it for ever."""
+
+    id: UUID
+    seq: int
+    state: AlertState
+    severity: Severity
+    camera: CameraId
+    subject: SubjectId
+    covering: Covering
+    probability: float  # that the face is occluded, fused over looks, 0..1
+    thinking: str
+    zone: str | None
+    first_seen: Moment
+    raised_at: Moment
+    judge: JudgeName
+    timings: Timings
+    evidence: Evidence | None
+
+
+class StreamState(StrEnum):
+    """How a camera is doing."""
+
+    CONNECTING = "connecting"
+    STREAMING = "streaming"
+    STALLED = "stalled"  # was streaming; no frame, or no connection, at the moment
+    REJECTED = "rejected"  # the camera refuses us: wrong password, no such stream
+    BLIND = "blind"
+    PAUSED = "paused"
+    ENDED = "ended"  # a recording that has been played
+
+
+@dataclass(frozen=True, slots=True)
+class CameraState:
+    """One camera's state as it is published."""
+
+    camera: CameraId
+    state: StreamState
+    fps: float  # frames received per second, over the last seconds
+    subjects: int  # people in view now
+    last_frame: datetime | None  # None until the first picture

@@ -1,0 +1,69 @@
+"""The words that every record is made of: ids, coverings, time, and who answered."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NewType, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+CameraId = NewType("CameraId", str)
+SubjectId = NewType("SubjectId", int)
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""(height, width, 3), blue-green-red, 0..255, C-contiguous: what OpenCV expects."""
+
+
+class Covering(StrEnum):
+    """What covers a face. The order is the order of every table and every model's answers."""
+
+    NONE = "none"
+    MASK = "mask"
+    MASK_INCORRECT = "mask_incorrect"  # worn below the nose
+    SCARF = "scarf"
+    BALACLAVA = "balaclava"
+    HARD_MASK = "hard_mask"
+    HELMET = "helmet"
+    SUNGLASSES = "sunglasses"
+    HAND_OBJECT = "hand_object"
+    AWAY = "away"  # no face in view: neither clear nor occluded
+
+
+OCCLUDED = tuple(c for c in Covering if c not in (Covering.NONE, Covering.AWAY))
+"""The coverings that count as an occluded face."""
+# These may leave nothing of a face to find:
+WHOLE_HEAD = (Covering.BALACLAVA, Covering.HARD_MASK, Covering.HELMET)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One instant on both clocks."""
+
+    seconds: float  # monotonic when live, of the recording when replayed
+    taken_at: datetime
+
+    def __post_init__(self) -> None:
+        if self.taken_at.tzinfo is None:
+            raise ValueError("taken_at must carry a time zone")
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What each step of one alert's way cost, in milliseconds on the pipeline's clock."""
+
+    decode: float = 0.0
+    detect: float = 0.0
+    track: float = 0.0
+    queue: float = 0.0  # from the look's choice to the judge's taking it
+    judge: float = 0.0
+    decide: float = 0.0
+    publish: float = 0.0  # from the decision to the hand-over to the broker
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeName:
+    """Which model answered."""
+
+    name: str
+    version: str
