@@ -44,6 +44,29 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     return OK
 
 
+def sheet(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+    data: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
+    out: Annotated[Path, typer.Option(help="Where to write the picture, such as sheet.png.")],
+    scenes: Annotated[Path | None, typer.Option(help="Whole pictures, as backgrounds.")] = None,
+    overlays: Annotated[Path | None, typer.Option(help="Masks, glasses and hats as PNG.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="YuNet as ONNX.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="A covering; repeat for more.")] = None,
+    columns: Annotated[int, typer.Option(help="Pictures of each kind.", min=1, max=40)] = 12,
+    seed: Annotated[int, typer.Option(help="Equal seeds draw equal sheets.", min=0)] = 0,
+) -> int:
+    """Draw a contact sheet of the coverings that the judge is trained on."""
+    import numpy as np  # noqa: PLC0415  (other commands need no more than a help text)
+
+    from monitor.train.judge_faces import Landmarks  # noqa: PLC0415
+    from monitor.train.judge_sheet import Sources, draw_sheet, write_sheet  # noqa: PLC0415
+    from monitor.train.synthesis_innocent import load_overlays  # noqa: PLC0415
+
+    sources = Sources(data, scenes, Landmarks(landmarks), load_overlays(overlays))
+    write_sheet(out, draw_sheet(sources, kind or [], columns, np.random.default_rng(seed)))
+    print(out)
+    return OK
+
+
 def detector(
     data: Annotated[Path, typer.Argument(help="A folder with boxes.csv and whole pictures.")],
     out: _Out,

@@ -13,18 +13,11 @@ import cv2
 import numpy as np
 
 from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import (
-    balaclava,
-    cloth,
-    cloth_colour,
-    head_outline,
-    hood,
-    scarf,
-    stocking,
-)
+from monitor.train.synthesis_cloth import balaclava, cloth, cloth_colour, head_outline
 from monitor.train.synthesis_face import Face, Rng, filled, happens, laid, mirrored, smooth
-from monitor.train.synthesis_hard import hard_mask, helmet
-from monitor.train.synthesis_held import glasses, hand_object, near_hand, watermark
+from monitor.train.synthesis_hard import hard_mask
+from monitor.train.synthesis_held import glasses
+from monitor.train.synthesis_helmet import clear_shield, hard_hat, helmet
 from monitor.train.synthesis_innocent import (
     Overlays,
     band,
@@ -35,6 +28,9 @@ from monitor.train.synthesis_innocent import (
     mask,
     pasted,
 )
+from monitor.train.synthesis_look import night, watermark
+from monitor.train.synthesis_things import hand_object, near_hand
+from monitor.train.synthesis_wrap import hood, scarf, stocking
 
 SHARES: Final = {
     "none": 0.29,
@@ -49,6 +45,8 @@ SHARES: Final = {
 }
 """How often each kind is drawn; ``none`` is an innocent edit or none at all."""
 _WHOLE_HEAD: Final = ("balaclava", "stocking", "helmet", "hood")
+_SHELLS: Final = ("helmet", "hood", "hard_hat")
+_EYES_FREE: Final = ("none", "hood", "balaclava", "scarf", "mask", "hard_hat")
 
 _Dress: TypeAlias = Callable[[Face, Rng], tuple[Pixels, str]]
 
@@ -61,7 +59,9 @@ class Dressed:
     key: str
 
 
-def dress(face: Face, background: Pixels, overlays: Overlays, rng: Rng) -> Dressed:
+def dress(
+    face: Face, background: Pixels, overlays: Overlays, rng: Rng, kind: str | None = None
+) -> Dressed:
     """A clear face with something drawn on it, drawn at random.
 
     Args:
@@ -69,23 +69,28 @@ def dress(face: Face, background: Pixels, overlays: Overlays, rng: Rng) -> Dress
         background: (S, S, 3), to set the head before where the covering hides its edge.
         overlays: Pictures of masks, sunglasses and hats.
         rng: Decides everything; equal generators give equal pictures.
+        kind: Of KINDS; None draws one by SHARES.
     """
-    kind = str(rng.choice(list(SHARES), p=np.array(list(SHARES.values())) / sum(SHARES.values())))
-    if kind == "none" and happens(rng, 0.2):
-        kind = "hood"
-    if kind in _WHOLE_HEAD and happens(rng, 0.6):
+    kind = kind or _drawn_kind(rng)
+    if kind in _WHOLE_HEAD and happens(rng, 0.9 if kind == "stocking" else 0.6):
         face = transplanted(face, background, rng)
     face, key = _below(face, kind, rng)
     pixels, said = _COVER[kind](face, rng, overlays)
     key = key if said == "none" else said
-    face = Face(pixels, face.points)
-    if kind not in ("helmet", "hood") and happens(rng, 0.22):
-        above = hat if happens(rng, 0.7) else _band
-        pixels, said = above(face, rng, overlays)
-        key = said if key == "none" else key
-    if happens(rng, 0.1):
-        pixels = watermark(pixels, rng)
+    face, above = _above(Face(pixels, face.points), kind, rng, overlays)
+    key = above if key == "none" else key
+    if kind != "sunglasses" and happens(rng, 0.07):  # their glass is clear in infrared
+        face = Face(night(face, rng, eyes=kind in _EYES_FREE), face.points)
+    pixels = watermark(face.pixels, rng) if happens(rng, 0.08) else face.pixels
     return Dressed(Face(pixels, face.points), key)
+
+
+def _drawn_kind(rng: Rng) -> str:
+    """One of KINDS, by SHARES."""
+    kind = str(rng.choice(list(SHARES), p=np.array(list(SHARES.values())) / sum(SHARES.values())))
+    if kind == "none" and happens(rng, 0.3):
+        return "hood" if happens(rng, 0.65) else "hard_hat"
+    return kind
 
 
 def _below(face: Face, kind: str, rng: Rng) -> tuple[Face, str]:
@@ -97,6 +102,7 @@ def _below(face: Face, kind: str, rng: Rng) -> tuple[Face, str]:
         (0.5, fringe),
         (1.0, lambda f, r: glasses(f, r, dark=False)),
         (1.0, near_hand),
+        (0.12, clear_shield),
     ]
     for weight, edit in edits:
         if happens(rng, weight * chance):
@@ -104,6 +110,16 @@ def _below(face: Face, kind: str, rng: Rng) -> tuple[Face, str]:
             key = said if said != "none" else key
             face = Face(pixels, face.points)
     return face, key
+
+
+def _above(face: Face, kind: str, rng: Rng, overlays: Overlays) -> tuple[Face, str]:
+    """A face with a hat, a band or a hood over what it wears, now and then; what to say of it."""
+    if kind in _SHELLS or not happens(rng, 0.3):
+        return face, "none"
+    if happens(rng, 0.3):
+        return Face(hood(face, rng), face.points), "none/hat"
+    pixels, said = (hat if happens(rng, 0.7) else _band)(face, rng, overlays)
+    return Face(pixels, face.points), said
 
 
 def transplanted(face: Face, background: Pixels, rng: Rng) -> Face:
@@ -165,6 +181,7 @@ def _mask(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
 _COVER: Final[dict[str, Callable[[Face, Rng, Overlays], tuple[Pixels, str]]]] = {
     "none": _clear,
     "hood": _hooded,
+    "hard_hat": _plain(hard_hat),
     "balaclava": _plain(balaclava),
     "stocking": _plain(stocking),
     "scarf": _plain(scarf),
@@ -174,6 +191,8 @@ _COVER: Final[dict[str, Callable[[Face, Rng, Overlays], tuple[Pixels, str]]]] = 
     "hand_object": _plain(hand_object),
     "mask": _mask,
 }
+KINDS: Final = tuple(_COVER)
+"""What can be asked of ``dress``."""
 
 
 def contact_sheet(tiles: list[tuple[Pixels, str]], columns: int = 12) -> Pixels:

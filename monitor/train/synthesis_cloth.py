@@ -1,4 +1,4 @@
-"""Cloth over faces: balaclavas, stockings, scarves, gaiters."""
+"""Cloth in its own light, and balaclavas made of it."""
 
 from typing import Final
 
@@ -44,14 +44,22 @@ def cloth_colour(rng: Rng, black: float = 0.6) -> Floats:
     return np.asarray(rng.uniform(20, 240, 3), dtype=np.float32)
 
 
-def light(face: Face, rng: Rng) -> Floats:
-    """(S, S) the light on a head: the face's own shading on a rounded form, about 1."""
+def light(face: Face, rng: Rng, *, hard: bool = False) -> Floats:
+    """(S, S) the light on a head: the face's own shading on a rounded form, about 1.
+
+    Args:
+        face: What is lit.
+        rng: Decides where the lamp is.
+        hard: Of a shell that stands off the face, and shows none of its relief.
+    """
     side = face.pixels.shape[0]
     grey = cv2.cvtColor(face.pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) + 8
     core = filled(face, ellipse(0, 0.5, 1.0, 1.3), 0.0) > 0.5  # noqa: PLR2004
     level = float(grey[core].mean()) if core.any() else 128.0
     broad = np.clip(blurred(grey, 0.35 * face.unit_px) / level, 0.5, 1.7)
     relief = np.clip(blurred(grey, 0.07 * face.unit_px) / (broad * level), 0.6, 1.5)
+    if hard:
+        broad, relief = np.clip(blurred(broad, 0.8 * face.unit_px), 0.6, 1.4), np.ones_like(relief)
     axes = face.axes
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
     across = np.stack([xs - axes[0, 2], ys - axes[1, 2]], axis=-1) @ np.linalg.inv(axes[:, :2]).T
@@ -83,20 +91,54 @@ def weave(face: Face, rng: Rng, *, knit: bool) -> Floats:
 
 
 def cloth(face: Face, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats:
-    """(S, S, 3) cloth of one colour, or camouflage, under the face's own light."""
+    """(S, S, 3) cloth of one colour, or patterned, under the face's own light."""
     side = face.pixels.shape[0]
-    base = np.broadcast_to(colour, (side, side, 3))
-    if happens(rng, 0.07):  # camouflage
+    base: Floats = np.broadcast_to(colour, (side, side, 3))
+    chance = rng.random()
+    if chance < 0.05:  # noqa: PLR2004  (camouflage)
         for _ in range(2):
             patch = clouds(side, 0.3 * face.unit_px, rng) > 0.5  # noqa: PLR2004
             base = np.where(patch[..., None], cloth_colour(rng, 0.2), base)
-    elif happens(rng, 0.03):  # stripes
-        ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / face.unit_px
-        bands = np.sin((ys + rng.normal(0, 0.5) * xs) * rng.uniform(5, 20)) > 0
-        base = np.where(bands[..., None], cloth_colour(rng, 0.3), base)
+    elif chance < 0.09:  # noqa: PLR2004
+        base = _striped(face, rng, base)
+    elif chance < 0.14 and not knit:  # noqa: PLR2004
+        base = printed(face, rng, base)
     lit = light(face, rng) * weave(face, rng, knit=knit)
     sheen = 14 * np.clip(lit - 0.8, 0, None)  # black cloth is not black in the light
     return np.asarray(base * lit[..., None] + sheen[..., None], dtype=np.float32)
+
+
+def _striped(face: Face, rng: Rng, base: Floats) -> Floats:
+    """(S, S, 3) cloth with stripes, or with stripes both ways, as a tartan has."""
+    side = face.pixels.shape[0]
+    ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / face.unit_px
+    other, lean = cloth_colour(rng, 0.3), rng.normal(0, 0.5)
+    for along, over in ((ys, xs), (xs, -ys))[: rng.integers(1, 3)]:
+        bands = np.sin((along + lean * over) * rng.uniform(5, 20)) > rng.uniform(-0.3, 0.6)
+        base = base + (other - base) * (0.65 * bands[..., None])
+    return np.asarray(base, dtype=np.float32)
+
+
+def printed(face: Face, rng: Rng, base: Floats) -> Floats:
+    """(S, S, 3) cloth with a print: dots and drops as on a bandana, or a jaw with teeth."""
+    ink = np.full(3, rng.choice([235, 205, 15]), np.float32) + rng.normal(0, 8, 3)
+    if happens(rng, 0.3):
+        drawn = [filled(face, ellipse(0.0, 0.95, 0.6, 0.34), 0.03)]
+        lines = [((x, 0.7), (x, 1.2)) for x in np.arange(-0.48, 0.5, 0.16)]
+        lines.append(((-0.6, 0.95), (0.6, 0.95)))
+        gaps = [stroke(face, np.array(line, np.float32), 0.045) for line in lines]
+        drawn[0] = drawn[0] * (1 - np.max(gaps, axis=0))
+        nose = np.array([(0, 0.35), (-0.2, 0.6), (0.2, 0.6)], np.float32)
+        drawn.append(filled(face, nose, 0.02))
+    else:
+        step, size = rng.uniform(0.2, 0.5), rng.uniform(0.04, 0.11)
+        drawn = []
+        for y in np.arange(-1.8, 3.2, step):
+            for x in np.arange(-1.5, 1.5, step) + (0.5 * step if happens(rng, 0.5) else 0.0):
+                spot = ellipse(float(x), float(y), size * rng.uniform(0.5, 1.3), size)
+                drawn.append(filled(face, spot, 0.0))
+    area = np.max(drawn, axis=0)
+    return np.asarray(base + (ink - base) * area[..., None], dtype=np.float32)
 
 
 def head_outline(face: Face, rng: Rng, *, neck: bool = True) -> Floats:
@@ -124,11 +166,11 @@ def eye_slot(face: Face, rng: Rng) -> Floats:
 
 def openings(face: Face, rng: Rng) -> tuple[list[Floats], str]:
     """What a balaclava leaves free, in face units, and which sentence tells it."""
-    kind = rng.choice(["slot", "holes", "mouth", "low"], p=[0.45, 0.17, 0.28, 0.1])
+    kind = rng.choice(["slot", "holes", "mouth", "open"], p=[0.43, 0.16, 0.26, 0.15])
     if kind == "slot":
         return [eye_slot(face, rng)], "balaclava"
-    if kind == "low":  # eyes and nose free, mouth and chin covered
-        low, top = rng.uniform(0.55, 0.78), rng.uniform(-0.8, -0.35)
+    if kind == "open":  # eyes and nose free, mouth and chin covered
+        low, top = rng.uniform(0.55, 0.95), rng.uniform(-0.8, -0.35)
         half = [(0.0, top), (0.8, top), (1.0, 0.0), (0.65, low), (0.0, low + 0.08)]
         return [smooth(mirrored(half, 0.2 * face.turn))], "balaclava"
     rx, ry = rng.uniform(0.26, 0.44), rng.uniform(0.15, 0.3)
@@ -153,54 +195,4 @@ def balaclava(face: Face, rng: Rng) -> tuple[Pixels, str]:
     )
     layer = layer * (1 + rng.uniform(-0.5, 0.6) * blurred(rim, 0.02 * face.unit_px))[..., None]
     pixels = laid(pixels, layer, head * (1 - free))
-    if happens(rng, 0.2):
-        pixels = hood(Face(pixels, face.points), rng)
     return pixels, "balaclava/knit" if knit and key == "balaclava" else key
-
-
-def hood(face: Face, rng: Rng) -> Pixels:
-    """Cloth around the head that leaves the face free: a hood, a headscarf, an open cap."""
-    outer = head_outline(face, rng) * np.array([rng.uniform(1.05, 1.25), 1.08], dtype=np.float32)
-    top, wide = rng.uniform(-1.25, -0.7), rng.uniform(0.98, 1.2)
-    low = rng.uniform(1.85, 2.3)
-    half = [(0.0, top), (0.7, top + 0.15), (wide, -0.1), (wide * 0.95, 1.0), (0.6, low), (0, low)]
-    inner = filled(face, smooth(mirrored(half, -0.1 * face.turn)), 0.03)
-    layer = cloth(face, rng, cloth_colour(rng, 0.4), knit=happens(rng, 0.2))
-    pixels = shaded(face.pixels, blurred(1 - inner, 0.12 * face.unit_px), rng.uniform(0.0, 0.6))
-    return laid(pixels, layer, filled(face, outer, 0.03) * (1 - inner))
-
-
-def stocking(face: Face, rng: Rng) -> tuple[Pixels, str]:
-    """A face pressed flat under nylon, and its answer."""
-    head = filled(face, head_outline(face, rng), 0.03)
-    soft = blurred(face.pixels.astype(np.float32), 0.09 * face.unit_px)
-    tint = cloth_colour(rng, 0.5) + rng.uniform(0, 40)
-    layer = tint * light(face, rng)[..., None]
-    strength = rng.uniform(0.55, 0.85)
-    mixed = soft * (1 - strength) + layer * strength
-    mixed *= weave(face, rng, knit=False)[..., None]
-    return laid(face.pixels, mixed.astype(np.float32), head), "balaclava/stocking"
-
-
-def scarf(face: Face, rng: Rng) -> tuple[Pixels, str]:
-    """A scarf wound or a gaiter pulled over mouth and nose, and its answer."""
-    gaiter = happens(rng, 0.45)
-    top = rng.uniform(0.2, 0.5)
-    rise, wide = rng.uniform(-0.15, 0.3), rng.uniform(1.15, 1.35)
-    half = [(0.0, top), (0.6, top + 0.08), (wide, top - rise), (wide, 1.2)]
-    if gaiter:
-        half += [(1.0, 1.7), (0.9, 2.3), (1.1, 4.0)]
-    else:
-        half += [(1.3, 1.6), (rng.uniform(1.3, 1.9), 2.2), (2.0, 3.0), (2.0, 4.0)]
-    shape = smooth(mirrored(half, -0.2 * face.turn))
-    shape += rng.normal(0, 0.015, shape.shape).astype(np.float32)
-    layer = cloth(face, rng, cloth_colour(rng, 0.35), knit=not gaiter and happens(rng, 0.6))
-    if not gaiter:
-        for _ in range(rng.integers(2, 6)):  # deep folds
-            y = rng.uniform(0.6, 2.2)
-            line = np.array([(-1.6, y + rng.normal(0, 0.3)), (0, y + 0.2), (1.6, y)], np.float32)
-            fold = blurred(stroke(face, smooth(line)[:20], 0.07), 0.05 * face.unit_px)
-            layer = layer * (1 - rng.uniform(0.2, 0.6) * fold)[..., None]
-    area = filled(face, shape, 0.02)
-    pixels = shaded(face.pixels, blurred(area, 0.1 * face.unit_px), 0.3)
-    return laid(pixels, layer, area), "scarf/gaiter" if gaiter else "scarf"

@@ -1,16 +1,14 @@
-"""Hard things over faces: masks of plastic, and helmets."""
+"""Hard masks over faces."""
 
-import cv2
 import numpy as np
 
 from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth_colour, head_outline, light
+from monitor.train.synthesis_cloth import cloth_colour, light
 from monitor.train.synthesis_face import (
     Face,
     Floats,
     Rng,
     blurred,
-    clouds,
     ellipse,
     filled,
     happens,
@@ -24,9 +22,9 @@ from monitor.train.synthesis_face import (
 _BLACK = np.array((8, 8, 8), np.float32)
 
 
-def _shell(face: Face, rng: Rng, colour: Floats) -> Floats:
+def shell(face: Face, rng: Rng, colour: Floats) -> Floats:
     """(S, S, 3) smooth plastic of one colour with a highlight."""
-    lit = light(face, rng) ** 0.8
+    lit = light(face, rng, hard=True) ** 0.8
     layer = colour * lit[..., None]
     spot = ellipse(rng.uniform(-0.8, 0.8), rng.uniform(-1.1, 0.3), 0.25, 0.15)
     shine = filled(face, spot, 0.12)
@@ -48,13 +46,18 @@ def _mask_shape(face: Face, rng: Rng) -> Floats:
 
 
 def hard_mask(face: Face, rng: Rng) -> tuple[Pixels, str]:
-    """A face behind a hockey, clown, skull or plain plastic mask, and its answer."""
+    """A face behind a hockey, clown, skull, gas or plain plastic mask, and its answer."""
+    kind = rng.choice(
+        ["hockey", "clown", "skull", "plain", "gas"], p=[0.22, 0.22, 0.18, 0.26, 0.12]
+    )
+    if kind == "gas":
+        return _gas_mask(face, rng), "hard_mask"
     kind = rng.choice(["hockey", "clown", "skull", "plain"], p=[0.25, 0.25, 0.2, 0.3])
     pale = rng.uniform(150, 250) + rng.normal(0, 12, 3)
     coloured = kind == "plain" and happens(rng, 0.55)
     colour = cloth_colour(rng, 0.3) + 20 if coloured else pale.astype(np.float32)
     area = filled(face, _mask_shape(face, rng), 0.02)
-    layer = _shell(face, rng, np.asarray(colour, np.float32))
+    layer = shell(face, rng, np.asarray(colour, np.float32))
     layer = _PAINT[str(kind)](face, rng, layer)
     rx, ry = rng.uniform(0.2, 0.36), rng.uniform(0.1, 0.26)
     eyes = [filled(face, ellipse(s * 0.5 + 0.15 * face.turn, 0, rx, ry), 0.03) for s in (-1, 1)]
@@ -129,29 +132,27 @@ def _plain(face: Face, rng: Rng, layer: Floats) -> Floats:
 _PAINT = {"hockey": _hockey, "clown": _clown, "skull": _skull, "plain": _plain}
 
 
-def helmet(face: Face, rng: Rng) -> tuple[Pixels, str]:
-    """A face in a full-face helmet, its visor dark, mirrored or open, and its answer."""
-    outer = head_outline(face, rng, neck=False) * np.array([1.3, 1.15], np.float32)
-    bright = happens(rng, 0.5)
-    layer = _shell(face, rng, cloth_colour(rng, 0.0 if bright else 0.8))
-    if happens(rng, 0.4):
-        flash = clouds(face.pixels.shape[0], 0.8 * face.unit_px, rng) > 0.3  # noqa: PLR2004
-        layer = np.where(flash[..., None], _shell(face, rng, cloth_colour(rng, 0.2)), layer)
-    tinted = happens(rng, 0.7)
-    top, low = rng.uniform(-0.85, -0.45), rng.uniform(0.45, 0.95 if tinted else 0.65)
-    wide = rng.uniform(1.0, 1.35)
-    half = [(0.0, top), (wide * 0.9, top + 0.1), (wide, 0.1), (wide * 0.85, low - 0.1), (0.0, low)]
-    window = filled(face, smooth(mirrored(half, 0.1 * face.turn)), 0.02)
-    pixels = laid(face.pixels, layer, filled(face, outer, 0.02) * (1 - window))
-    if tinted:
-        tint = rng.uniform(5, 60) + rng.normal(0, 6, 3)
-        sky = np.linspace(rng.uniform(0, 120), 0, pixels.shape[0], dtype=np.float32)[:, None, None]
-        glass = (
-            np.broadcast_to(tint + sky, pixels.shape)
-            + 12 * clouds(pixels.shape[0], 0.5 * face.unit_px, rng)[..., None]
-        )
-        pixels = laid(pixels, glass.astype(np.float32), window * rng.uniform(0.75, 1.0))
-    else:
-        pixels = shaded(pixels, blurred(1 - window, 0.2 * face.unit_px) * window, 0.8)
-    seam = np.asarray(cv2.Laplacian(window, cv2.CV_32F) ** 2, dtype=np.float32)
-    return shaded(pixels, seam, 0.6), "helmet"
+def _gas_mask(face: Face, rng: Rng) -> Pixels:
+    """A rubber mask with two round glasses, and filters below or at the sides."""
+    shape = _mask_shape(face, rng) * np.array([1.1, 1.05], np.float32)
+    area = filled(face, shape, 0.02)
+    rubber = cloth_colour(rng, 0.75)
+    pixels = shaded(face.pixels, blurred(area, 0.12 * face.unit_px), 0.5)
+    pixels = laid(pixels, shell(face, rng, rubber), area)
+    clear, size = happens(rng, 0.4), rng.uniform(0.36, 0.48)
+    for sign in (-1, 1):
+        ring = ellipse(0.52 * sign + 0.15 * face.turn, 0.0, size, size)
+        glass = filled(face, ring, 0.01)
+        seen = face.pixels * 0.7 + 20 if clear else np.broadcast_to(_BLACK + 18, face.pixels.shape)
+        pixels = laid(pixels, np.asarray(seen, np.float32), glass)
+        gleam = filled(face, ellipse(0.52 * sign - 0.12, -0.14, 0.12, 0.07), 0.03)
+        pixels = laid(pixels, np.full(3, 235, np.float32), gleam * 0.6)
+        pixels = laid(pixels, rubber * 0.5 + 30, stroke(face, ring, 0.09, closed=True))
+    spots = [(0.2 * face.turn, 1.35)] if happens(rng, 0.5) else [(-0.75, 1.4), (0.75, 1.4)]
+    metal = cloth_colour(rng, 0.5) * 0.8 + 20
+    for x, y in spots:
+        wide = rng.uniform(0.4, 0.55)
+        for step in range(4):  # rings of the filter, each a little smaller and lighter
+            ring = ellipse(x, y + 0.05 * step, wide * (1 - 0.17 * step), wide * (1 - 0.17 * step))
+            pixels = laid(pixels, metal * (0.55 + 0.2 * step), filled(face, ring, 0.015))
+    return pixels

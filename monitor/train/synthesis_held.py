@@ -1,6 +1,7 @@
-"""Glasses on faces, and hands and things before them."""
+"""Glasses on faces, and hands before them."""
 
-import cv2
+from dataclasses import dataclass
+
 import numpy as np
 
 from monitor.domain import Pixels
@@ -19,6 +20,9 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+
+_PALM = ((-0.44, 0.05), (0.42, 0.02), (0.5, 0.45), (0.36, 0.95), (-0.36, 0.95), (-0.47, 0.5))
+_FINGERS = (0.75, 0.95, 0.9, 0.65)  # their length in face units, the little finger's last
 
 
 def _lens(rng: Rng) -> Floats:
@@ -69,124 +73,113 @@ def glasses(face: Face, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
     )
 
 
-def _skin(face: Face, rng: Rng) -> Floats:
-    """(S, S, 3) skin of this face's tone, lit a little differently."""
+def skin_tone(face: Face, rng: Rng) -> Floats:
+    """(3,) the skin of a clear face, blue-green-red, lit a little differently.
+
+    Taken before anything is laid over the face, or hands come out in the thing's colour.
+    """
     patch = filled(face, ellipse(0, 0.55, 0.75, 0.35), 0.0) > 0.5  # noqa: PLR2004
     tone = np.median(face.pixels[patch], axis=0) if patch.any() else np.array([110, 130, 170])
-    side = face.pixels.shape[0]
-    rough = (
-        1 + 0.06 * clouds(side, 0.15 * face.unit_px, rng) + 0.1 * clouds(side, face.unit_px, rng)
-    )
-    tone = tone * rng.uniform(0.75, 1.15) + rng.normal(0, 5, 3)
+    return np.asarray(tone * rng.uniform(0.7, 1.15) + rng.normal(0, 5, 3), dtype=np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """How a hand is held before a face.
+
+    Args:
+        at: Where the palm lies, in face units.
+        turn: Of the fingers from upright, in radians; positive to the picture's right.
+        curl: 0 for stretched fingers, 1 for a fist.
+    """
+
+    at: tuple[float, float]
+    turn: float
+    curl: float = 0.0
+
+
+def posed(rng: Rng, at: tuple[float, float]) -> Pose:
+    """A hand held in one of the ways hands are held."""
+    turn = rng.uniform(-1.0, 1.0) + (np.pi if happens(rng, 0.1) else 0)
+    if happens(rng, 0.25):  # across the face, from one side
+        turn = float(rng.choice([-1, 1])) * rng.uniform(1.1, 1.7)
+    return Pose(at, float(turn), rng.uniform(0.5, 0.9) if happens(rng, 0.15) else 0.0)
+
+
+def hand(face: Face, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
+    """A face with a hand before it.
+
+    Args:
+        face: What the hand is before.
+        rng: Decides the fingers and the sleeve.
+        pose: Where and how the hand is held.
+        tone: (3,) from skin_tone.
+    """
+    turn = pose.turn
+    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
+    size = rng.uniform(0.85, 1.2) * np.array([rng.choice([-1, 1]), 1], np.float32)  # left, right
+    scale = float(size[1])
+
+    def placed(shape: list[tuple[float, float]] | Floats) -> Floats:
+        """The shape, put where it is held."""
+        moved = np.array(shape, np.float32) * size @ spin.T + np.array(pose.at, np.float32)
+        return np.asarray(moved, dtype=np.float32)
+
+    if happens(rng, 0.1):  # a glove
+        tone = cloth_colour(rng, 0.5)
+    skin = _rough(face, rng, tone)
+    pixels = face.pixels
+    arm = placed([(-0.34, 0.7), (0.34, 0.7), (0.48, 4.0), (-0.48, 4.0)])
+    pixels = laid(pixels, _round(face, arm, skin), filled(face, arm, 0.02))
+    if happens(rng, 0.6):
+        start = rng.uniform(0.9, 1.8)
+        sleeve = placed([(-0.5, start), (0.5, start), (0.7, 4.0), (-0.7, 4.0)])
+        cloth = _rough(face, rng, cloth_colour(rng, 0.5))
+        pixels = laid(pixels, _round(face, sleeve, cloth), filled(face, sleeve, 0.02))
+    palm = placed(smooth(np.array(_PALM, np.float32)))
+    area = filled(face, palm, 0.02)
+    pixels = shaded(pixels, blurred(area, 0.12 * face.unit_px), 0.4)
+    pixels = laid(pixels, _round(face, palm, skin), area)
+    spread, back = rng.uniform(0.0, 0.22), happens(rng, 0.6)
+    for i, long in enumerate(_FINGERS):
+        root = -0.36 + 0.245 * i
+        tip = root * (1 + 2 * spread), -long * (1 - 0.75 * pose.curl) + rng.normal(0, 0.05)
+        middle = (root + tip[0]) / 2 + rng.normal(0, 0.02), tip[1] / 2
+        bone = placed([(root, 0.15), middle, tip])
+        shade = np.asarray(skin * rng.uniform(0.93, 1.07), np.float32)
+        pixels = _finger(Face(pixels, face.points), bone, shade, scale, nail=back)
+    thumb = placed([(0.3, 0.5), (0.58, 0.15), (0.62 + spread, -0.25)])
+    return _finger(Face(pixels, face.points), thumb, skin, scale, nail=back)
+
+
+def _finger(face: Face, bone: Floats, skin: Floats, size: float, *, nail: bool) -> Pixels:
+    """A face with one finger before it, round and with its joints."""
+    wide = 0.23 * size
+    shape = blurred(stroke(face, bone, wide), 0.015 * face.unit_px)
+    pixels = shaded(face.pixels, blurred(stroke(face, bone, 1.35 * wide), 1.2), 0.3)
+    core = blurred(stroke(face, bone, 0.45 * wide), 0.3 * wide * face.unit_px)
+    pixels = laid(pixels, skin * (0.78 + 0.3 * core)[..., None], shape)
+    along = bone[2] - bone[1]
+    across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-3)
+    for joint in (bone[1], 0.35 * bone[1] + 0.65 * bone[2]):
+        crease = np.stack([joint - 0.35 * wide * across, joint + 0.35 * wide * across])
+        line = blurred(stroke(face, crease.astype(np.float32), 0.02), 0.5)
+        pixels = shaded(pixels, line * shape, 0.25)
+    if nail:
+        end = np.stack([bone[1] + 0.93 * along, bone[2]]).astype(np.float32)
+        pale = np.asarray(skin * 1.1 + 14, dtype=np.float32)
+        pixels = laid(pixels, pale, 0.7 * stroke(face, end, 0.55 * wide) * shape)
+    return pixels
+
+
+def _rough(face: Face, rng: Rng, tone: Floats) -> Floats:
+    """(S, S, 3) one tone, a little uneven."""
+    side, unit = face.pixels.shape[0], face.unit_px
+    rough = 1 + 0.04 * clouds(side, 0.2 * unit, rng) + 0.09 * clouds(side, unit, rng)
     return np.asarray(tone * rough[..., None], dtype=np.float32)
 
 
-def hand(face: Face, rng: Rng, at: tuple[float, float]) -> Pixels:
-    """A face with a hand before it whose palm lies at ``at``, in face units."""
-    x, y = at
-    turn = rng.uniform(-1.0, 1.0) + (np.pi if happens(rng, 0.15) else 0)
-    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]], np.float32)
-    size = rng.uniform(0.85, 1.25)
-
-    def placed(shape: Floats) -> Floats:
-        """The shape, put where it is held."""
-        return np.asarray(shape * size @ spin.T + np.array([x, y]), dtype=np.float32)
-
-    skin = _skin(face, rng)
-    pixels = face.pixels
-    arm = np.array([(-0.4, 0.4), (0.4, 0.4), (0.5, 3.0), (-0.5, 3.0)], np.float32)
-    sleeve = cloth_colour(rng, 0.5)
-    pixels = laid(pixels, sleeve if happens(rng, 0.4) else skin, filled(face, placed(arm), 0.02))
-    palm = filled(face, placed(ellipse(0, 0.15, 0.5, 0.5)), 0.02)
-    pixels = shaded(pixels, blurred(palm, 0.12 * face.unit_px), 0.4)
-    pixels = laid(pixels, skin, palm)
-    spread = rng.uniform(0.0, 0.2)
-    for i, long in enumerate((0.75, 0.95, 0.9, 0.65)):
-        root = -0.37 + 0.25 * i
-        tip = (root * (1 + 2 * spread), -long + rng.normal(0, 0.06))
-        bent = np.array([(root, 0.1), ((root + tip[0]) / 2, tip[1] / 2), tip], np.float32)
-        wide = stroke(face, placed(bent), 0.24 * size)
-        pixels = shaded(pixels, blurred(stroke(face, placed(bent), 0.32 * size), 1.0), 0.25)
-        pixels = laid(pixels, skin * rng.uniform(0.9, 1.08), blurred(wide, 0.02 * face.unit_px))
-    thumb = np.array([(0.3, 0.4), (0.62, 0.1), (0.72, -0.25)], np.float32)
-    return laid(pixels, skin * 0.95, stroke(face, placed(thumb), 0.24 * size))
-
-
-def sheet(face: Face, rng: Rng, shape: Floats) -> Pixels:
-    """A face behind a flat thing: a phone, a book, paper, a cup, anything with edges."""
-    side = face.pixels.shape[0]
-    kind = rng.integers(3)
-    colour = cloth_colour(rng, 0.8) if kind == 0 else rng.uniform(20, 250, 3).astype(np.float32)
-    if kind == 1:
-        colour = np.full(3, rng.uniform(180, 250), np.float32)
-    ramp = np.linspace(1, rng.uniform(0.7, 1.2), side, dtype=np.float32)
-    layer = colour * (ramp if happens(rng, 0.5) else ramp[:, None].T)[..., None]
-    layer = np.broadcast_to(layer, (side, side, 3)) + 5 * clouds(side, 3, rng)[..., None]
-    area = filled(face, shape, 0.01)
-    pixels = shaded(face.pixels, blurred(area, 0.1 * face.unit_px), 0.4)
-    pixels = laid(pixels, layer.astype(np.float32), area)
-    low, high = shape.min(axis=0), shape.max(axis=0)
-    for _ in range(rng.integers(0, 9)):  # print, lenses, labels
-        y = rng.uniform(low[1], high[1])
-        ends = np.array([(rng.uniform(low[0], high[0]), y), (rng.uniform(low[0], high[0]), y)])
-        line = stroke(face, ends.astype(np.float32), rng.uniform(0.03, 0.12)) * area
-        pixels = laid(pixels, rng.uniform(0, 255, 3).astype(np.float32), line)
-    edge = stroke(face, shape, 0.03, closed=True)
-    return laid(pixels, np.full(3, rng.uniform(0, 120), np.float32), edge * 0.5)
-
-
-def _quad(rng: Rng, at: tuple[float, float], size: tuple[float, float]) -> Floats:
-    """Four corners of a tilted rectangle in face units."""
-    corners = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)], np.float32) * np.array(size) / 2
-    corners[:2] *= rng.uniform(0.85, 1.1)
-    turn = rng.normal(0, 0.25)
-    spin = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    return np.asarray(corners @ spin.T + np.array(at), dtype=np.float32)
-
-
-def hand_object(face: Face, rng: Rng) -> tuple[Pixels, str]:
-    """A face of which a hand or a thing hides a good part, and its answer."""
-    at = (rng.normal(0, 0.15), rng.choice([0.1, 0.75, 0.95]) + rng.normal(0, 0.12))
-    kind = rng.choice(["hand", "hands", "thing", "both"], p=[0.35, 0.15, 0.25, 0.25])
-    if kind == "hand":
-        return hand(face, rng, at), "hand_object/hand"
-    if kind == "hands":
-        first = hand(face, rng, (-0.45, at[1]))
-        return hand(Face(first, face.points), rng, (0.45, at[1])), "hand_object/hand"
-    size = (rng.uniform(0.9, 2.4), rng.uniform(1.1, 2.2))
-    pixels = sheet(face, rng, _quad(rng, at, size))
-    if kind == "both":
-        pixels = hand(
-            Face(pixels, face.points), rng, (at[0] + rng.choice([-0.6, 0.6]), at[1] + 0.7)
-        )
-    return pixels, "hand_object/paper" if size[0] > 1.6 and kind == "thing" else "hand_object"  # noqa: PLR2004
-
-
-def near_hand(face: Face, rng: Rng) -> tuple[Pixels, str]:
-    """A hand at cheek, chin or temple, or a thing beside or below the face: still clear."""
-    # A turned head shows its cheek on the side the nose turns away from.
-    side = -np.sign(face.turn) if abs(face.turn) > 0.12 else rng.choice([-1, 1])  # noqa: PLR2004
-    if happens(rng, 0.6):
-        spots = [(side * 1.8, 0.9), (side * 1.8, 0.2), (side * 1.0, 2.5), (0.0, 2.75)]
-        at = spots[rng.integers(len(spots))]
-        return hand(face, rng, (at[0], at[1] + rng.uniform(0, 0.3))), "none/hand"
-    at = (side * rng.uniform(1.7, 2.2), rng.uniform(-0.5, 2.0))
-    if happens(rng, 0.5):  # a microphone, a collar
-        at = (rng.normal(0, 0.4), rng.uniform(2.3, 2.7))
-        return sheet(face, rng, _quad(rng, at, (rng.uniform(0.3, 1.6), 1.2))), "none/hand"
-    return sheet(face, rng, _quad(rng, at, (rng.uniform(0.7, 1.2), 1.8))), "none/hand"
-
-
-def watermark(pixels: Pixels, rng: Rng) -> Pixels:
-    """Writing over a picture, as of a photo agency or a camera's clock."""
-    drawn = pixels.copy()
-    side = pixels.shape[0]
-    text = "".join(chr(c) for c in rng.integers(48, 122, rng.integers(3, 14)))
-    at = (int(rng.uniform(-0.2, 0.6) * side), int(rng.uniform(0.1, 0.95) * side))
-    level = float(rng.choice([255, 200, 90]))
-    size = float(rng.uniform(0.4, 1.4))
-    cv2.putText(
-        drawn, text, at, int(rng.integers(8)), size, (level,) * 3, 1 + int(size), cv2.LINE_AA
-    )
-    share = float(rng.uniform(0.25, 0.9))
-    return np.asarray(cv2.addWeighted(drawn, share, pixels, 1 - share, 0), dtype=np.uint8)
+def _round(face: Face, shape: Floats, layer: Floats) -> Floats:
+    """A layer that grows darker towards the edges of a shape, as round things do."""
+    core = filled(face, shape, 0.16)
+    return np.asarray(layer * (0.62 + 0.42 * core)[..., None], dtype=np.float32)

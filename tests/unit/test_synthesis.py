@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.train.judge_words import ANSWERS, SENTENCES, vocabulary, words_of
-from monitor.train.synthesis import SHARES, contact_sheet, dress, transplanted
-from monitor.train.synthesis_cloth import balaclava, hood, scarf
+from monitor.train.synthesis import KINDS, SHARES, contact_sheet, dress, transplanted
+from monitor.train.synthesis_cloth import balaclava
 from monitor.train.synthesis_face import (
     Face,
     Rng,
@@ -24,8 +24,9 @@ from monitor.train.synthesis_face import (
     to_pixels,
     typical_points,
 )
-from monitor.train.synthesis_hard import hard_mask, helmet
-from monitor.train.synthesis_held import glasses, hand_object
+from monitor.train.synthesis_hard import hard_mask
+from monitor.train.synthesis_held import glasses, skin_tone
+from monitor.train.synthesis_helmet import clear_shield, hard_hat, helmet
 from monitor.train.synthesis_innocent import (
     Overlays,
     band,
@@ -35,6 +36,9 @@ from monitor.train.synthesis_innocent import (
     load_overlays,
     mask,
 )
+from monitor.train.synthesis_look import night
+from monitor.train.synthesis_things import hand_object
+from monitor.train.synthesis_wrap import hood, scarf
 
 SIDE = 160
 NOTHING = Overlays([], [], [])
@@ -99,6 +103,44 @@ def test_clear_glasses_leave_the_eyes_to_see() -> None:
 
 def test_a_hood_leaves_eyes_nose_and_mouth_free() -> None:
     assert max(mean_change(lambda f, r: (hood(f, r), ""), *at) for at in (EYE, NOSE, MOUTH)) < 12
+
+
+@pytest.mark.parametrize("draw", [hard_hat, clear_shield], ids=lambda draw: str(draw.__name__))
+def test_what_is_worn_at_work_leaves_the_face_to_see(draw: Draw) -> None:
+    assert max(mean_change(draw, *at) for at in (EYE, NOSE, MOUTH)) < 15
+    assert draw(face(), np.random.default_rng(0))[1].startswith("none")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_helmet_lets_little_of_the_mouth_through(seed: int) -> None:
+    shown, pale = face(), Face(np.full((SIDE, SIDE, 3), 250, np.uint8), face().points)
+    first, second = (helmet(f, np.random.default_rng(seed))[0] for f in (shown, pale))
+    mouth = filled(shown, ellipse(*MOUTH, 0.18, 0.12), 0.0) > 0.5
+    assert np.abs(first[mouth].astype(int) - second[mouth]).mean() < 60
+
+
+def test_at_night_all_is_grey_and_the_noise_differs() -> None:
+    rng = np.random.default_rng(4)
+    seen = [night(face(), rng, eyes=True) for _ in range(4)]
+    assert all((pixels == pixels[..., :1]).all() for pixels in seen)
+    assert not np.array_equal(seen[0], seen[1])
+    assert all(40 < pixels.mean() < 230 for pixels in seen)
+
+
+def test_a_hand_before_a_thing_keeps_the_colour_of_the_face() -> None:
+    shown = face()
+    tones = [skin_tone(shown, np.random.default_rng(seed)) for seed in range(9)]
+    assert (
+        np.abs(np.mean(tones, axis=0) / np.mean(tones) - np.array(SKIN) / np.mean(SKIN)).max() < 0.1
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_kind_that_is_asked_for_is_drawn(kind: str) -> None:
+    behind = np.full((SIDE, SIDE, 3), 90, np.uint8)
+    dressed = dress(face(), behind, NOTHING, np.random.default_rng(2), kind)
+    answer = {"hood": "none", "hard_hat": "none", "stocking": "balaclava"}.get(kind, kind)
+    assert words_of(dressed.key)[0] == answer
 
 
 def test_hands_and_things_hide_a_good_part_of_the_face() -> None:
