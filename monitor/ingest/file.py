@@ -1,6 +1,7 @@
 """Recordings: every frame that is due comes, at the recorded time, the same on each replay."""
 
 import logging
+import math
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -75,6 +76,16 @@ class FileVideo:
     def decoded(self) -> int:
         """See Source."""
         return self._decoded
+
+    @property
+    def patience_s(self) -> float:
+        """See Source. A slow disk or taker is waited for."""
+        return math.inf
+
+    @property
+    def access(self) -> None:
+        """See Source."""
+        return
 
     @property
     def info(self) -> VideoInfo:

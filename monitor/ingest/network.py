@@ -24,6 +24,7 @@ UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
 PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
 LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
 USUAL_FPS = 25.0  # for recordings that do not say
+SLACK_S = 3.0  # beyond its time-outs before FFmpeg counts as hanging
 
 
 class NetworkVideo:
@@ -64,6 +65,21 @@ class NetworkVideo:
     def decoded(self) -> int:
         """See Source."""
         return self._decoded
+
+    @property
+    def patience_s(self) -> float:
+        """See Source."""
+        return self._source.open_timeout_s + self._source.silence_limit_s + SLACK_S
+
+    @property
+    def access(self) -> object:
+        """See Source. The password file's state; None without one, or while it is missing."""
+        path = self._source.password_file
+        try:
+            state = path.stat() if path is not None else None
+        except OSError:
+            return None
+        return (state.st_mtime_ns, state.st_ino, state.st_size) if state is not None else None
 
     @contextmanager
     def open(self) -> Iterator[Iterator[Frame]]:

@@ -1,5 +1,6 @@
 """Pausing cameras, and asking them for a picture."""
 
+import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ class SteadySource:
     """A camera that sends frames for as long as it is looked at."""
 
     label = "yard"
+    patience_s = math.inf
+    access = None
 
     def __init__(self, *, live: bool = True) -> None:
         self.live = live
