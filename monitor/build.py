@@ -14,6 +14,7 @@ from monitor.domain import CameraId, Kind
 from monitor.errors import ConfigError
 from monitor.ingest import Source
 from monitor.ingest.file import FileVideo
+from monitor.ingest.folder import FolderPictures
 from monitor.ingest.network import NetworkVideo
 from monitor.judge import Judge
 from monitor.judge.desk import JudgeDesk
@@ -169,10 +170,12 @@ def build_source(name: str, camera: sources.Camera, clock: Clock, stop: Stop) ->
                 clock=clock,
                 stop=stop,
             )
-        case sources.RtspSource() | sources.HttpSource() as network:
-            return NetworkVideo(
-                CameraId(name), network, analysis_fps=camera.analysis_fps, clock=clock
+        case sources.FolderSource() as folder:
+            return FolderPictures(
+                CameraId(name), folder, analysis_fps=camera.analysis_fps, clock=clock
             )
+        case sources.RtspSource() | sources.HttpSource() | sources.DeviceSource() as live:
+            return NetworkVideo(CameraId(name), live, analysis_fps=camera.analysis_fps, clock=clock)
 
 
 def _embedded_facts() -> dict[str, object]:

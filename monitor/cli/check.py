@@ -8,7 +8,7 @@ import typer
 from monitor.cli.errors import FAILED, OK
 from monitor.config import load
 from monitor.config.schema import Mqtt
-from monitor.config.sources import Camera, FileSource
+from monitor.config.sources import Camera, HttpSource, RtspSource
 from monitor.errors import BrokerUnavailableError
 
 
@@ -44,5 +44,5 @@ def _probe(settings: Mqtt) -> int:
 
 def _place(camera: Camera) -> str:
     source = camera.source
-    where = source.path if isinstance(source, FileSource) else source.url
+    where = source.url if isinstance(source, RtspSource | HttpSource) else source.path
     return f"{source.kind} {where}"

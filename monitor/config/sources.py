@@ -1,10 +1,17 @@
 """Where pictures come from: cameras, streams, recordings."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, field_validator
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from monitor.config.section import Name, Section
 
@@ -26,6 +33,15 @@ class _Network(Section):
     """Give up connecting after this long, and try again."""
     silence_limit_s: PositiveFloat = 5
     """Reconnect after this long without a picture."""
+    check_certificate: bool = True
+    """With rtsps and https: whether a camera must prove who it is. False invites imposters."""
+    ca_file: Path | None = None
+    """The authority's certificate, or the camera's own; unset takes the system's authorities."""
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether the address asks for TLS."""
+        return urlsplit(self.url).scheme in {"rtsps", "https"}
 
     @field_validator("url")
     @classmethod
@@ -56,7 +72,14 @@ class RtspSource(_Network):
 
     schemes = ("rtsp", "rtsps")
     kind: Literal["rtsp"]
-    transport: Literal["tcp", "udp"] = "tcp"
+    transport: Literal["tcp", "udp", "http"] = "tcp"
+    """``http`` is the tunnel through HTTP that passes some firewalls."""
+
+    @model_validator(mode="after")
+    def _one_way_to_encrypt(self) -> Self:
+        if self.encrypted and self.transport != "tcp":
+            raise ValueError("rtsps goes over tcp; leave transport out")
+        return self
 
 
 class HttpSource(_Network):
@@ -73,7 +96,44 @@ class FileSource(Section):
     path: Path
 
 
-Source = Annotated[RtspSource | HttpSource | FileSource, Field(discriminator="kind")]
+class DeviceSource(Section):
+    """A camera on this machine: USB or built in (V4L2)."""
+
+    kind: Literal["device"]
+    path: Path = Path("/dev/video0")
+    width: PositiveInt | None = None
+    """Pixels; unset, as height, takes what the camera offers first."""
+    height: PositiveInt | None = None
+    fps: PositiveFloat | None = None
+    """Pictures per second to ask the camera for."""
+    pixel_format: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] | None = None
+    """``mjpeg`` or ``yuyv422``, say; ``v4l2-ctl --list-formats`` names them."""
+    open_timeout_s: PositiveFloat = 5
+    silence_limit_s: PositiveFloat = 5
+
+    @model_validator(mode="after")
+    def _both_sides_or_none(self) -> Self:
+        if (self.width is None) != (self.height is None):
+            raise ValueError("give width and height, or neither")
+        return self
+
+
+class FolderSource(Section):
+    """Pictures that something puts into a folder, such as a camera's uploads by FTP.
+
+    Every picture that appears is looked at, in the order of names, subfolders included.
+    """
+
+    kind: Literal["folder"]
+    path: Path
+    silence_limit_s: PositiveFloat = 60
+    """The camera counts as stalled after this long without a new picture."""
+    remove: bool = False
+    """Whether a picture is deleted once it has been read."""
+
+
+LiveSource: TypeAlias = RtspSource | HttpSource | DeviceSource
+Source = Annotated[LiveSource | FileSource | FolderSource, Field(discriminator="kind")]
 
 
 class Camera(Section):

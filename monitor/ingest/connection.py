@@ -45,7 +45,7 @@ class Connection:
 
     def _read(self, left: Stop) -> None:
         try:
-            with self._source.open() as frames:
+            with self._source.open(left) as frames:
                 for frame in frames:
                     self._deliver(frame, left)
                     if left.requested:

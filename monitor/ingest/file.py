@@ -83,6 +83,11 @@ class FileVideo:
         return math.inf
 
     @property
+    def quiet_s(self) -> float:
+        """See Source."""
+        return math.inf
+
+    @property
     def access(self) -> None:
         """See Source."""
         return
@@ -97,8 +102,9 @@ class FileVideo:
         return probe(self.path)
 
     @contextmanager
-    def open(self) -> Iterator[Iterator[Frame]]:
+    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
+        del left  # its frames are waited for by ``stop`` only
         with _opened(self.path) as (container, stream):
             stream.thread_type = "AUTO"
             stream.thread_count = self.threads

@@ -1,29 +1,28 @@
-"""Network cameras: RTSP over TCP or UDP, and live video over HTTP."""
+"""Live video: RTSP cameras, streams over HTTP, and cameras on this machine."""
 
-import math
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from urllib.parse import quote, urlsplit
 
 import av
 from av.video.stream import VideoStream
 
-from monitor.config.sources import HttpSource, RtspSource
+from monitor.config.sources import LiveSource
 from monitor.domain import CameraId, Frame, Moment
-from monitor.errors import ConfigError, SourceUnavailableError
+from monitor.errors import SourceError, SourceUnavailableError
+from monitor.ingest.address import Address, access_of, address_of, distrust
 from monitor.ingest.av_errors import translated
 from monitor.ingest.decoding import Decoder, video_stream
 from monitor.ingest.picture import VideoPicture
 from monitor.ingest.sampling import ArrivalSampler
 from monitor.ingest.timeline import Timeline
 from monitor.runtime.clock import Clock
+from monitor.runtime.stop import Stop
 
 DECODER_THREADS = 2
-UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
-PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
 LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
 USUAL_FPS = 25.0  # for recordings that do not say
+STALLED_S = 3.0  # without a picture, and a camera counts as stalled
 SLACK_S = 3.0  # beyond its time-outs before FFmpeg counts as hanging
 
 
@@ -39,7 +38,7 @@ class NetworkVideo:
     def __init__(
         self,
         camera: CameraId,
-        source: RtspSource | HttpSource,
+        source: LiveSource,
         *,
         analysis_fps: float,
         clock: Clock,
@@ -49,7 +48,7 @@ class NetworkVideo:
         self._analysis_fps = analysis_fps
         self._clock = clock
         self._decoded = 0
-        _address(source)  # so that a missing password is noticed at start
+        address_of(source)  # so that a missing password is noticed at start
 
     @property
     def label(self) -> str:
@@ -72,42 +71,46 @@ class NetworkVideo:
         return self._source.open_timeout_s + self._source.silence_limit_s + SLACK_S
 
     @property
+    def quiet_s(self) -> float:
+        """See Source."""
+        return STALLED_S
+
+    @property
     def access(self) -> object:
         """See Source. The password file's state; None without one, or while it is missing."""
-        path = self._source.password_file
-        try:
-            state = path.stat() if path is not None else None
-        except OSError:
-            return None
-        return (state.st_mtime_ns, state.st_ino, state.st_size) if state is not None else None
+        return access_of(self._source)
 
     @contextmanager
-    def open(self) -> Iterator[Iterator[Frame]]:
+    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
-        host = _host(self._source)
-        with self._connected(host) as container:
+        del left  # FFmpeg cannot be asked to leave
+        address = address_of(self._source)
+        host = address.place
+        with self._connected(address) as container:
             stream = video_stream(container, host)
             stream.thread_type = "SLICE"  # by frames would hold pictures back
             stream.thread_count = DECODER_THREADS
             with closing(self._frames(container, stream, host)) as frames:
                 yield frames
 
-    def _connected(self, host: str) -> av.container.InputContainer:
+    def _connected(self, address: Address) -> av.container.InputContainer:
         """The open stream. What FFmpeg says after a time-out depends on what it was doing."""
         source, started = self._source, self._clock.seconds()
         try:
-            with translated(f"opening {host}"):
+            with translated(f"opening {address.place}"):
                 return av.open(
-                    _address(source),
-                    options=_options(source),
+                    address.url,
+                    format=address.format,
+                    options=dict(address.options),
                     timeout=(source.open_timeout_s, source.silence_limit_s),
                 )
-        except SourceUnavailableError:
-            if self._clock.seconds() - started < source.open_timeout_s:
-                raise
-            raise SourceUnavailableError(
-                f"opening {host}: no answer in {source.open_timeout_s:g} s"
-            ) from None
+        except SourceError as error:
+            # Whatever it is called: a PLAY that is not answered is "not permitted".
+            if self._clock.seconds() - started >= source.open_timeout_s:
+                raise SourceUnavailableError(
+                    f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
+                ) from None
+            raise distrust(source) or error from None
 
     def _frames(
         self, container: av.container.InputContainer, stream: VideoStream, host: str
@@ -173,48 +176,3 @@ class _Playback:
                 self._started -= wait_s
             else:
                 time.sleep(max(0.0, wait_s))
-
-
-def _options(source: RtspSource | HttpSource) -> dict[str, str]:
-    """What FFmpeg is told: no sound, and to begin without measuring the frame rate first.
-
-    It must keep what it reads to begin with ("nobuffer" would not), or the first key frame
-    is lost and the picture comes one interval of key frames later.
-    """
-    common = {"fpsprobesize": "0", "analyzeduration": PROBE_US}
-    if isinstance(source, HttpSource):
-        return common
-    return common | {
-        "rtsp_transport": source.transport,
-        "allowed_media_types": "video",
-        "buffer_size": str(UDP_BUFFER_BYTES),
-        # PyAV's own time-out cannot end a connection attempt on every system.
-        "timeout": str(math.ceil(1e6 * max(source.open_timeout_s, source.silence_limit_s))),
-    }
-
-
-def _host(source: RtspSource | HttpSource) -> str:
-    """The host and port: all of the address that may be shown."""
-    return urlsplit(source.url).netloc
-
-
-def _address(source: RtspSource | HttpSource) -> str:
-    """The URL with the credentials in it. For FFmpeg only, never for a log.
-
-    Raises:
-        ConfigError: The password file cannot be read.
-    """
-    if source.username is None:
-        return source.url
-    credentials = quote(source.username, safe="")
-    if source.password_file is not None:
-        try:
-            password = source.password_file.read_text(encoding="utf-8").rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(
-                f"password_file {source.password_file} cannot be read "
-                f"({getattr(error, 'strerror', None) or 'not UTF-8'}); create it or mend its path"
-            ) from None
-        credentials = f"{credentials}:{quote(password, safe='')}"
-    parts = urlsplit(source.url)
-    return parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()

@@ -19,7 +19,7 @@ from monitor.publish.states import StateBoard
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
-from monitor.runtime.stop import StopSwitch
+from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.worker import Worker
 from monitor.track.bytetrack import BodyTracker
 from tests.broker import until
@@ -34,6 +34,7 @@ class SteadySource:
 
     label = "yard"
     patience_s = math.inf
+    quiet_s = 3.0
     access = None
 
     def __init__(self, *, live: bool = True) -> None:
@@ -43,7 +44,8 @@ class SteadySource:
         self.most_viewers = 0
 
     @contextmanager
-    def open(self) -> Iterator[Iterator[Frame]]:
+    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        del left
         self.viewers += 1
         self.most_viewers = max(self.viewers, self.most_viewers)
         try:
