@@ -6,11 +6,13 @@ And one that answers whatever bytes it is told.
 import http.server
 import itertools
 import socket
+import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import ClassVar
 
 import cv2
@@ -44,7 +46,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         answers = {
             "/mjpeg": (MULTIPART, itertools.cycle(self.server.parts)),
             "/stalling": (MULTIPART, itertools.chain(self.server.parts, self._nothing())),
-            "/sound": ("video/mp2t", batched(self.server.files["sound.ts"], SOUND_BYTES)),
+            "/sound": ("video/mp2t", batched(self.server.files.get("sound.ts", b""), SOUND_BYTES)),
         }
         if (content := self.server.files.get(self.path[1:])) is not None:
             self._send(KINDS[self.path.rpartition(".")[2]], [content])
@@ -98,18 +100,28 @@ class HttpCamera(http.server.ThreadingHTTPServer):
 
     def url(self, path: str) -> str:
         """The address of one of the handler's paths."""
-        return f"http://127.0.0.1:{self.server_port}{path}"
+        scheme = "https" if isinstance(self.socket, ssl.SSLSocket) else "http"
+        return f"{scheme}://127.0.0.1:{self.server_port}{path}"
 
 
 @contextmanager
-def http_camera(files: Mapping[str, bytes], pictures: Iterable[Pixels]) -> Iterator[HttpCamera]:
+def http_camera(
+    files: Mapping[str, bytes],
+    pictures: Iterable[Pixels],
+    certificate: tuple[Path, Path] | None = None,
+) -> Iterator[HttpCamera]:
     """An HttpCamera that serves within the block.
 
     Args:
         files: What is served whole, by name; ``sound.ts``, of which the end is sound only, slowly.
         pictures: What the MJPEG streams show, (height, width, 3) each.
+        certificate: Its file and its key's; the server then speaks TLS only.
     """
     with HttpCamera(files, pictures) as server:
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:

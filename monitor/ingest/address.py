@@ -10,6 +10,7 @@ from urllib.parse import quote, urlsplit
 
 from monitor.config.sources import DeviceSource, HttpSource, LiveSource, RtspSource
 from monitor.errors import ConfigError, SourceError, SourceRejectedError
+from monitor.ingest.av_errors import BROKEN
 
 UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
 PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
@@ -30,6 +31,7 @@ class Address:
     url: str = field(repr=False)  # with the password in it
     format: str | None  # None lets FFmpeg find out
     options: Mapping[str, str]
+    broken: str = BROKEN  # what it means when it cannot be read, and FFmpeg does not say why
 
 
 def address_of(source: LiveSource) -> Address:
@@ -40,7 +42,8 @@ def address_of(source: LiveSource) -> Address:
     """
     match source:
         case DeviceSource():
-            return Address(str(source.path), str(source.path), "v4l2", _device_options(source))
+            place, options = str(source.path), _device_options(source)
+            return Address(place, place, "v4l2", options, "no camera, or it was unplugged")
         case RtspSource():
             options = _stream_options() | _rtsp_options(source) | _tls_options(source)
         case HttpSource():

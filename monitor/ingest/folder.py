@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
 POLL_S = 0.2  # between two looks into the folder
 SHARE = 10  # a large folder is looked into less often: at most a tenth of the time is spent so
-TRIES = 25  # looks at a picture that cannot be decoded before it is given up: it may be growing
+TRIES = 5  # looks at a picture that cannot be decoded before it is given up: it may be growing
 
 
 @dataclass(frozen=True, slots=True)

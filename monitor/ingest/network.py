@@ -1,5 +1,6 @@
 """Live video: RTSP cameras, streams over HTTP, and cameras on this machine."""
 
+import logging
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
@@ -7,7 +8,7 @@ from contextlib import closing, contextmanager
 import av
 from av.video.stream import VideoStream
 
-from monitor.config.sources import LiveSource
+from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceUnavailableError
 from monitor.ingest.address import Address, access_of, address_of, distrust
@@ -18,6 +19,8 @@ from monitor.ingest.sampling import ArrivalSampler
 from monitor.ingest.timeline import Timeline
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
+
+log = logging.getLogger(__name__)
 
 DECODER_THREADS = 2
 LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
@@ -48,6 +51,7 @@ class NetworkVideo:
         self._analysis_fps = analysis_fps
         self._clock = clock
         self._decoded = 0
+        self._warned = False
         address_of(source)  # so that a missing password is noticed at start
 
     @property
@@ -90,6 +94,7 @@ class NetworkVideo:
             stream = video_stream(container, host)
             stream.thread_type = "SLICE"  # by frames would hold pictures back
             stream.thread_count = DECODER_THREADS
+            self._warn_of_pieces(container)
             with closing(self._frames(container, stream, host)) as frames:
                 yield frames
 
@@ -97,7 +102,7 @@ class NetworkVideo:
         """The open stream. What FFmpeg says after a time-out depends on what it was doing."""
         source, started = self._source, self._clock.seconds()
         try:
-            with translated(f"opening {address.place}"):
+            with translated(f"opening {address.place}", address.broken):
                 return av.open(
                     address.url,
                     format=address.format,
@@ -111,6 +116,16 @@ class NetworkVideo:
                     f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
                 ) from None
             raise distrust(source) or error from None
+
+    def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
+        """FFmpeg forgets whom to trust when it fetches what an HLS list names."""
+        encrypted = not isinstance(self._source, DeviceSource) and self._source.encrypted
+        if encrypted and "hls" in container.format.name and not self._warned:
+            self._warned = True
+            log.warning(
+                "%s: the certificate is checked for the HLS list, not for the pieces in it",
+                self.label,
+            )
 
     def _frames(
         self, container: av.container.InputContainer, stream: VideoStream, host: str

@@ -11,9 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.sources import RtspSource
+from monitor.config.sources import DeviceSource, RtspSource
 from monitor.domain import CameraId, Frame, StreamState
-from monitor.errors import ConfigError, SourceRejectedError, SourceUnavailableError
+from monitor.errors import (
+    ConfigError,
+    SourceError,
+    SourceRejectedError,
+    SourceUnavailableError,
+)
 from monitor.ingest.network import NetworkVideo
 from monitor.ingest.reader import Reader
 from monitor.runtime.backoff import Backoff
@@ -233,6 +238,18 @@ def test_stops_within_a_second_while_the_camera_does_not_answer() -> None:
             with accepted:
                 assert watched.finish() < 1
             assert watched.frames.finished
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("gone", "no such file"), ("file", "no camera, or it was unplugged")]
+)
+def test_a_device_that_is_not_there_is_named(tmp_path: Path, path: str, said: str) -> None:
+    """No more can be tested without a camera, or a kernel that plays one."""
+    (tmp_path / "file").write_bytes(b"no device")
+    source = DeviceSource(kind="device", path=tmp_path / path, width=640, height=480, fps=15)
+    video = NetworkVideo(CameraId("desk"), source, analysis_fps=5, clock=SystemClock())
+    with pytest.raises(SourceError, match=f"{path}: {said}"):
+        first_frames(video, 1)
 
 
 def test_a_missing_password_file_is_named_at_start(tmp_path: Path) -> None:
