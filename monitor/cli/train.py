@@ -28,7 +28,8 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
 ) -> int:
     """Train the embedded judge. Called again with the same --out, it goes on."""
     logs.start("info")
-    from monitor.train.judge import load_train_config, train  # noqa: PLC0415  (torch is slow)
+    from monitor.train.judge import train  # noqa: PLC0415  (torch is slow)
+    from monitor.train.judge_config import load_train_config  # noqa: PLC0415
 
     given = {
         "heads": data,

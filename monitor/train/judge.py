@@ -4,20 +4,16 @@ import logging
 import math
 import shutil
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from queue import Empty, Queue
-from threading import Event, Thread
 from typing import Any, Final
 
 import numpy as np
 import torch
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from monitor.errors import ConfigError
+from monitor.train.judge_config import TrainJudgeConfig
 from monitor.train.judge_data import Pool, normalised
 from monitor.train.judge_dev import DevScore, DevSet, answer_logits, read_dev, score
 from monitor.train.judge_faces import Landmarks
@@ -30,7 +26,10 @@ from monitor.train.judge_model import (
     save_weights,
     write_profile,
 )
-from monitor.train.judge_pool import Amount, draw, prepare
+from monitor.train.judge_natural import Teacher, natural_samples
+from monitor.train.judge_pool import Amount, draw, prepare, prepare_more, write_shard
+from monitor.train.judge_start import take_over
+from monitor.train.judge_stream import stream
 from monitor.train.synthesis_innocent import load_overlays
 
 _COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -38,54 +37,6 @@ _LOG_STEPS: Final = 50
 _LAST: Final = torch.channels_last
 _STEEPEST: Final = 2.0  # longer gradients are cut to this
 _LOG = logging.getLogger(__name__)
-
-
-class TrainJudgeConfig(BaseModel):
-    """How to train; every path is given by the caller, the rest may come from a file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    heads: Path  # labels.csv and the crops it names
-    scenes: Path  # boxes.csv and whole pictures
-    out: Path  # checkpoint.pt while training, model/ at the end
-    overlays: Path | None = None
-    landmarks: Path | None = None  # YuNet as ONNX; without it faces are assumed in the middle
-    pool: Path | None = None  # prepared pictures; beside ``out`` when not given
-    seconds: float = Field(2900, gt=0)
-    batch: int = Field(64, ge=1)
-    rate: float = Field(2e-3, gt=0)  # AdamW's highest
-    decay: float = Field(0.05, ge=0)
-    small_share: float = Field(0.55, ge=0, le=1)  # of the time, on crops of three quarters
-    warm_steps: int = Field(200, ge=1)
-    averaging: float = Field(0.998, ge=0, lt=1)  # of the weights that are kept
-    sentence_weight: float = Field(0.1, ge=0)
-    hint_weight: float = Field(0.5, ge=0)  # of the answer read off the tower directly
-    shards: int = Field(8, ge=1)  # files of synthetic pictures
-    shard_size: int = Field(4000, ge=1)  # pictures in each
-    measure_every_s: float = Field(300, gt=0)
-    seed: int = 11
-    version: str = "1"
-
-
-def load_train_config(path: Path | None, **given: object) -> TrainJudgeConfig:
-    """Settings from a YAML file, then those given by the caller, which win.
-
-    Raises:
-        ConfigError: The file cannot be read or a setting is wrong.
-    """
-    raw: dict[str, object] = {}
-    try:
-        if path is not None:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return TrainJudgeConfig.model_validate(raw | given)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path or 'training'}: {where}: {first['msg']}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not readable as YAML") from error
 
 
 def train(config: TrainJudgeConfig) -> Path:
@@ -101,6 +52,10 @@ def train(config: TrainJudgeConfig) -> Path:
     landmarks = Landmarks(config.landmarks)
     rng = np.random.default_rng(config.seed)
     prepare(config.heads, config.scenes, landmarks, pool_folder, rng)
+    prepare_more(config.more, landmarks, pool_folder)
+    if config.teacher is not None and not (pool_folder / "natural.npz").exists():
+        named = natural_samples(config.scenes, Teacher(config.teacher))
+        write_shard(pool_folder / "natural", named)
     amount = Amount(config.shards, config.shard_size, config.seed)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
     return Training(config, Pool(pool_folder)).run()
@@ -113,9 +68,11 @@ class Training:
         torch.manual_seed(config.seed)
         self._config = config
         self._pool = pool
-        self._shape = Shape()
+        self._shape = Shape(crop_px=config.crop_px, widths=config.widths)
         self._processor = build_processor(self._shape)
         self._model = build_model(self._shape, self._processor.tokenizer)
+        if config.start is not None:
+            take_over(self._model, config.start)
         self._average = build_model(self._shape, self._processor.tokenizer)
         self._average.load_state_dict(self._model.state_dict())
         for model in (self._model, self._average):
@@ -125,9 +82,7 @@ class Training:
         trained = [*self._model.parameters(), *self._hint.parameters()]
         self._optimiser = torch.optim.AdamW(_groups(trained, config.decay), lr=config.rate)
         self._targets = Targets(self._processor.tokenizer)
-        blank = np.zeros((8, 8, 3), np.uint8)
-        inputs = self._processor(images=[blank], text=[QUESTION], return_tensors="pt")
-        self._prompt = inputs["input_ids"]
+        self._prompt = _prompt(self._shape)
         self._step, self._spent, self._best = 0, 0.0, -1.0
         self._measured = 0.0
         config.out.mkdir(parents=True, exist_ok=True)
@@ -152,21 +107,24 @@ class Training:
 
         Smaller crops first: nearly twice as many in the same time, for the same features.
         """
-        full, until = self._shape.crop_px, self._config.seconds
-        return [(full * 3 // 4, until * self._config.small_share), (full, until)]
+        config = self._config
+        until = config.seconds
+        return [(config.small_px, until * config.small_share), (config.crop_px, until)]
 
     def _steps(self, crop_px: int, until: float, dev: DevSet) -> Iterator[tuple[int, float]]:
         """Learn from crops of one size until a time; gives each step's number and loss."""
         config = self._config
-        rng = np.random.default_rng((config.seed, self._step))
-        with closing(ahead(self._pool.batches(config.batch, crop_px, rng))) as batches:
-            while self._spent < until:
-                began = time.monotonic()
-                loss = self._learn(*next(batches))
-                self._spent += time.monotonic() - began
-                yield self._step, loss
-                if self._spent - self._measured >= config.measure_every_s:
-                    self._measure(dev)
+        if self._spent >= until:
+            return
+        self._prompt = _prompt(replace(self._shape, crop_px=crop_px))
+        batches = stream(self._pool, config.batch, crop_px, (config.seed, self._step))
+        while self._spent < until:
+            began = time.monotonic()
+            loss = self._learn(*next(batches))
+            self._spent += time.monotonic() - began
+            yield self._step, loss
+            if self._spent - self._measured >= config.measure_every_s:
+                self._measure(dev)
 
     def _learn(self, pixels: Any, keys: list[str]) -> float:  # noqa: ANN401
         """One step; returns the loss of the answers."""
@@ -243,29 +201,11 @@ class Training:
         self._measured = self._spent
 
 
-def ahead(batches: Iterator[Any], depth: int = 6) -> Generator[Any]:
-    """The same batches, made by a second thread a few steps before they are wanted."""
-    queue: Queue[Any] = Queue(depth)
-    wanted = Event()
-    wanted.set()
-
-    def fill() -> None:
-        """Make batches until nobody wants more."""
-        for batch in batches:
-            queue.put(batch)
-            if not wanted.is_set():
-                return
-
-    thread = Thread(target=fill, name="batches", daemon=True)
-    thread.start()
-    try:
-        while True:
-            yield queue.get()
-    finally:
-        wanted.clear()
-        with suppress(Empty):  # lets a put that waits go on
-            queue.get_nowait()
-        thread.join(timeout=10)
+def _prompt(shape: Shape) -> Any:  # noqa: ANN401  (transformers is untyped)
+    """(1, P) tokens of one picture and the question."""
+    blank = np.zeros((8, 8, 3), np.uint8)
+    processor = build_processor(shape)
+    return processor(images=[blank], text=[QUESTION], return_tensors="pt")["input_ids"]
 
 
 def _groups(trained: list[Any], decay: float) -> list[dict[str, Any]]:

@@ -12,39 +12,14 @@ from numpy.typing import NDArray
 from monitor.domain import Pixels
 from monitor.train.judge_faces import SIDE
 from monitor.train.judge_pool import Shard, read_shard
+from monitor.train.judge_shares import share_of
 from monitor.train.judge_words import UNUSABLE
 from monitor.train.synthesis_face import Floats, Rng, happens
 
-_MASKS: Final = ("andrewmvd", "chandrikadeb7", "jolignier", "masktype")
-SHARES: Final[dict[tuple[str, str], float]] = {
-    ("synthetic", "*"): 0.40,
-    ("weapons", "none"): 0.075,
-    ("faceparts", "none"): 0.065,
-    ("jolignier", "none"): 0.04,
-    ("andrewmvd", "none"): 0.025,
-    ("masktype", "none"): 0.03,
-    ("chandrikadeb7", "none"): 0.03,
-    ("utkface", "none"): 0.03,
-    ("lfw", "none"): 0.01,
-    ("scenes", "none"): 0.05,
-    **{(source, "mask"): 0.028 for source in _MASKS},
-    ("faceparts", "mask"): 0.015,
-    ("scenes", "mask"): 0.025,
-    **{(source, "mask_incorrect"): 0.01 for source in _MASKS[2:]},
-    ("scenes", "away"): 0.025,
-    ("weapons", "away"): 0.03,
-    ("background", "away"): 0.006,
-    ("weapons", "sunglasses"): 0.012,
-    ("weapons", "hand_object"): 0.01,
-    ("weapons", UNUSABLE): 0.008,
-    ("faceparts", "sunglasses"): 0.004,
-}
-"""How often a sample comes from a source with an answer: the same for a small source as for
-a large one, so that no source stands for an answer, and more for those labelled by eye."""
-
 _GOOD, _FAIR = 0.62, 0.9  # shares of samples that are good, and good or fair
 _BEHIND: Final = ("background", "away")
-_FAR: Final = 0.38  # share of the heads that are set small before something else
+_NATURAL: Final = "natural"  # the source whose pictures show what lies about a head
+_FAR: Final = 0.3  # share of the heads that are set small before something else
 _FEW: Final = 24  # pixels a side; fewer are called bad
 
 
@@ -70,6 +45,9 @@ class Pool:
         self._groups: dict[tuple[str, str], list[_Place]] = {}
         self.refresh()
 
+    def __reduce__(self) -> tuple[type["Pool"], tuple[Path]]:
+        return Pool, (self._folder,)  # another process opens the files itself
+
     def refresh(self) -> None:
         """Take up the shards that are new."""
         for path in sorted(set(self._folder.glob("*.npz")) - self._paths):
@@ -82,8 +60,8 @@ class Pool:
                 group = self._groups.setdefault((source.rstrip("+"), answer), [])
                 group.append(_Place(len(self._shards), row))
             self._shards.append(shard)
-        self._names = [name for name in SHARES if name in self._groups]
-        shares = np.array([SHARES[name] for name in self._names])
+        self._names = sorted(self._groups)
+        shares = np.array([share_of(name, len(self._groups[name])) for name in self._names])
         self._shares = shares / shares.sum()
 
     def draw(self, crop_px: int, rng: Rng) -> tuple[Pixels, str]:
@@ -94,11 +72,11 @@ class Pool:
         shard = self._shards[place.shard]
         key = shard.keys[place.row]
         pixels, frame = shard.pixels[place.row], shard.frames[place.row]
-        if name != _BEHIND and happens(rng, _FAR):
+        if name != _BEHIND and happens(rng, _FAR if name[0] != _NATURAL else 0.1):
             head = framed(pixels, frame, int(crop_px * rng.uniform(0.48, 0.92)), rng)
             crop = set_before(head, self._canvas(head, crop_px, rng), rng)
         else:
-            crop = framed(pixels, frame, crop_px, rng)
+            crop = framed(pixels, frame, crop_px, rng, wide=name[0] == _NATURAL)
         crop, spoilt = degraded(crop, rng)
         return np.ascontiguousarray(crop[..., ::-1]), UNUSABLE if spoilt else key
 
@@ -148,13 +126,24 @@ def set_before(head: Pixels, canvas: Pixels, rng: Rng) -> Pixels:
     return crop
 
 
-def framed(pixels: Pixels, frame: Floats, crop_px: int, rng: Rng) -> Pixels:
-    """A crop about the face, looser or tighter, off the middle, turned, cut off at an edge."""
+def framed(pixels: Pixels, frame: Floats, crop_px: int, rng: Rng, *, wide: bool = False) -> Pixels:
+    """A crop about the face, looser or tighter, off the middle, turned, cut off at an edge.
+
+    Args:
+        pixels: (SIDE, SIDE, 3).
+        frame: The face's middle and longer side.
+        crop_px: Side of what is returned.
+        rng: Decides everything.
+        wide: The picture goes on about the head, so it may be framed very loosely.
+    """
     x, y, face = frame.tolist()
     loose = 1.5 * float(np.exp(rng.normal(0.02, 0.27)))
     loose = min(max(loose, 0.85), 2.6, 1.25 * SIDE / face)
+    if wide:
+        loose = rng.uniform(1.2, 3.0)
     size = loose * face * np.exp(rng.normal(0, 0.08, 2))
-    x, y = x + rng.normal(0, 0.09) * face, y + rng.normal(0, 0.09) * face
+    off = 0.06 * loose
+    x, y = x + rng.normal(0, off) * face, y + rng.normal(0, off) * face
     box = np.array([x - size[0] / 2, y - size[1] / 2, x + size[0] / 2, y + size[1] / 2])
     if happens(rng, 0.75):  # at run time crops are clipped to the picture
         box = np.clip(box, 0, SIDE)

@@ -5,7 +5,7 @@ are turned away, ``background`` squares without faces, and each ``synthetic-NNN`
 thousand faces with drawn coverings. More of those may appear while a training runs.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -33,6 +33,7 @@ from monitor.train.synthesis_innocent import Overlays
 _SAME: Final = 7.0  # mean difference of two thumbnails, in grey levels, that are one picture
 _LABELS: Final = {"not_a_face": "away"}  # no face in view, whatever else is
 _TIGHT: Final = ("utkface", "lfw", "chandrikadeb7")  # sources that show little but the face
+_WIDE: Final = ("scenes", "natural")  # sources whose faces were found by a detector
 _FACE_UNITS: Final = 2.6  # the longer side of a face box, in distances of the eyes
 
 
@@ -120,7 +121,7 @@ class Wardrobe:
         self._background = background.pixels
         for shard in shards:
             for i, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
-                trusted = landmarks.blind or source.endswith("+") or source == "scenes"
+                trusted = landmarks.blind or source.endswith("+") or source in _WIDE
                 if key != "none" or not trusted:
                     continue
                 face, _, found = landmarks.find(np.array(shard.pixels[i]))
@@ -157,6 +158,14 @@ def prepare(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: 
         )
 
 
+def prepare_more(folders: Sequence[Path], landmarks: Landmarks, folder: Path) -> None:
+    """Write a shard for each further folder of labelled crops, unless it is there already."""
+    for number, heads in enumerate(folders):
+        path = folder / f"more-{number:03d}"
+        if not path.with_suffix(".npz").exists():
+            write_shard(path, real_samples(heads, landmarks))
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
     """How many synthetic pictures: shards of so many each, drawn from a seed."""
@@ -171,7 +180,8 @@ def draw(folder: Path, landmarks: Landmarks, overlays: Overlays, amount: Amount)
     paths = [folder / f"synthetic-{number:03d}.npz" for number in range(amount.shards)]
     if all(path.exists() for path in paths):
         return
-    sources = [read_shard(folder / f"{name}.npz") for name in ("real", "scenes")]
+    names = ("real", "scenes", "natural")
+    sources = [read_shard(p) for name in names if (p := folder / f"{name}.npz").exists()]
     wardrobe = Wardrobe(sources, read_shard(folder / "background.npz"), landmarks)
     for number, path in enumerate(paths):
         if not path.exists():

@@ -1,0 +1,62 @@
+"""The settings of a judge's training."""
+
+from pathlib import Path
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from monitor.errors import ConfigError
+
+
+class TrainJudgeConfig(BaseModel):
+    """How to train; every path is given by the caller, the rest may come from a file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    heads: Path  # labels.csv and the crops it names
+    scenes: Path  # boxes.csv and whole pictures
+    out: Path  # checkpoint.pt while training, model/ at the end
+    overlays: Path | None = None
+    landmarks: Path | None = None  # YuNet as ONNX; without it faces are assumed in the middle
+    pool: Path | None = None  # prepared pictures; beside ``out`` when not given
+    more: tuple[Path, ...] = ()  # further folders with labels.csv, such as a site's own
+    teacher: Path | None = None  # an earlier judge, to name the faces of the scenes
+    start: Path | None = None  # an earlier judge, whose weights are gone on from where they fit
+    seconds: float = Field(2900, gt=0)
+    batch: int = Field(64, ge=1)
+    rate: float = Field(2e-3, gt=0)  # AdamW's highest
+    decay: float = Field(0.05, ge=0)
+    crop_px: int = Field(96, ge=32)
+    widths: tuple[int, ...] = (32, 64, 128, 384)  # of the tower's stages
+    small_px: int = Field(64, ge=32)  # crops at first: twice as many in the same time
+    small_share: float = Field(0.45, ge=0, le=1)  # of the time
+    warm_steps: int = Field(200, ge=1)
+    averaging: float = Field(0.998, ge=0, lt=1)  # of the weights that are kept
+    sentence_weight: float = Field(0.1, ge=0)
+    hint_weight: float = Field(0.5, ge=0)  # of the answer read off the tower directly
+    shards: int = Field(8, ge=1)  # files of synthetic pictures
+    shard_size: int = Field(4000, ge=1)  # pictures in each
+    measure_every_s: float = Field(300, gt=0)
+    seed: int = 11
+    version: str = "1"
+
+
+def load_train_config(path: Path | None, **given: object) -> TrainJudgeConfig:
+    """Settings from a YAML file, then those given by the caller, which win.
+
+    Raises:
+        ConfigError: The file cannot be read or a setting is wrong.
+    """
+    raw: dict[str, object] = {}
+    try:
+        if path is not None:
+            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return TrainJudgeConfig.model_validate(raw | given)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{path or 'training'}: {where}: {first['msg']}") from error
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"{path}: not readable as YAML") from error
