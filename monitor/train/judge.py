@@ -54,8 +54,11 @@ def train(config: TrainJudgeConfig) -> Path:
     prepare(config.heads, config.scenes, landmarks, pool_folder, rng)
     prepare_more(config.more, landmarks, pool_folder)
     if config.teacher is not None and not (pool_folder / "natural.npz").exists():
-        named = natural_samples(config.scenes, Teacher(config.teacher))
-        write_shard(pool_folder / "natural", named)
+        named = list(natural_samples(config.scenes, Teacher(config.teacher)))
+        if named:
+            write_shard(pool_folder / "natural", named)
+        else:
+            _LOG.warning("%s names none of the faces in %s", config.teacher, config.scenes)
     amount = Amount(config.shards, config.shard_size, config.seed)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
     return Training(config, Pool(pool_folder)).run()
@@ -118,9 +121,11 @@ class Training:
             return
         self._prompt = _prompt(replace(self._shape, crop_px=crop_px))
         batches = stream(self._pool, config.batch, crop_px, (config.seed, self._step))
+        batch = next(batches)  # the other process takes seconds to start
         while self._spent < until:
             began = time.monotonic()
-            loss = self._learn(*next(batches))
+            loss = self._learn(*batch)
+            batch = next(batches)
             self._spent += time.monotonic() - began
             yield self._step, loss
             if self._spent - self._measured >= config.measure_every_s:

@@ -14,7 +14,7 @@ _AHEAD: Final = 8  # batches that wait
 Batch = tuple[Pixels, list[str]]
 
 
-class _Draws(IterableDataset):  # type: ignore[misc,type-arg]  # torch goes untyped here
+class _Draws(IterableDataset):  # type: ignore[misc]  # torch goes untyped here
     """What one process draws from the pool."""
 
     def __init__(self, pool: Pool, size: int, crop_px: int, seed: tuple[int, int]) -> None:
