@@ -5,16 +5,20 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from monitor.alert.policy import AlertPolicy
 from monitor.config import judges, schema, sources
+from monitor.config.economy import Economy
 from monitor.config.policy import Policy
 from monitor.detect import Detector
 from monitor.domain import CameraId, Kind
 from monitor.errors import ConfigError
 from monitor.ingest import Source
+from monitor.ingest.attention import Attention
 from monitor.ingest.file import FileVideo
 from monitor.ingest.folder import FolderPictures
+from monitor.ingest.gate import Gate
 from monitor.ingest.network import NetworkVideo
 from monitor.judge import Judge
 from monitor.judge.desk import JudgeDesk
@@ -126,6 +130,7 @@ class Watch:
     desk: judges.Desk
     policy: Policy
     evidence: Path
+    economy: Economy | None = None  # None looks at every frame, as replays do
 
 
 def build_pipeline(
@@ -134,6 +139,7 @@ def build_pipeline(
     models: Models,
     clock: Clock,
     bell: threading.Event | None = None,
+    attention: Mapping[CameraId, Attention] = MappingProxyType({}),
 ) -> tuple[Pipeline, JudgeLoop]:
     """The stages for some cameras, and the judge's loop at the same desk.
 
@@ -143,12 +149,14 @@ def build_pipeline(
         models: The detector and the judge.
         clock: Of the daemon, or of the recording.
         bell: Rung whenever the judge has answered.
+        attention: Of each live camera, which is told whether anybody is in view.
     """
     desk = JudgeDesk(watch.desk, clock, bell)
     lanes = {
         camera: Lane(
             BodyTracker(camera, watch.tracking),
             AlertPolicy(camera, watch.policy, zone=zone, lost_after_s=watch.tracking.lost_after_s),
+            Gate(watch.economy, attention.get(camera), lost_after_s=watch.tracking.lost_after_s),
         )
         for camera, zone in zones.items()
     }
@@ -157,7 +165,13 @@ def build_pipeline(
     return pipeline, loop
 
 
-def build_source(name: str, camera: sources.Camera, clock: Clock, stop: Stop) -> Source:
+def build_source(
+    name: str,
+    camera: sources.Camera,
+    clock: Clock,
+    stop: Stop,
+    attention: Attention | None = None,
+) -> Source:
     """The source of one camera, not opened yet. A recording is played as if it were now."""
     match camera.source:
         case sources.FileSource(path=path):
@@ -169,13 +183,20 @@ def build_source(name: str, camera: sources.Camera, clock: Clock, stop: Stop) ->
                 started_at=clock.now(),
                 clock=clock,
                 stop=stop,
+                attention=attention,
             )
         case sources.FolderSource() as folder:
             return FolderPictures(
                 CameraId(name), folder, analysis_fps=camera.analysis_fps, clock=clock
             )
         case sources.RtspSource() | sources.HttpSource() | sources.DeviceSource() as live:
-            return NetworkVideo(CameraId(name), live, analysis_fps=camera.analysis_fps, clock=clock)
+            return NetworkVideo(
+                CameraId(name),
+                live,
+                analysis_fps=camera.analysis_fps,
+                clock=clock,
+                attention=attention,
+            )
 
 
 def _embedded_facts() -> dict[str, object]:

@@ -15,6 +15,7 @@ from monitor.controls import Controls, PictureDesk
 from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
 from monitor.errors import OutboxError
 from monitor.ingest import Source
+from monitor.ingest.attention import Attention
 from monitor.ingest.reader import Reader
 from monitor.judge.loop import JudgeLoop
 from monitor.mailroom import Mailroom
@@ -228,16 +229,22 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         OutboxError: The outbox cannot be used at all.
     """
     clock = clock or SystemClock()
-    watch = Watch(config.tracking, config.desk, config.policy, config.evidence)
+    watch = Watch(config.tracking, config.desk, config.policy, config.evidence, config.economy)
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
+    attention = {
+        CameraId(name): Attention(
+            camera.analysis_fps, key_frames_only=config.economy.key_frames_only
+        )
+        for name, camera in config.cameras.items()
+    }
     stop = StopSwitch()
     bell = threading.Event()
-    pipeline, judge = build_pipeline(watch, zones, models, clock, bell)
+    pipeline, judge = build_pipeline(watch, zones, models, clock, bell, attention)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
     sources: dict[CameraId, Source] = {}
     for name, camera in config.cameras.items():
-        source = build_source(name, camera, clock, stop)
+        source = build_source(name, camera, clock, stop, attention[CameraId(name)])
         box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)

@@ -46,6 +46,7 @@ class Frame:
     moment: Moment
     picture: Picture = field(repr=False)
     decode_ms: float  # what decoding this picture cost
+    moved: bool = True  # whether anything moves; true too where nobody has looked for it
 
     @property
     def width(self) -> int:

@@ -1,6 +1,6 @@
 """Packets to decoded pictures, whatever is wrong with some of them."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import av
@@ -46,6 +46,7 @@ class Decoder:
 
     def __init__(self, stream: VideoStream, clock: Clock) -> None:
         self._index = stream.index
+        self._context = stream.codec_context
         self._clock = clock
         self.decoded = 0
         self.damaged = 0  # packets that gave no picture because they could not be understood
@@ -56,11 +57,22 @@ class Decoder:
         Raises:
             av.FFmpegError: Anything but damaged data.
         """
-        if packet.stream.index != self._index:
-            return
+        if packet.stream.index == self._index:
+            yield from self._decoded(packet.decode)
+
+    def drained(self) -> Iterator[Decoded]:
+        """What the decoder still holds back. Only a key frame may follow.
+
+        Raises:
+            av.FFmpegError: Anything but damaged data.
+        """
+        yield from self._decoded(self._context.decode)
+        self._context.flush_buffers()
+
+    def _decoded(self, decode: Callable[[], Sequence[object]]) -> Iterator[Decoded]:
         started = self._clock.seconds()
         try:
-            frames = packet.decode()
+            frames = decode()
         except av.error.InvalidDataError:
             self.damaged += 1
             return

@@ -14,8 +14,10 @@ from av.video.stream import VideoStream
 
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceRejectedError, SourceUnavailableError
+from monitor.ingest.attention import Attention
 from monitor.ingest.av_errors import translated
 from monitor.ingest.decoding import Decoded, Decoder, video_stream
+from monitor.ingest.eye import Eye
 from monitor.ingest.picture import VideoPicture
 from monitor.ingest.sampling import TimelineSampler
 from monitor.ingest.timeline import Timeline
@@ -50,6 +52,8 @@ class FileVideo:
     machine's monotonic clock, as those of live cameras; else they come as fast as they can
     be decoded and their seconds count from the recording's first frame. ``stop`` ends a
     paced recording between two frames. ``threads`` is for the decoder; 0 is one per core.
+    With ``attention`` frames say whether anything moves, as those of live cameras do, and
+    come at the rate that it asks for; without it every recording is looked at alike.
     """
 
     camera: CameraId
@@ -60,6 +64,7 @@ class FileVideo:
     clock: Clock = field(kw_only=True)
     stop: Stop = field(kw_only=True, default_factory=StopSwitch)
     threads: int = field(kw_only=True, default=0)
+    attention: Attention | None = field(kw_only=True, default=None)
     _decoded: int = field(init=False, default=0)
 
     @property
@@ -119,11 +124,14 @@ class FileVideo:
         timeline = Timeline(stream.time_base or DEFAULT_TIME_BASE, _fps(stream))
         sampler = TimelineSampler(self.analysis_fps)
         opened_at = self.clock.seconds()
+        eye = Eye() if self.attention is not None else None
         started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         sequence = 0
         for picture in self._pictures(container, stream, decoder):
             self._decoded += 1
             seconds = timeline.seconds(picture.frame.pts)
+            if self.attention is not None:
+                sampler.pace(self.attention.wanted.fps)
             if not sampler.due(seconds):
                 continue
             taken_at = started_at + timedelta(seconds=seconds)
@@ -137,6 +145,7 @@ class FileVideo:
                 moment=Moment(seconds=seconds, taken_at=taken_at),
                 picture=VideoPicture(picture.frame),
                 decode_ms=picture.milliseconds,
+                moved=eye is None or eye.sees_motion(picture.frame, seconds),
             )
             sequence += 1
 

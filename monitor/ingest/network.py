@@ -12,17 +12,21 @@ from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceUnavailableError
 from monitor.ingest.address import Address, access_of, address_of, distrust
+from monitor.ingest.attention import Attention
 from monitor.ingest.av_errors import translated
-from monitor.ingest.decoding import Decoder, video_stream
+from monitor.ingest.decoding import video_stream
+from monitor.ingest.eye import Eye
 from monitor.ingest.picture import VideoPicture
 from monitor.ingest.sampling import ArrivalSampler
+from monitor.ingest.thrift import ThriftyDecoder
 from monitor.ingest.timeline import Timeline
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-DECODER_THREADS = 2
+DECODER_THREADS = 2  # where a picture is worth dividing; most cameras do not allow it
+ONE_THREAD_PX = 1_000_000  # pictures of fewer pixels are decoded by one
 LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
 USUAL_FPS = 25.0  # for recordings that do not say
 STALLED_S = 3.0  # without a picture, and a camera counts as stalled
@@ -45,10 +49,12 @@ class NetworkVideo:
         *,
         analysis_fps: float,
         clock: Clock,
+        attention: Attention | None = None,
     ) -> None:
         self._camera = camera
         self._source = source
-        self._analysis_fps = analysis_fps
+        self._attention = attention or Attention(analysis_fps)
+        self._eye = Eye()
         self._clock = clock
         self._decoded = 0
         self._warned = False
@@ -93,7 +99,8 @@ class NetworkVideo:
         with self._connected(address) as container:
             stream = video_stream(container, host)
             stream.thread_type = "SLICE"  # by frames would hold pictures back
-            stream.thread_count = DECODER_THREADS
+            large = stream.codec_context.width * stream.codec_context.height >= ONE_THREAD_PX
+            stream.thread_count = DECODER_THREADS if large else 1
             self._warn_of_pieces(container)
             with closing(self._frames(container, stream, host)) as frames:
                 yield frames
@@ -131,8 +138,8 @@ class NetworkVideo:
         self, container: av.container.InputContainer, stream: VideoStream, host: str
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive."""
-        decoder = Decoder(stream, self._clock)
-        sampler = ArrivalSampler(self._analysis_fps)
+        decoder = ThriftyDecoder(stream, self._clock)
+        sampler = ArrivalSampler(self._attention.full_fps)
         playback = _Playback(container, stream, self._clock)
         sequence = 0
         last_picture = self._clock.seconds()
@@ -141,8 +148,10 @@ class NetworkVideo:
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
                 self._check_silence(last_picture, host)
-                for picture in decoder.pictures(packet):
-                    self._decoded += 1
+                wanted, spared, seen = self._attention.wanted, decoder.spared, decoder.seen
+                sampler.pace(wanted.fps)
+                due = sampler.would_take(self._clock.seconds())
+                for picture in decoder.pictures(packet, everything=wanted.everything, due=due):
                     playback.wait_for(picture.frame.pts)
                     last_picture = self._clock.seconds()
                     if not sampler.due(last_picture):
@@ -153,8 +162,12 @@ class NetworkVideo:
                         moment=Moment(seconds=last_picture, taken_at=self._clock.now()),
                         picture=VideoPicture(picture.frame),
                         decode_ms=picture.milliseconds,
+                        moved=self._eye.sees_motion(picture.frame, last_picture),
                     )
                     sequence += 1
+                self._decoded += decoder.seen - seen
+                if decoder.spared != spared:  # it came, though nobody needs it
+                    last_picture = self._clock.seconds()
         raise SourceUnavailableError(f"reading {host}: the stream ended")
 
     def _check_silence(self, last_picture: float, host: str) -> None:

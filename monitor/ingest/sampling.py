@@ -17,6 +17,12 @@ class TimelineSampler:
         self._fps = fps
         self._last = -1
 
+    def pace(self, fps: float) -> None:
+        """Take so many frames a second from now on."""
+        if fps != self._fps:
+            self._last = math.floor(self._last * fps / self._fps)
+            self._fps = fps
+
     def due(self, seconds: float) -> bool:
         """Whether the frame at this time, counted from the first frame, is to be taken."""
         slot = math.floor((seconds + ROUNDING_S) * self._fps)
@@ -37,9 +43,17 @@ class ArrivalSampler:
         self._period_s = 1 / fps
         self._due_at = -math.inf
 
+    def pace(self, fps: float) -> None:
+        """Take so many frames a second from now on."""
+        self._period_s = 1 / fps
+
+    def would_take(self, seconds: float) -> bool:
+        """Whether a frame that arrived at this time would be taken."""
+        return seconds >= self._due_at - EARLY * self._period_s
+
     def due(self, seconds: float) -> bool:
         """Whether the frame that arrived at this time is to be taken."""
-        if seconds < self._due_at - EARLY * self._period_s:
+        if not self.would_take(seconds):
             return False
         behind = seconds - self._due_at
         self._due_at = (seconds if behind > self._period_s else self._due_at) + self._period_s

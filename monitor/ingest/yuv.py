@@ -19,6 +19,7 @@ Edges: TypeAlias = tuple[int, int, int, int]
 
 Plane: TypeAlias = NDArray[np.uint8]
 
+SMALL_PX = 160  # longer side of the picture that motion and blindness are judged on
 CONVERTERS_KEPT = 16  # per thread; one for each pair of sizes in use
 
 _CHROMA_STEP = {
@@ -75,6 +76,21 @@ def scaled_bgr(frame: av.VideoFrame, width: int, height: int) -> Pixels:
     )
     pixels = cast("Pixels", converted.to_ndarray())
     return pixels.copy() if converted is frame else np.ascontiguousarray(pixels)
+
+
+def small_luma(frame: av.VideoFrame, longer_px: int = SMALL_PX) -> Plane:
+    """How bright the picture is, (height, width), its longer side ``longer_px`` or less.
+
+    From the decoder's own plane where that is in bytes; rows that add little are left out.
+    """
+    scale = min(1.0, longer_px / max(frame.width, frame.height))
+    width, height = (max(round(side * scale), 1) for side in (frame.width, frame.height))
+    if frame.format.name not in _CHROMA_STEP:
+        key = (frame.format.name, frame.width, frame.height, width, height, "gray")
+        grey = _converters.get(key).reformat(frame, width, height, "gray", threads=1)
+        return _rows(grey.planes[0])[:, :width].copy()
+    luma = _rows(frame.planes[0])[:: max(frame.height // (2 * height), 1), : frame.width]
+    return cast("Plane", cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
 
 
 def can_cut(frame: av.VideoFrame) -> bool:

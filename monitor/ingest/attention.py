@@ -1,0 +1,46 @@
+"""What a camera's reader and the analyst tell each other while both work."""
+
+import threading
+from dataclasses import dataclass
+
+SETTLED_S = 5.0  # without motion and without anybody, before key frames are enough
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the analyst wants of a camera just now."""
+
+    fps: float  # frames per second to be looked at
+    everything: bool  # false while key frames are enough, as far as the analyst knows
+
+
+class Attention:
+    """How closely one camera is watched at the moment. Thread-safe.
+
+    Args:
+        fps: Frames per second that are looked at unless the machine is overloaded.
+        key_frames_only: Whether key frames are enough while nobody is in view.
+    """
+
+    def __init__(self, fps: float, *, key_frames_only: bool = False) -> None:
+        self.full_fps = fps
+        self._key_frames_only = key_frames_only
+        self._lock = threading.Lock()
+        self._fps = fps
+        self._occupied = True  # until the analyst has seen that it is not
+
+    @property
+    def wanted(self) -> Wanted:
+        """What the reader should give out."""
+        with self._lock:
+            return Wanted(self._fps, self._occupied or not self._key_frames_only)
+
+    def occupied(self, *, somebody: bool) -> None:
+        """Whether somebody is in view, or was a moment ago; the analyst says so."""
+        with self._lock:
+            self._occupied = somebody
+
+    def shed(self, fps: float) -> None:
+        """Look at so many frames per second from now on, at most the full rate."""
+        with self._lock:
+            self._fps = min(fps, self.full_fps)

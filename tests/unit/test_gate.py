@@ -1,0 +1,104 @@
+"""Which frames the detector is asked about."""
+
+import numpy as np
+
+from monitor.config.economy import Economy
+from monitor.domain import Frame
+from monitor.ingest.attention import Attention
+from monitor.ingest.gate import Gate
+from tests.fakes import YARD, ArrayPicture, moment
+
+PICTURE = ArrayPicture(np.zeros((2, 2, 3), np.uint8))
+FPS = 5
+
+
+def frame(seconds: float, *, moved: bool = False) -> Frame:
+    return Frame(YARD, 0, moment(seconds), PICTURE, decode_ms=1.0, moved=moved)
+
+
+def looked_at(gate: Gate, *, seconds: float, start: float = 0.0) -> list[float]:
+    """When the gate opened for a camera on which nothing moves and nobody is found."""
+    times = []
+    for n in range(round(seconds * FPS)):
+        shown = frame(start + n / FPS)
+        if gate.opens(shown):
+            gate.saw(shown, somebody=False)
+            times.append(round(shown.moment.seconds, 3))
+    return times
+
+
+def test_where_nothing_moves_it_looks_around_every_two_seconds() -> None:
+    gate = Gate(Economy())
+    assert looked_at(gate, seconds=10) == [0.0, 2.0, 4.0, 6.0, 8.0]
+    assert gate.spared == 45
+
+
+def test_it_looks_around_as_often_as_it_is_told() -> None:
+    assert looked_at(Gate(Economy(look_around_s=1)), seconds=3) == [0.0, 1.0, 2.0]
+
+
+def test_motion_opens_it_at_once_and_for_a_second_more() -> None:
+    gate = Gate(Economy())
+    looked_at(gate, seconds=1)
+    moving = frame(1.0, moved=True)
+    assert gate.opens(moving)
+    gate.saw(moving, somebody=False)
+    assert looked_at(gate, seconds=2, start=1.2) == [1.2, 1.4, 1.6, 1.8, 2.0]
+
+
+def test_who_stands_still_is_looked_at_in_every_frame_once_found() -> None:
+    """One can turn invisible by standing still, users of other programs complain."""
+    gate = Gate(Economy())
+    looked_at(gate, seconds=1.9)
+    for n in range(100):
+        still = frame(2 + n / FPS)
+        assert gate.opens(still)
+        gate.saw(still, somebody=True)
+
+
+def test_who_is_missed_for_a_moment_is_still_looked_for() -> None:
+    gate = Gate(Economy(), lost_after_s=3)
+    first = frame(0.0)
+    assert gate.opens(first)
+    gate.saw(first, somebody=True)
+    assert looked_at(gate, seconds=2.8, start=0.2) == [n / FPS for n in range(1, 15)]
+
+
+def test_without_the_setting_every_frame_is_looked_at() -> None:
+    for gate in (Gate(), Gate(Economy(motion_gate=False))):
+        assert len(looked_at(gate, seconds=4)) == 20
+        assert gate.spared == 0
+
+
+def everything(attention: Attention) -> bool:
+    return attention.wanted.everything
+
+
+def test_key_frames_are_enough_only_after_five_quiet_seconds() -> None:
+    attention = Attention(5, key_frames_only=True)
+    gate = Gate(Economy(), attention)
+    assert everything(attention), "before anything is known"
+    moving = frame(0.0, moved=True)
+    gate.opens(moving)
+    gate.saw(moving, somebody=False)
+    looked_at(gate, seconds=4.8, start=0.2)
+    assert everything(attention)
+    looked_at(gate, seconds=1, start=5.0)
+    assert not everything(attention)
+    gate.opens(frame(6.2, moved=True))
+    gate.saw(frame(6.2, moved=True), somebody=False)
+    assert everything(attention)
+
+
+def test_all_frames_are_wanted_where_key_frames_never_are_enough() -> None:
+    attention = Attention(5)
+    attention.occupied(somebody=False)
+    assert everything(attention)
+
+
+def test_the_rate_can_be_lowered_and_never_raised_above_what_is_set() -> None:
+    attention = Attention(5)
+    attention.shed(3)
+    assert attention.wanted.fps == 3
+    attention.shed(9)
+    assert attention.wanted.fps == 5
