@@ -1,18 +1,22 @@
 """What can be done with a running camera from outside."""
 
+import logging
 import queue
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from monitor.domain import CameraId, SubjectId
-from monitor.errors import CommandError, EvidenceError
+from monitor.errors import CommandError, EvidenceError, OutboxError
 from monitor.ingest.reader import Reader
 from monitor.pipeline import Lane
 from monitor.publish.states import StateBoard
 from monitor.record.still import still
 from monitor.track.bodies import heads
+
+log = logging.getLogger(__name__)
 
 PATIENCE_S = 2.0  # for the analyst to come round to a picture
 _NOBODY = SubjectId(-1)  # everybody's head is hidden
@@ -55,6 +59,16 @@ class PictureDesk:
                 answer.set_exception(CommandError(str(error)))
 
 
+class Memory(Protocol):
+    """Knows after a restart which cameras are to pause. Thread-safe. May raise OutboxError."""
+
+    def paused(self) -> set[str]:
+        """Cameras that were told to pause and not to resume since."""
+
+    def note_paused(self, camera: str, *, paused: bool) -> None:
+        """Remember what a camera was told."""
+
+
 @dataclass(frozen=True, slots=True)
 class Controls:
     """Carries out commands. Thread-safe."""
@@ -62,6 +76,19 @@ class Controls:
     readers: Mapping[CameraId, Reader]
     pictures: PictureDesk
     board: StateBoard
+    memory: Memory
+
+    def restore(self) -> None:
+        """Pause what was paused when the program ended: somebody wanted it so."""
+        try:
+            paused = self.memory.paused()
+        except OutboxError as error:
+            log.warning("%s; no camera stays paused", error)
+            return
+        for camera, reader in self.readers.items():
+            if camera in paused and reader.live:
+                reader.pause()
+                log.warning("%s: still paused, as before the restart", camera)
 
     def carry_out(self, command: str, camera: CameraId) -> None:
         """Pause or resume a camera, or publish its picture of now.
@@ -78,10 +105,18 @@ class Controls:
             self.board.snapshot(camera, self.pictures.ask(camera))
         elif not reader.live:
             raise CommandError("a recording cannot be paused")
-        elif command == "pause":
+        else:
+            self._pause(camera, reader, paused=command == "pause")
+
+    def _pause(self, camera: CameraId, reader: Reader, *, paused: bool) -> None:
+        if paused:
             reader.pause()
         else:
             reader.resume()
+        try:
+            self.memory.note_paused(camera, paused=paused)
+        except OutboxError as error:
+            log.warning("%s; a restart will not know that %s was told", error, camera)
 
 
 def _picture(lane: Lane) -> bytes:

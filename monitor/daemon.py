@@ -3,9 +3,7 @@
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from monitor.app import supervise
@@ -13,17 +11,17 @@ from monitor.build import Models, Watch, build_pipeline, build_source
 from monitor.config.schema import Config
 from monitor.controls import Controls, PictureDesk
 from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
-from monitor.errors import OutboxError
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
 from monitor.ingest.reader import Reader
 from monitor.judge.loop import JudgeLoop
 from monitor.mailroom import Mailroom
 from monitor.pipeline import Change, Pipeline
-from monitor.publish.covered import CoveredBoard
+from monitor.publish.covered import OVER, CoveredBoard
 from monitor.publish.health import Health
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox import Message
 from monitor.publish.payload import alert_payload, alert_topic
+from monitor.publish.shelf import Shelf
 from monitor.publish.states import StateBoard
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock
@@ -38,26 +36,19 @@ POLL_S = 0.1  # how late an alert may end when no camera sends anything
 _WARN_EVERY_S = 60.0
 _STATES_S = 1.0  # how often changes of a camera's state are looked for
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
-_DISK_PAUSE_S = 1.0  # between tries of a disk that refuses
 _LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
 
 
 @dataclass(slots=True)
 class Dispatch:
-    """Where the analyst's alerts go: to disk first, pictures to the board. One thread's own.
-
-    While the disk refuses, alerts wait in memory and are stored, in order, once it gives.
-    """
+    """Where the analyst's alerts go: to disk first, pictures to the board. One thread's own."""
 
     site: str
-    outbox: Outbox
+    shelf: Shelf
     board: StateBoard
     covered: CoveredBoard
-    health: Health
     clock: Clock
-    _unsaved: deque[Message] = field(init=False, default_factory=deque)
-    _retry_at: float = field(init=False, default=0.0)
 
     def hand_out(self, change: Change) -> None:
         """Store one alert's new state and show its picture."""
@@ -73,37 +64,13 @@ class Dispatch:
         )
         topic = alert_topic(self.site, alert.camera)
         payload = alert_payload(self.site, alert)
-        note = alert.severity is Severity.NOTE
-        self._unsaved.append(
-            Message(alert.id, alert.seq, topic, payload, self.clock.now(), expendable=note)
+        note, over = alert.severity is Severity.NOTE, alert.state in OVER
+        self.shelf.add(
+            Message(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
-        self.store()
         self.covered.note(alert)
         if change.pictures is not None:
             self.board.snapshot(alert.camera, change.pictures.snapshot)
-
-    @property
-    def unsaved(self) -> int:
-        """Messages that the disk has not taken yet."""
-        return len(self._unsaved)
-
-    def store(self, *, last: bool = False) -> None:
-        """Put what is still in memory on disk; called often, tries again once a second.
-
-        Args:
-            last: Try now, whenever the last try was; there may be no other.
-        """
-        if not self._unsaved or (self.clock.seconds() < self._retry_at and not last):
-            return
-        try:
-            while self._unsaved:
-                self.outbox.add(self._unsaved[0])
-                self._unsaved.popleft()
-            self.health.clear("outbox_refuses")
-        except OutboxError as error:
-            self._retry_at = self.clock.seconds() + _DISK_PAUSE_S
-            log.error("%s; %d alert messages wait in memory", error, len(self._unsaved))
-            self.health.report("outbox_refuses", str(error))
 
 
 @dataclass(slots=True)
@@ -127,7 +94,6 @@ class Analyst:
             if frames:
                 self.pipeline.observe(frames)
             self.pictures.serve(self.pipeline.lanes)
-            self.dispatch.store()
             for camera in self.boxes:
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
             if frames:
@@ -137,7 +103,6 @@ class Analyst:
                 self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
         for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
             self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
-        self.dispatch.store(last=True)
 
     def _hand_out(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -198,21 +163,15 @@ class Census:
         return CameraState(camera, status.state, status.fps, subjects, status.last_frame)
 
 
-def ending(analyst: Analyst, outbox: Outbox) -> Callable[[StopSwitch], None]:
+def ending(analyst: Analyst, shelf: Shelf) -> Callable[[StopSwitch], None]:
     """The analyst's loop, after which the program ends: recordings do not go on for ever."""
 
     def loop(stop: StopSwitch) -> None:
-        """Analyse to the end, let the outbox drain, stop the program."""
+        """Analyse to the end, let the shelf drain, stop the program."""
         analyst.run(stop)
         deadline = time.monotonic() + _DRAIN_S
-        with suppress(OutboxError):  # what is stored stays stored
-            while len(outbox) or analyst.dispatch.unsaved:
-                if time.monotonic() > deadline or stop.wait(POLL_S):
-                    break
-                analyst.dispatch.store()
-        analyst.dispatch.store(last=True)
-        if analyst.dispatch.unsaved:
-            log.error("%d alert messages are lost: the disk is full", analyst.dispatch.unsaved)
+        while len(shelf) and time.monotonic() < deadline and not stop.wait(POLL_S):
+            pass
         stop.request()
 
     return loop
@@ -251,21 +210,23 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     pictures = PictureDesk(bell)
     with Mailroom(config, clock) as mail:
         covered = CoveredBoard(mail.board, config.site, readers)
-        dispatch = Dispatch(config.site, mail.outbox, mail.board, covered, mail.health, clock)
+        dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
         census = Census(
             readers, pipeline, judge, mail.board, mail.health, config.mqtt.state_every_s
         )
-        controls = Controls(readers, pictures, mail.board)
+        controls = Controls(readers, pictures, mail.board, mail.notes)
+        controls.restore()
         workers = [
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
-            Worker("analyst", ending(analyst, mail.outbox), stop),
+            Worker("analyst", ending(analyst, mail.shelf), stop),
             Worker("judge", judge.run, stop),
             Worker("census", census.run, stop),
             *mail.workers(controls, zones, stop),
         ]
         notify("READY=1")
         clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
+        mail.last_words()
     return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
 
 

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.config.schema import Mqtt
-from monitor.errors import OutboxError
 from monitor.publish.courier import Courier
 from monitor.publish.mqtt import MqttPublisher
 from monitor.publish.outbox import Message, Outbox
+from monitor.publish.shelf import Shelf
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -51,8 +50,8 @@ def keys(messages: list[Message]) -> list[Key]:
 @contextmanager
 def carrying(
     folder: Path, port: int, *, site: str = "site", max_bytes: int | None = None, **settings: object
-) -> Iterator[Outbox]:
-    """An outbox that is being emptied into a broker."""
+) -> Iterator[Shelf]:
+    """An outbox that is being emptied into a broker, and what the disk would not take."""
     stop = StopSwitch()
     mqtt = Mqtt.model_validate({"port": port, **settings})
     folder.mkdir(exist_ok=True)
@@ -60,13 +59,14 @@ def carrying(
         Outbox(folder / "outbox", max_bytes=max_bytes) as outbox,
         MqttPublisher(mqtt, site) as publisher,
     ):
+        shelf = Shelf(outbox, SystemClock(), lambda _: None)
         courier = Courier(
-            outbox, publisher, Backoff(0.05, 0.5), clock=SystemClock(), late_after_s=10
+            shelf, publisher, Backoff(0.05, 0.5), clock=SystemClock(), late_after_s=10
         )
         worker = Worker("courier", courier.run, stop)
         worker.start()
         try:
-            yield outbox
+            yield shelf
         finally:
             stop.request()
             assert worker.join(5)
@@ -74,40 +74,28 @@ def carrying(
 
 
 def raise_all(
-    outbox: Outbox,
+    shelf: Shelf,
     messages: Iterator[Message],
     pause_s: float = 0.0,
     *,
     refused: Callable[[int], None] = lambda _: None,
 ) -> list[Key]:
-    """Raise alerts; what the disk refuses waits in memory, as in the daemon.
+    """Raise alerts.
 
     Args:
-        outbox: Where they go.
+        shelf: Where they go.
         messages: Their states.
         pause_s: Between two of them.
         refused: Told how many are waiting in memory, whenever there are any.
     """
-    raised, unsaved = [], deque[Message]()
+    raised = []
     for message in messages:
         raised.append(message)
-        unsaved.append(message)
-        if _store(outbox, unsaved):
-            refused(len(unsaved))
+        shelf.add(message)
+        if shelf.unsaved:
+            refused(shelf.unsaved)
         time.sleep(pause_s)
-    until(lambda: not _store(outbox, unsaved), "the disk to take the rest")
     return keys(raised)
-
-
-def _store(outbox: Outbox, unsaved: deque[Message]) -> int:
-    """Try to store what is in memory; how many are left."""
-    try:
-        while unsaved:
-            outbox.add(unsaved[0])
-            unsaved.popleft()
-    except OutboxError:
-        pass
-    return len(unsaved)
 
 
 @dataclass(frozen=True)
@@ -137,11 +125,11 @@ HEAD = (
 
 
 def drained(
-    case: str, raised: list[Key], witness: Witness, *outboxes: Outbox, remark: str = ""
+    case: str, raised: list[Key], witness: Witness, *shelves: Shelf, remark: str = ""
 ) -> Row:
     """Wait until everything has arrived, and count. Called when the fault has been mended."""
     mended = time.monotonic()
-    until(lambda: not any(map(len, outboxes)), f"{case}: the outbox to drain", PATIENCE_S)
+    until(lambda: not any(map(len, shelves)), f"{case}: the outbox to drain", PATIENCE_S)
     until(lambda: set(raised) <= set(witness.keys()), f"{case}: the last alerts", PATIENCE_S)
     took_s = time.monotonic() - mended
     received = witness.keys()

@@ -9,7 +9,6 @@ import random
 import shutil
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import Any
 from tests.broker import Mosquitto, Witness, free_port, until
 from tests.certificates import certificate
 from tests.fault_bench import HEAD, Key, Row, carrying, drained, keys, raise_all, story
+from tests.fault_disk import disk_full, one_client_id_for_two, outbox_full
 from tests.fault_help import away, carrier, on_the_road, refused_at_first, stored, waiting
 from tests.road import Weather
 
@@ -210,35 +210,6 @@ def killed_again_and_again(folder: Path, times: int = 10) -> Row:
             return drained("SIGKILL at random", list(raised), witness, outbox, remark=remark)
 
 
-def disk_full(folder: Path) -> Row:
-    """The outbox reaches its bound while the broker is away; the rest waits in memory."""
-    broker = Mosquitto(folder, durable=True)
-    with (
-        broker,
-        Witness(broker.port) as witness,
-        away(witness, broker) as come_back,
-        carrying(folder / "us", broker.port, max_bytes=60_000) as outbox,
-    ):
-        coming = threading.Timer(1.0, come_back)
-        coming.start()
-        refused: list[int] = []
-        raised = raise_all(outbox, story(40, padding=2000), refused=refused.append)
-        coming.join()
-        remark = f"{max(refused)} refused at first"
-        return drained("disk full", raised, witness, outbox, remark=remark)
-
-
-def one_client_id_for_two(folder: Path) -> Row:
-    with (
-        Mosquitto(folder, durable=True) as broker,
-        Witness(broker.port) as witness,
-        carrying(folder / "one", broker.port, client_id="same") as one,
-        carrying(folder / "two", broker.port, client_id="same") as two,
-    ):
-        raised = raise_all(one, story(40)) + raise_all(two, story(40, first=100))
-        return drained("two daemons with one client id", raised, witness, one, two)
-
-
 CASES: tuple[Callable[[Path], Row], ...] = (
     down_at_start,
     restarted,
@@ -253,6 +224,7 @@ CASES: tuple[Callable[[Path], Row], ...] = (
     acknowledgements_vanish,
     killed_again_and_again,
     disk_full,
+    outbox_full,
     one_client_id_for_two,
 )
 

@@ -19,6 +19,7 @@ from monitor.publish.payload import content_type
 
 CONNECT_TIMEOUT_S = 5.0  # for TCP and TLS, and again for the broker's answer
 V5_ANSWER_S = 2.0  # for the answer to MQTT 5: some older brokers cannot even say no
+NO_ANSWER = "no acknowledgement"
 CLOSE_TIMEOUT_S = 1.0  # for saying goodbye
 
 V5 = MQTTProtocolVersion.MQTTv5
@@ -213,7 +214,7 @@ class Connection:
             raise BrokerUnavailableError(f"{address}: {self.ended or 'connection lost'}")
         answers = self._ledger.wait_ack(packet, timeout_s)
         if answers is None:
-            reason = self.ended or f"no acknowledgement within {timeout_s:g} s"
+            reason = self.ended or f"{NO_ANSWER} within {timeout_s:g} s"
             self._abort(reason)
             raise BrokerUnavailableError(f"{address}: {reason}")
         for answer in answers:

@@ -8,7 +8,8 @@ from monitor.publish.models import CoveredV1
 from monitor.publish.payload import covered_topic, encoded
 from monitor.publish.states import StateBoard
 
-_OVER = (AlertState.ENDED, AlertState.REJECTED)
+OVER = (AlertState.ENDED, AlertState.REJECTED)
+"""The states that no other follows."""
 _ORDER = tuple(Severity)
 
 
@@ -32,7 +33,7 @@ class CoveredBoard:
         """Take in one alert's new state."""
         standing = self._open.setdefault(alert.camera, {})
         standing.pop(alert.id, None)
-        if alert.state not in _OVER:
+        if alert.state not in OVER:
             standing[alert.id] = alert
         self._tell(alert.camera, alert.covering)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Self
 
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish.connection import Connection
+from monitor.publish.connection import NO_ANSWER, Connection
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
 
@@ -18,6 +18,8 @@ RECONNECT_FIRST_S = 0.2
 RECONNECT_LIMIT_S = 5.0
 REMIND_EVERY_S = 60.0  # a reason that stays the same is logged again after this long
 SHORT_LIVED = " at once; if this repeats, give each program a client_id of its own"
+TAKEN_OVER = "Session taken over"  # what MQTT 5 brokers tell who is thrown out
+_OWN_NAME = ": another program has our client_id; give each program a client_id of its own"
 JOIN_S = 1.0  # a name look-up cannot be interrupted; a daemon thread may be left in one
 
 
@@ -122,6 +124,10 @@ class Link:
             self._warned.clear()
         while not (connection.wait(REMIND_EVERY_S) or self._stop.requested):
             pass
+        if TAKEN_OVER in str(connection.ended):
+            hint = _OWN_NAME
+        elif NO_ANSWER in str(connection.ended):
+            hint = ""
         with self._lock:
             self._connection = None
             self._reason = f"{self._address}: {connection.ended}{hint}"

@@ -1,18 +1,24 @@
 """The outbox's file: made, brought up to date, checked, and set aside when it is broken."""
 
+import errno
+import logging
 import sqlite3
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeAlias
+from uuid import UUID
 
-from monitor.errors import OutboxDamagedError, OutboxError, OutboxFullError
+from monitor.errors import OutboxDamagedError, OutboxDiskError, OutboxError, OutboxFullError
+
+log = logging.getLogger(__name__)
 
 Row: TypeAlias = tuple[str, int, str, bytes, str, int]
 
-VERSION = 2  # of the tables below, kept in the file
+VERSION = 3  # of the tables below, kept in the file
 COLUMNS = "id, seq, topic, payload, created_at, expendable"
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS message (
@@ -28,9 +34,22 @@ CREATE TABLE IF NOT EXISTS message (
 CREATE TABLE IF NOT EXISTS retained (              -- topics the broker keeps something on
     topic TEXT PRIMARY KEY
 ) STRICT;
+CREATE TABLE IF NOT EXISTS unfinished (            -- the latest state of alerts that go on
+    id         TEXT PRIMARY KEY,
+    seq        INTEGER NOT NULL,
+    topic      TEXT NOT NULL,
+    payload    BLOB NOT NULL,
+    created_at TEXT NOT NULL,
+    expendable INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS paused (                -- cameras that somebody told to pause
+    camera TEXT PRIMARY KEY
+) STRICT;
 """
+INSERT = f"INSERT OR IGNORE INTO message ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)"  # noqa: S608  (our own constant)
 _FROM_1 = "ALTER TABLE message ADD COLUMN expendable INTEGER NOT NULL DEFAULT 0"
 _INDEX = "CREATE INDEX IF NOT EXISTS spare ON message (position) WHERE expendable = 1"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 _MENDS = {
     "SQLITE_FULL": "free disk space; alerts already waiting are kept",
     "SQLITE_IOERR": "free disk space or check the disk; alerts already waiting are kept",
@@ -43,6 +62,7 @@ _MENDS = {
 }
 _KINDS = {
     "SQLITE_FULL": OutboxFullError,
+    "SQLITE_IOERR": OutboxDiskError,
     "SQLITE_NOTADB": OutboxDamagedError,
     "SQLITE_CORRUPT": OutboxDamagedError,
 }
@@ -54,6 +74,100 @@ class Damage:
 
     aside: Path  # where it lies now
     rescued: int  # messages that could still be read, and are in the new file
+
+
+class OutboxFile:
+    """One connection to the file, and what happens when the file breaks. Thread-safe.
+
+    Args:
+        path: The file. It and its folder are made if they are missing.
+        max_bytes: What its tables may grow to; None is whatever the disk holds.
+        busy_timeout_s: How long to wait for another process that is writing.
+        on_damage: See Outbox. With it, a disk that is full or fails is no error yet: the
+            file is opened as soon as the disk allows.
+
+    Raises:
+        OutboxError: The file cannot be used.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        max_bytes: int | None,
+        busy_timeout_s: float,
+        on_damage: Callable[[Damage], None] | None,
+    ) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._max_bytes = max_bytes
+        self._busy_timeout_s = busy_timeout_s
+        self._on_damage = on_damage
+        self._db: sqlite3.Connection | None = None
+        try:
+            db = self._opened()
+            if on_damage is not None:
+                checked(path, db)
+        except OutboxDamagedError:
+            if on_damage is None:
+                raise
+            self._start_afresh()
+        except (OutboxFullError, OutboxDiskError) as error:
+            if on_damage is None:
+                raise
+            log.error("%s; going on without it until the disk allows", error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._db is not None:
+            self._db.close()
+
+    @contextmanager
+    def using(self) -> Iterator[sqlite3.Connection]:
+        """The connection, for one thread at a time.
+
+        Raises:
+            OutboxError: What was asked for was not done. After damage the next try finds a
+                sound file, if there is somebody to tell.
+        """
+        with self._lock:
+            try:
+                with translated(self.path):
+                    yield self._opened()
+            except OutboxDamagedError:
+                if self._on_damage is not None:
+                    self._start_afresh()
+                raise
+
+    @contextmanager
+    def changing(self) -> Iterator[sqlite3.Connection]:
+        """As ``using``; what is done within is done as a whole or not at all."""
+        with self.using() as db, db:  # commits, or rolls back what an error left open
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._db = opened(
+                self.path, max_bytes=self._max_bytes, busy_timeout_s=self._busy_timeout_s
+            )
+        return self._db
+
+    def _start_afresh(self) -> None:
+        """Set a broken file aside, and carry over what can be read of it."""
+        broken, self._db = self._db, None
+        aside = set_aside(self.path, datetime.now(UTC))
+        rows = salvaged(aside)
+        with translated(self.path):
+            db = self._opened()
+            db.execute("BEGIN")
+            db.executemany(INSERT, rows)
+            db.execute("COMMIT")
+        if broken is not None:
+            broken.close()
+        log.error("%s: damaged; set aside as %s, %d rescued", self.path, aside.name, len(rows))
+        if self._on_damage is not None:
+            self._on_damage(Damage(aside, len(rows)))
 
 
 def opened(path: Path, *, max_bytes: int | None, busy_timeout_s: float) -> sqlite3.Connection:
@@ -114,7 +228,18 @@ def salvaged(path: Path) -> list[Row]:
                 if position in forwards:
                     break
                 forwards[position] = tuple(row)
-    return [row for _, row in sorted(forwards.items())]
+    return [row for _, row in sorted(forwards.items()) if _is_sound(row)]
+
+
+def _is_sound(row: Sequence[object]) -> bool:
+    """Whether a row of a broken file is still a message."""
+    id_, seq, topic, payload, created_at, _ = row
+    try:
+        UUID(str(id_))
+        timed = datetime.fromisoformat(str(created_at)).tzinfo is not None
+    except ValueError:
+        return False
+    return timed and isinstance(seq, int) and isinstance(topic, str) and isinstance(payload, bytes)
 
 
 @contextmanager
@@ -128,6 +253,8 @@ def translated(path: Path) -> Iterator[None]:
         mend = _MENDS.get(name, "check the file and its folder")
         raise _KINDS.get(name, OutboxError)(f"{path}: {error}; {mend}") from error
     except OSError as error:
+        if error.errno in _FULL:
+            raise OutboxDiskError(f"{path}: {error.strerror}; free disk space") from error
         mend = "let the user that runs the monitor write there, or configure another outbox"
         raise OutboxError(f"{path}: {error.strerror}; {mend}") from error
 

@@ -11,7 +11,7 @@ from monitor.errors import CommandError, PublishError
 from monitor.publish import Broker
 from monitor.publish.inbox import Inbox, Request
 from monitor.publish.models import COMMAND_BYTES, AnswerV1, CommandV1
-from monitor.publish.outbox import Outbox
+from monitor.publish.outbox_notes import Notes
 from monitor.publish.payload import command_topic, encoded, iso
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
@@ -55,7 +55,7 @@ class Guestbook:
     def __init__(
         self,
         publisher: Broker,
-        notes: Outbox,
+        notes: Notes,
         shown: Mapping[str, bytes],
         kept: Collection[str],
     ) -> None:

@@ -21,6 +21,7 @@ from monitor.publish.homeassistant import birth_topic, discovery
 from monitor.publish.inbox import Inbox
 from monitor.publish.mqtt import MqttPublisher
 from monitor.publish.outbox import Outbox
+from monitor.publish.outbox_notes import Notes
 from monitor.publish.payload import command_topic
 from monitor.publish.steward import Guestbook, Steward
 from monitor.runtime.clock import SystemClock
@@ -55,10 +56,12 @@ def steward(
     stop = StopSwitch()
     inbox = Inbox([command_topic("site", "+"), birth_topic("homeassistant")])
     with (
-        Outbox(folder / "outbox") as notes,
+        Outbox(folder / "outbox") as outbox,
         MqttPublisher(Mqtt(port=port), "site", inbox) as publisher,
     ):
-        guestbook = Guestbook(publisher, notes, shown or {}, ["monitor/v1/site/yard/state"])
+        guestbook = Guestbook(
+            publisher, Notes(outbox.file), shown or {}, ["monitor/v1/site/yard/state"]
+        )
         serving = Steward(inbox, publisher, camera, guestbook, site="site", clock=SystemClock())
         worker = Worker("steward", serving.run, stop)
         worker.start()
@@ -243,5 +246,5 @@ def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> 
         with Witness(broker.port, "homeassistant/#") as late:
             until(lambda: late.messages, "what is retained")
             assert {m.topic for m in late.messages} == {yard}
-    with Outbox(tmp_path / "outbox") as notes:
-        assert notes.retained() == {yard, "monitor/v1/site/yard/state"}
+    with Outbox(tmp_path / "outbox") as outbox:
+        assert Notes(outbox.file).retained() == {yard, "monitor/v1/site/yard/state"}

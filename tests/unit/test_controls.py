@@ -12,7 +12,7 @@ from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
 from monitor.controls import Controls, PictureDesk
 from monitor.domain import CameraId, Frame, StreamState
-from monitor.errors import CommandError
+from monitor.errors import CommandError, OutboxError
 from monitor.ingest.reader import Reader
 from monitor.pipeline import Lane, View
 from monitor.publish.states import StateBoard
@@ -73,10 +73,31 @@ def running(source: SteadySource) -> Iterator[Reader]:
     assert worker.failure is None
 
 
-def controls(reader: Reader, desk: PictureDesk | None = None) -> tuple[Controls, SwitchedBroker]:
+class Slate:
+    """Remembers what cameras were told, or refuses to, as a disk that is full does."""
+
+    def __init__(self, *, full: bool = False) -> None:
+        self.told: set[str] = set()
+        self._full = full
+
+    def paused(self) -> set[str]:
+        if self._full:
+            raise OutboxError("the disk is full")
+        return self.told
+
+    def note_paused(self, camera: str, *, paused: bool) -> None:
+        if self._full:
+            raise OutboxError("the disk is full")
+        (self.told.add if paused else self.told.discard)(camera)
+
+
+def controls(
+    reader: Reader, desk: PictureDesk | None = None, slate: Slate | None = None
+) -> tuple[Controls, SwitchedBroker]:
     broker = SwitchedBroker()
     board = StateBoard(broker, "site")
-    return Controls({YARD: reader}, desk or PictureDesk(threading.Event()), board), broker
+    pictures = desk or PictureDesk(threading.Event())
+    return Controls({YARD: reader}, pictures, board, slate or Slate()), broker
 
 
 def test_a_paused_camera_is_left_alone_until_it_is_resumed() -> None:
@@ -99,6 +120,32 @@ def test_a_paused_camera_does_not_keep_the_program_from_ending() -> None:
     with running(SteadySource()) as reader:
         reader.pause()
         until(lambda: reader.status().fps == 0 or reader.paused)
+
+
+def test_a_paused_camera_stays_paused_over_a_restart_until_it_is_resumed() -> None:
+    slate = Slate()
+    with running(SteadySource()) as reader:
+        controls(reader, slate=slate)[0].carry_out("pause", YARD)
+    with running(SteadySource()) as reader:
+        commands, _ = controls(reader, slate=slate)
+        commands.restore()
+        assert reader.status().state is StreamState.PAUSED
+        commands.carry_out("resume", YARD)
+    with running(SteadySource()) as reader:
+        controls(reader, slate=slate)[0].restore()
+        assert reader.status().state is StreamState.STREAMING
+
+
+def test_a_disk_that_refuses_does_not_keep_a_camera_from_pausing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with running(SteadySource()) as reader:
+        commands, _ = controls(reader, slate=Slate(full=True))
+        commands.restore()
+        assert not reader.paused
+        commands.carry_out("pause", YARD)
+        until(lambda: reader.status().state is StreamState.PAUSED)
+    assert "a restart will not know that yard was told" in caplog.text
 
 
 def test_what_is_not_a_camera_of_ours_cannot_be_commanded() -> None:

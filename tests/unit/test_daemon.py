@@ -5,16 +5,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
-import pytest
-
 from monitor.controls import PictureDesk
 from monitor.daemon import Analyst, Dispatch, ending
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES
 from monitor.publish.covered import CoveredBoard
-from monitor.publish.health import Health
 from monitor.publish.outbox import Outbox
+from monitor.publish.shelf import Shelf
 from monitor.publish.states import StateBoard
 from monitor.record.still import Still
 from monitor.runtime.mailbox import Mailbox
@@ -65,41 +63,23 @@ def change(number: int, pictures: Still | None = None) -> Change:
     return Change(alert, pictures)
 
 
-def dispatch(outbox: Outbox, clock: ManualClock) -> Dispatch:
+def dispatch(shelf: Shelf, clock: ManualClock) -> Dispatch:
     board = StateBoard(Silent(), "site")
-    health = Health(board, "site", clock)
-    return Dispatch("site", outbox, board, CoveredBoard(board, "site", [YARD]), health, clock)
+    return Dispatch("site", shelf, board, CoveredBoard(board, "site", [YARD]), clock)
+
+
+def shelf_of(outbox: Outbox, clock: ManualClock) -> Shelf:
+    return Shelf(outbox, clock, lambda _: None)
 
 
 def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
-        dispatch(outbox, ManualClock()).hand_out(change(1))
+        clock = ManualClock()
+        dispatch(shelf_of(outbox, clock), clock).hand_out(change(1))
         message = outbox.oldest()
     assert message is not None
     assert message.topic == "monitor/v1/site/yard/alert"
     assert message.id == UUID(int=1)
-
-
-def test_alerts_wait_in_memory_while_the_disk_is_full_and_keep_their_order(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    clock = ManualClock()
-    with Outbox(tmp_path / "outbox", max_bytes=64 * 1024) as outbox:
-        keeper = dispatch(outbox, clock)
-        for number in range(400):
-            keeper.hand_out(change(number))
-        stored = len(outbox)
-        assert 0 < stored < 400, "the disk was full at some point"
-        assert "wait in memory" in caplog.text
-        order: list[int] = []
-        while len(order) < 400:
-            message = outbox.oldest()
-            assert message is not None
-            order.append(message.id.int)
-            outbox.remove(message)
-            clock.move_to(clock.seconds() + 2)
-            keeper.store()
-    assert order == list(range(400))
 
 
 def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
@@ -117,7 +97,8 @@ def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
     box.close()
     stop = StopSwitch()
     with Outbox(tmp_path / "outbox") as outbox:
-        keeper, pictures = dispatch(outbox, clock), PictureDesk(bell)
+        shelf = shelf_of(outbox, clock)
+        keeper, pictures = dispatch(shelf, clock), PictureDesk(bell)
         analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
-        ending(analyst, outbox)(stop)
+        ending(analyst, shelf)(stop)
     assert stop.requested

@@ -114,8 +114,7 @@ def test_a_message_needs_a_time_zone() -> None:
 
 def test_everything_is_written_ahead_and_synced(tmp_path: Path) -> None:
     """What survives a power cut is decided by these two settings."""
-    with Outbox(tmp_path / "outbox") as outbox:
-        db = outbox._db  # noqa: SLF001  (they cannot be seen from outside)
+    with Outbox(tmp_path / "outbox") as outbox, outbox.file.using() as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 

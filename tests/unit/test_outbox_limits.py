@@ -79,15 +79,6 @@ def test_side_by_side_are_only_different_alerts(tmp_path: Path) -> None:
         assert len(outbox) == 3
 
 
-def test_topics_the_broker_keeps_are_remembered_until_they_are_forgotten(tmp_path: Path) -> None:
-    with Outbox(tmp_path / "outbox") as outbox:
-        outbox.note_retained(["a", "b"])
-        outbox.note_retained(["b", "c"])
-        outbox.forget_retained("a")
-    with Outbox(tmp_path / "outbox") as outbox:
-        assert outbox.retained() == {"b", "c"}
-
-
 def test_a_file_of_the_first_version_is_carried_over(tmp_path: Path) -> None:
     db = sqlite3.connect(tmp_path / "outbox", isolation_level=None)
     db.execute(
