@@ -1,8 +1,10 @@
 """How long a connection is kept, and what happens at its ends."""
 
 import logging
+import socket
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from monitor.errors import BrokerUnavailableError
 from monitor.publish.access import Access
 from monitor.publish.connection import Connection, dial
 from monitor.publish.link import Link
+from monitor.publish.mqtt import MqttPublisher
 from tests.broker import Mosquitto, until
 
 pytestmark = pytest.mark.broker
@@ -75,3 +78,24 @@ def test_a_stopped_link_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFi
         with Link(lambda: dial(access, "x"), nothing, access.address) as link:
             until(lambda: link.connected)
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        (b"\x8b", "Server shutting down"),
+        (b"\x8e", "Session taken over: another program has our client_id; give each program"),
+    ],
+)
+def test_the_reason_that_the_broker_gives_for_ending_is_passed_on(
+    code: bytes, reason: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with closing(socket.create_server(("127.0.0.1", 0))) as server:
+        with MqttPublisher(Mqtt(port=server.getsockname()[1]), "site"):
+            peer, _ = server.accept()
+            peer.recv(65536)  # CONNECT
+            peer.sendall(b"\x20\x03\x00\x00\x00")  # CONNACK, success
+            peer.recv(65536)  # PUBLISH: we are online
+            peer.sendall(b"\xe0\x02" + code + b"\x00")  # DISCONNECT
+            until(lambda: reason in caplog.text)
+        peer.close()
