@@ -23,6 +23,8 @@ from monitor.ingest.network import NetworkVideo
 from monitor.judge import Judge
 from monitor.judge.desk import JudgeDesk
 from monitor.judge.loop import JudgeLoop
+from monitor.judge.verifier import VerifierDesk
+from monitor.judge.verifying import VerifierLoop
 from monitor.pipeline import Lane, Pipeline
 from monitor.record.still import EvidenceFolder
 from monitor.runtime.backoff import Backoff
@@ -43,15 +45,33 @@ class Models:
     detector: Detector
     judge: Judge
     batch: int  # looks per forward pass
+    verifier: Judge | None = None
+    verifier_threads: int = 1
 
 
-def models(detector: schema.Detector, judge: judges.Judge, clock: Clock) -> Models:
-    """Load both models and judge one picture, so that a broken one is found at start.
+def models(
+    detector: schema.Detector,
+    judge: judges.Judge,
+    clock: Clock,
+    verifier: judges.Verifier | None = None,
+) -> Models:
+    """Load all models and judge a picture, so that a broken one is found at start.
 
     Raises:
         ConfigError: A model is missing, broken or of the wrong kind.
     """
-    return Models(build_detector(detector), build_judge(judge, clock), judge.batch)
+    first = build_judge(judge, clock)
+    if verifier is None:
+        return Models(build_detector(detector), first, judge.batch)
+    again = verifier.judge
+    hosted = isinstance(again, judges.RemoteJudge | judges.BynnJudge)
+    return Models(
+        build_detector(detector),
+        first,
+        judge.batch,
+        verifier=build_judge(again, clock, sentences=True),
+        verifier_threads=again.batch if hosted else 1,  # a model here is one thread's
+    )
 
 
 def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Detector:
@@ -103,13 +123,22 @@ def min_scores(settings: schema.Detector) -> dict[Kind, float]:
             return {Kind.FACE: face}
 
 
-def build_judge(settings: judges.Judge, clock: Clock) -> Judge:
+def build_judge(settings: judges.Judge, clock: Clock, *, sentences: bool = False) -> Judge:
     """The judge that the settings name, warmed up.
+
+    Args:
+        settings: Which.
+        clock: Times its answers.
+        sentences: Whether a remote one is to write a sentence with every verdict.
 
     Raises:
         ConfigError: The model's folder is missing or unusable.
     """
-    from monitor.judge.local import LocalJudge  # noqa: PLC0415  (torch loads on demand)
+    from monitor.judge.bynn import BynnJudge  # noqa: PLC0415  (these load on demand)
+    from monitor.judge.local import LocalJudge  # noqa: PLC0415
+    from monitor.judge.remote import RemoteJudge  # noqa: PLC0415
+
+    judge: BynnJudge | LocalJudge | RemoteJudge
 
     match settings:
         case judges.EmbeddedJudge():
@@ -118,6 +147,10 @@ def build_judge(settings: judges.Judge, clock: Clock) -> Judge:
             judge = LocalJudge(
                 settings.model, clock=clock, device=settings.device, batch=settings.batch
             )
+        case judges.RemoteJudge():
+            judge = RemoteJudge(settings, clock, sentences=sentences)
+        case judges.BynnJudge():
+            judge = BynnJudge(settings, clock)
     judge.warm_up()
     return judge
 
@@ -131,6 +164,7 @@ class Watch:
     policy: Policy
     evidence: Path
     economy: Economy | None = None  # None looks at every frame, as replays do
+    verifier: judges.Verifier | None = None
 
 
 def build_pipeline(
@@ -152,17 +186,36 @@ def build_pipeline(
         attention: Of each live camera, which is told whether anybody is in view.
     """
     desk = JudgeDesk(watch.desk, clock, bell)
+    second = VerifierDesk(watch.verifier, clock, bell) if watch.verifier is not None else None
     lanes = {
         camera: Lane(
             BodyTracker(camera, watch.tracking),
-            AlertPolicy(camera, watch.policy, zone=zone, lost_after_s=watch.tracking.lost_after_s),
+            AlertPolicy(
+                camera,
+                watch.policy,
+                zone=zone,
+                lost_after_s=watch.tracking.lost_after_s,
+                verify_within_s=watch.verifier.verify_within_s if watch.verifier else None,
+            ),
             Gate(watch.economy, attention.get(camera), lost_after_s=watch.tracking.lost_after_s),
         )
         for camera, zone in zones.items()
     }
-    pipeline = Pipeline(models.detector, desk, lanes, EvidenceFolder(watch.evidence), clock)
-    loop = JudgeLoop(desk, models.judge, models.batch, Backoff(*_JUDGE_PAUSE))
+    pipeline = Pipeline(
+        models.detector, desk, lanes, EvidenceFolder(watch.evidence), clock, verifier=second
+    )
+    loop = JudgeLoop(desk, models.judge, models.batch, Backoff(*_JUDGE_PAUSE), second)
     return pipeline, loop
+
+
+def verifier_loops(pipeline: Pipeline, models: Models) -> list[VerifierLoop]:
+    """What answers the questions for the verifier, one for each thread; empty without one."""
+    if pipeline.verifier is None or models.verifier is None:
+        return []
+    return [
+        VerifierLoop(pipeline.verifier, models.verifier, Backoff(*_JUDGE_PAUSE))
+        for _ in range(models.verifier_threads)
+    ]
 
 
 def build_source(

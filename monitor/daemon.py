@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.app import supervise
-from monitor.build import Models, Watch, build_pipeline, build_source
+from monitor.build import Models, Watch, build_pipeline, build_source, verifier_loops
 from monitor.config.schema import Config
 from monitor.controls import Controls, PictureDesk
 from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
@@ -15,10 +15,11 @@ from monitor.ingest import Source
 from monitor.ingest.attention import Attention
 from monitor.ingest.reader import Reader
 from monitor.judge.loop import JudgeLoop
+from monitor.judge.verifying import VerifierLoop, trouble
 from monitor.mailroom import Mailroom
 from monitor.pipeline import Change, Pipeline
 from monitor.publish.covered import OVER, CoveredBoard
-from monitor.publish.health import Health
+from monitor.publish.health import Health, Kind
 from monitor.publish.outbox import Message
 from monitor.publish.payload import alert_payload, alert_topic
 from monitor.publish.shelf import Shelf
@@ -110,10 +111,11 @@ class Analyst:
 
     def _over(self, camera: CameraId) -> bool:
         """Whether a source has ended and its subjects have had time for their verdicts."""
-        view = self.pipeline.lanes[camera].view
+        lane = self.pipeline.lanes[camera]
+        view = lane.view
         seconds = view.frame.moment.seconds if view else float("-inf")
         idle_s = self.pipeline.now(camera).seconds - seconds
-        return self.boxes[camera].finished and idle_s > _LAST_WORDS_S
+        return self.boxes[camera].finished and idle_s > _LAST_WORDS_S and lane.policy.settled
 
 
 @dataclass(slots=True)
@@ -126,6 +128,7 @@ class Census:
     board: StateBoard
     health: Health
     every_s: float
+    verifiers: Sequence[VerifierLoop] = ()
     _lost: int = field(init=False, default=0)
     _warn_at: float = field(init=False, default=0.0)
 
@@ -140,13 +143,17 @@ class Census:
                 if state.state is not before or now - at >= self.every_s:
                     self.board.post(state)
                     posted[camera] = (now, state.state)
-            if (trouble := self.judge.trouble) is not None:
-                self.health.report("judge_fails", trouble)
-            else:
-                self.health.clear("judge_fails")
+            self._tell_of("judge_fails", self.judge.trouble)
+            self._tell_of("verifier_fails", trouble(self.verifiers))
             self._warn_of_overload()
             if stop.wait(_STATES_S):
                 return
+
+    def _tell_of(self, kind: Kind, trouble: str | None) -> None:
+        if trouble is None:
+            self.health.clear(kind)
+        else:
+            self.health.report(kind, trouble)
 
     def _warn_of_overload(self) -> None:
         """Say once a minute how many looks were lost because the judge is behind."""
@@ -188,7 +195,14 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         OutboxError: The outbox cannot be used at all.
     """
     clock = clock or SystemClock()
-    watch = Watch(config.tracking, config.desk, config.policy, config.evidence, config.economy)
+    watch = Watch(
+        config.tracking,
+        config.desk,
+        config.policy,
+        config.evidence,
+        config.economy,
+        config.verifier,
+    )
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
     attention = {
         CameraId(name): Attention(
@@ -199,6 +213,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     stop = StopSwitch()
     bell = threading.Event()
     pipeline, judge = build_pipeline(watch, zones, models, clock, bell, attention)
+    verifiers = verifier_loops(pipeline, models)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
     sources: dict[CameraId, Source] = {}
@@ -213,7 +228,13 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
         census = Census(
-            readers, pipeline, judge, mail.board, mail.health, config.mqtt.state_every_s
+            readers,
+            pipeline,
+            judge,
+            mail.board,
+            mail.health,
+            config.mqtt.state_every_s,
+            verifiers,
         )
         controls = Controls(readers, pictures, mail.board, mail.notes)
         controls.restore()
@@ -221,6 +242,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
             Worker("analyst", ending(analyst, mail.shelf), stop),
             Worker("judge", judge.run, stop),
+            *(Worker(f"verify-{n}", loop.run, stop) for n, loop in enumerate(verifiers)),
             Worker("census", census.run, stop),
             *mail.workers(controls, zones, stop),
         ]

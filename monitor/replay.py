@@ -11,7 +11,7 @@ from typing import TextIO
 from uuid import UUID
 
 from monitor.alert.policy import AlertPolicy
-from monitor.build import Models, Watch, build_pipeline
+from monitor.build import Models, Watch, build_pipeline, verifier_loops
 from monitor.config.schema import ReplayConfig
 from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
@@ -106,9 +106,12 @@ class _Session:
         annotate: bool,
     ) -> None:
         config = replay.config
-        watch = Watch(config.tracking, config.desk, config.policy, out / "evidence")
+        watch = Watch(
+            config.tracking, config.desk, config.policy, out / "evidence", verifier=config.verifier
+        )
         camera = source.camera
         self._pipeline, self._judge = _built(watch, camera, replay)
+        self._verifiers = verifier_loops(self._pipeline, replay.models)[:1]
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
         self._tracks.writerow(
@@ -161,6 +164,10 @@ class _Session:
         with self._pipeline.meter.measure("judge"):
             self._judge.answer_all()
         self._note(self._pipeline.decide(self._camera, frame.moment))
+        for verifier in self._verifiers:
+            with self._pipeline.meter.measure("verify"):
+                verifier.answer_all()
+            self._note(self._pipeline.decide(self._camera, frame.moment))
         subjects = self._pipeline.lanes[self._camera].subjects
         self._subjects |= {subject.id for subject in subjects}
         for subject in subjects:

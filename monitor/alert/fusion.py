@@ -45,12 +45,13 @@ class Evidence:
         same = (value > 0) == self._last_covered and self._weight > 0
         self.agreeing = self.agreeing + 1 if same else 1
         self._last_covered = value > 0
-        self._sum = self._sum * keep + value
-        self._weight = self._weight * keep + 1
+        self._sum = self._sum * keep + verdict.weight * value
+        self._weight = self._weight * keep + verdict.weight
         self._at = max(self._at, verdict.moment.seconds)
         for covering in OCCLUDED:
             before = self._coverings.get(covering, 0.0)
-            self._coverings[covering] = before * keep + verdict.probabilities.get(covering, 0.0)
+            share = verdict.weight * verdict.probabilities.get(covering, 0.0)
+            self._coverings[covering] = before * keep + share
 
     def forget_clear(self) -> None:
         """Drop evidence that the face was free: it may be another person by now."""

@@ -159,7 +159,7 @@ def _watch(source: Source, guest: Guest) -> bool:
             outbox=Path(folder) / "outbox.sqlite",
             evidence=guest.evidence,
         )
-        loaded = models(config.detector, config.judge, clock)
+        loaded = models(config.detector, config.judge, clock, config.verifier)
         stack.enter_context(Subscriber(mqtt, guest.receive, site="demo"))
         clean = run(config, loaded, clock)
         StopSwitch().wait(_SETTLE_S)

@@ -44,7 +44,9 @@ def replay(
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     clock = RecordingClock()
-    player = Replay(settings, models(settings.detector, settings.judge, clock), clock)
+    player = Replay(
+        settings, models(settings.detector, settings.judge, clock, settings.verifier), clock
+    )
     console = Console(stderr=True)
     failed = 0
     for video, folder in zip(videos, folders(videos, out), strict=True):

@@ -25,5 +25,5 @@ def run(
     logs.start(log_level)
     settings = load(config)
     clock = SystemClock()
-    loaded = models(settings.detector, settings.judge, clock)
+    loaded = models(settings.detector, settings.judge, clock, settings.verifier)
     return OK if watch(settings, loaded, clock) else FAILED

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 
 from monitor.config.section import Fraction, Section
 
@@ -25,7 +26,72 @@ class LocalJudge(Section):
     """Looks answered in one forward pass."""
 
 
-Judge = Annotated[EmbeddedJudge | LocalJudge, Field(discriminator="kind")]
+class _Hosted(Section):
+    """What judges on another machine have in common."""
+
+    url: str
+    """Without credentials; they come from ``api_key_file``."""
+    api_key_file: Path | None = None
+    """Sent as a bearer token. With ``LoadCredential=``: ``/run/credentials/<unit>/<name>``."""
+    ca_file: Path | None = None
+    """Unset takes the system's certificate authorities."""
+    crop_px: Annotated[int, Field(ge=32, le=2048)] = 384
+    """Looks are sent as JPEG of at most this side; smaller ones are not enlarged."""
+
+    @field_validator("url")
+    @classmethod
+    def _plain_address(cls, url: str) -> str:
+        try:
+            parts = urlsplit(url)
+            fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:  # its text may hold what is best not repeated
+            fits = False
+        if not fits or "@" in url:
+            raise ValueError("must begin with http://HOST or https://HOST, without credentials")
+        return url.rstrip("/")
+
+    @property
+    def batch(self) -> int:
+        """Looks that are handed over at once."""
+        return self.concurrency
+
+    concurrency: PositiveInt = 8
+    """Requests under way at most; how many really are is found out by measuring."""
+
+
+class RemoteJudge(_Hosted):
+    """Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama."""
+
+    kind: Literal["remote"]
+    model: Annotated[str, Field(min_length=1)]
+    """As the server names it."""
+    timeout_s: PositiveFloat = 8
+    """An answer that takes longer is none."""
+    reading: Literal["auto", "logprobs", "schema", "json"] = "auto"
+    """How answers are read: the first token's probabilities, JSON by a schema, or plain JSON."""
+
+
+class BynnJudge(_Hosted):
+    """The hosted Face Occlusion API, or another server with the same contract."""
+
+    kind: Literal["bynn"]
+    model: str = "face-occlusion-detection"
+    timeout_s: PositiveFloat = 20
+    """An answer that takes longer is none."""
+    concurrency: PositiveInt = 2
+
+
+Judge = Annotated[EmbeddedJudge | LocalJudge | RemoteJudge | BynnJudge, Field(discriminator="kind")]
+
+
+class Verifier(Section):
+    """A second judge, which is asked about alerts and doubts only."""
+
+    judge: Judge
+    verify_within_s: PositiveFloat = 10
+    """An alert that got no answer in this time is ``unverified``."""
+    waiting: PositiveInt = 32
+    """Questions that may wait for it; then the least urgent one goes."""
 
 
 class Desk(Section):

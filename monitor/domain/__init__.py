@@ -13,6 +13,7 @@ from monitor.domain.alerts import (
     AlertState,
     CameraState,
     Evidence,
+    Opinion,
     Severity,
     StreamState,
 )
@@ -56,6 +57,7 @@ __all__ = [
     "Kind",
     "Look",
     "Moment",
+    "Opinion",
     "Picture",
     "Pixels",
     "Severity",

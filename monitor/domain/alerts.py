@@ -5,6 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from monitor.domain.looks import Verdict
 from monitor.domain.words import CameraId, Covering, JudgeName, Moment, SubjectId, Timings
 
 
@@ -55,6 +56,15 @@ class Alert:
     judge: JudgeName
     timings: Timings
     evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What the verifier said about one state of an alert."""
+
+    alert: UUID
+    seq: int  # of the state it was asked about
+    verdict: Verdict | None  # None: it gave no answer, or could not see
 
 
 class StreamState(StrEnum):

@@ -130,6 +130,7 @@ class Verdict:
     judge: JudgeName
     timings: Timings
     face_found: bool = True  # as in the look
+    weight: float = 1.0  # how many looks of the first judge it counts for
 
     @property
     def covering(self) -> Covering:

@@ -9,6 +9,7 @@ from monitor.domain import CameraId, Look, SubjectId, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.desk import JudgeDesk
+from monitor.judge.verifier import VerifierDesk
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import Stop
 
@@ -33,6 +34,7 @@ class JudgeLoop:
     judge: Judge
     batch: int
     backoff: Backoff
+    verifier: VerifierDesk | None = None  # is told of every suspicious look
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: dict[tuple[CameraId, SubjectId], str] = field(init=False, default_factory=dict)
     _unexplained: dict[tuple[CameraId, SubjectId], Look] = field(init=False, default_factory=dict)
@@ -84,6 +86,9 @@ class JudgeLoop:
             JudgeError: The judge gave no verdicts; the looks are still out.
         """
         verdicts = [self._with_sentence(verdict) for verdict in self.judge.judge(looks)]
+        if self.verifier is not None:  # first: the desk's answer may raise an alert at once
+            for look, verdict in zip(looks, verdicts, strict=True):
+                self.verifier.note(look, verdict)
         self.desk.answer(verdicts)
         for look, verdict in zip(looks, verdicts, strict=True):
             key = look.camera, look.subject

@@ -23,7 +23,7 @@ FILE: Final = "monitor.json"
 EXPLAIN: Final = "Say in one short sentence what, if anything, covers the face in this picture."
 """What a chat model is asked when an alert wants words."""
 
-_MEANINGS: Final = {
+MEANINGS: Final = {
     Covering.NONE: "nothing; glasses, a beard, a hat or a hood leave the face free to see",
     Covering.MASK: "a face mask over mouth and nose",
     Covering.MASK_INCORRECT: "a face mask worn below the nose",
@@ -36,8 +36,15 @@ _MEANINGS: Final = {
     Covering.AWAY: "the face is turned away or not in the picture",
     UNUSABLE: "the picture is too small, dark or blurred to say",
 }
-_LETTERS: Final = dict(zip(ANSWERS, "ABCDEFGHIJK", strict=True))
+LETTERS: Final = dict(zip(ANSWERS, "ABCDEFGHIJK", strict=True))
+"""What a chat model answers with."""
 _QUESTION_VERSION: Final = "1"
+_CHOICES: Final = "\n".join(f"{LETTERS[answer]}: {text}" for answer, text in MEANINGS.items())
+QUESTION: Final = (
+    "The picture shows the head of a person, from a security camera. "
+    f"What covers the face?\n{_CHOICES}\nAnswer with one letter."
+)
+"""What a chat model is asked."""
 
 Word = Annotated[str, Field(min_length=1)]
 
@@ -83,16 +90,12 @@ def chat_profile(folder: Path) -> Profile:
     name, version = folder.name or "local", "unversioned"
     if folder.parent.name == "snapshots":
         name, version = folder.parent.parent.name.rpartition("--")[2], folder.name[:12]
-    choices = "\n".join(f"{_LETTERS[answer]}: {text}" for answer, text in _MEANINGS.items())
     return Profile(
         name=name,
         version=version,
-        prompt=(
-            "The picture shows the head of a person, from a security camera. "
-            f"What covers the face?\n{choices}\nAnswer with one letter."
-        ),
+        prompt=QUESTION,
         prompt_version=_QUESTION_VERSION,
-        answers=_LETTERS,
+        answers=LETTERS,
         crop_px=384,
         temperature=1.0,
         decoder="causal",

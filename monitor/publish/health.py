@@ -9,7 +9,7 @@ from monitor.publish.payload import encoded, health_topic, iso, printable
 from monitor.publish.states import StateBoard
 from monitor.runtime.clock import Clock
 
-Kind = Literal["outbox_damaged", "outbox_refuses", "judge_fails"]
+Kind = Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifier_fails"]
 
 
 class Health:

@@ -113,7 +113,7 @@ class CoveredV1(Payload):
 class ProblemV1(Payload):
     """Something about this program that somebody should look at."""
 
-    kind: Literal["outbox_damaged", "outbox_refuses", "judge_fails"]
+    kind: Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifier_fails"]
     detail: str
     since: Time
 

@@ -1,0 +1,109 @@
+"""Not asking a server that has just said no, or nothing at all."""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from monitor.errors import JudgeUnavailableError
+
+WAIT_LIMIT_S: Final = 60.0  # no server makes us wait longer, whatever it asks for
+_FAILURES: Final = 3  # in a row, after which the server is left alone
+_OPEN_S: Final = (2.0, 30.0)  # first and longest rest of a server that fails
+
+
+@dataclass(slots=True)
+class Breaker:
+    """Decides whether a server may be asked now. Thread-safe.
+
+    After ``busy`` nobody asks until the wait is over: the server's own ``Retry-After``, or
+    ours, which grow. After some failures in a row it rests likewise; then one caller tries,
+    and the others follow if that went well.
+
+    Args:
+        waits: Seconds to wait after the first, second, ... busy answer in a row.
+        seconds: The clock; monotonic.
+    """
+
+    waits: Sequence[float] = (1.0, 2.0, 4.0, 8.0)
+    seconds: Callable[[], float] = time.monotonic
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+    _until: float = field(init=False, default=float("-inf"))
+    _busy: int = field(init=False, default=0)
+    _failures: int = field(init=False, default=0)
+    _trying: bool = field(init=False, default=False)
+    _reason: str = field(init=False, default="")
+
+    def check(self) -> None:
+        """Ask to go ahead; whoever may go must report how it went.
+
+        Raises:
+            JudgeUnavailableError: The server is to be left alone for now.
+        """
+        with self._lock:
+            left_s = self._until - self.seconds()
+            resting = self._failures >= _FAILURES or self._busy > 0
+            if left_s > 0 and resting:
+                raise JudgeUnavailableError(f"{self._reason}; left alone for {left_s:.1f} s")
+            if resting and self._trying:
+                raise JudgeUnavailableError(f"{self._reason}; one request is trying it")
+            self._trying = resting
+
+    def succeeded(self) -> None:
+        """The server has answered."""
+        with self._lock:
+            self._busy = self._failures = 0
+            self._trying = False
+
+    def failed(self, reason: str) -> None:
+        """The server could not be reached, did not answer in time, or broke."""
+        with self._lock:
+            self._trying = False
+            self._failures += 1
+            self._reason = reason
+            first, longest = _OPEN_S
+            doubled = first * 2.0 ** min(self._failures - _FAILURES, 10)
+            if self._failures >= _FAILURES:
+                self._until = self.seconds() + min(doubled, longest)
+
+    def busy(self, reason: str, retry_after_s: float | None) -> None:
+        """The server asks for fewer requests.
+
+        Args:
+            reason: For the log.
+            retry_after_s: How long it wants to be left alone; None is ours to choose.
+        """
+        with self._lock:
+            self._trying = False
+            own = self.waits[min(self._busy, len(self.waits) - 1)]
+            self._busy += 1
+            self._reason = reason
+            wait_s = own if retry_after_s is None else retry_after_s
+            self._until = max(self._until, self.seconds() + min(max(wait_s, 0.1), WAIT_LIMIT_S))
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """What a ``Retry-After`` header asks for, in seconds; None if it says nothing usable.
+
+    Args:
+        value: A number of seconds, or an HTTP date.
+        now: The present, with a time zone.
+
+    Source:
+        RFC 9110, section 10.2.3.
+    """
+    if value is None:
+        return None
+    text = value.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), WAIT_LIMIT_S)
+    try:
+        then = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    if then.tzinfo is None:
+        then = then.replace(tzinfo=UTC)
+    return min(max((then - now).total_seconds(), 0.0), WAIT_LIMIT_S)

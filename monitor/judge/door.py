@@ -1,0 +1,177 @@
+"""The way to a judge on another machine: one JSON request, one bounded JSON answer."""
+
+import json
+import ssl
+import time
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import httpx
+
+from monitor.errors import ConfigError, JudgeAnswerError, JudgeUnavailableError
+from monitor.judge.breaker import Breaker, retry_after
+from monitor.judge.gate import Gate
+
+ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
+_CONNECT_S: Final = 3.0
+_BUSY: Final = (429, 503, 529)
+_KEY: Final = (401, 403)
+_WAITS: Final = (1.0, 2.0, 4.0, 8.0)
+
+
+class Door:
+    """Posts JSON to one server. Thread-safe.
+
+    Redirects are not followed: pictures go where the configuration says and nowhere else.
+
+    Args:
+        base: Of all addresses; without credentials.
+        key_file: Holds the bearer token in one line; None sends none.
+        ca_file: Whom to trust; None is the system's authorities.
+        timeout_s: For one answer, from the first byte sent to the last received.
+        most: Requests under way at most.
+        waits: Seconds to wait after busy answers in a row that name no time.
+
+    Raises:
+        ConfigError: A file cannot be used.
+    """
+
+    def __init__(
+        self,
+        base: str,
+        *,
+        key_file: Path | None,
+        ca_file: Path | None,
+        timeout_s: float,
+        most: int,
+        waits: Sequence[float] = _WAITS,
+    ) -> None:
+        self.place = httpx.URL(base).netloc.decode("ascii", "replace")
+        self.gate = Gate(most)
+        self._base = base
+        self._timeout_s = timeout_s
+        self._breaker = Breaker(waits)
+        self._client = httpx.Client(
+            headers={} if key_file is None else {"Authorization": f"Bearer {_key(key_file)}"},
+            verify=_trusted(ca_file),
+            timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
+            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            follow_redirects=False,
+        )
+        weakref.finalize(self, self._client.close)  # judges live as long as the program does
+
+    def post(self, path: str, body: Mapping[str, object]) -> object:
+        """The answer to a request, as parsed from JSON.
+
+        Args:
+            path: Appended to the base.
+            body: What is asked.
+
+        Raises:
+            JudgeUnavailableError: No answer now: unreachable, too slow, busy, broken, or the
+                key is refused.
+            JudgeAnswerError: The server does not understand the request, or its answer is not
+                JSON or too long.
+        """
+        with self.gate.passing(self._timeout_s):
+            self._breaker.check()
+            with self._reported():
+                return self._answer(path, json.dumps(body).encode())
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Translate the library's errors, and let the breaker know how it went."""
+        try:
+            yield
+        except JudgeAnswerError:
+            self._breaker.succeeded()  # it is there, whatever it says
+            raise
+        except JudgeUnavailableError as error:
+            self._breaker.failed(str(error))
+            raise
+        except _BusyError as error:
+            self.gate.overloaded()
+            self._breaker.busy(str(error), error.retry_after_s)
+            raise JudgeUnavailableError(str(error)) from None
+        except httpx.TimeoutException:
+            raise self._failed(f"no answer in {self._timeout_s:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise self._failed(_words(error)) from None
+        else:
+            self._breaker.succeeded()
+
+    def _failed(self, reason: str) -> JudgeUnavailableError:
+        error = JudgeUnavailableError(f"{self.place}: {reason}")
+        self._breaker.failed(str(error))
+        return error
+
+    def _answer(self, path: str, content: bytes) -> object:
+        deadline = time.monotonic() + self._timeout_s
+        kind = {"Content-Type": "application/json"}
+        with self._client.stream(
+            "POST", self._base + path, content=content, headers=kind
+        ) as response:
+            self._check(response)
+            data = bytearray()
+            for chunk in response.iter_bytes():
+                data += chunk
+                if len(data) > ANSWER_BYTES:
+                    raise JudgeAnswerError(f"{self.place}: an answer of over {ANSWER_BYTES} bytes")
+                if time.monotonic() > deadline:  # a byte now and then is no answer
+                    raise JudgeUnavailableError(
+                        f"{self.place}: no whole answer in {self._timeout_s:g} s"
+                    )
+        try:
+            return json.loads(data)
+        except (ValueError, RecursionError):
+            raise JudgeAnswerError(f"{self.place}: its answer is not JSON") from None
+
+    def _check(self, response: httpx.Response) -> None:
+        status = response.status_code
+        if status == httpx.codes.OK:
+            return
+        if status in _BUSY:
+            wait_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            raise _BusyError(f"{self.place}: busy ({status})", wait_s)
+        if status in _KEY:
+            raise JudgeUnavailableError(f"{self.place}: {status}: check api_key_file")
+        if httpx.codes.is_client_error(status):
+            raise JudgeAnswerError(f"{self.place}: {status}: check url and model")
+        raise JudgeUnavailableError(f"{self.place}: status {status}")
+
+
+class _BusyError(Exception):
+    """The server asks for fewer requests. Never leaves this file."""
+
+    def __init__(self, reason: str, retry_after_s: float | None) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+
+
+def _key(path: Path) -> str:
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; put the API key there") from error
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path}: not text; put the API key there") from None
+    if not key or not key.isascii() or not key.isprintable() or " " in key:
+        raise ConfigError(f"{path}: not an API key; put it there in one line")
+    return key
+
+
+def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"{ca_file}: no certificate authorities; name a PEM file") from error
+
+
+def _words(error: Exception) -> str:
+    """A library's message as part of one line; addresses may hold what is best not logged."""
+    cause = error.__cause__ or error
+    return f"{type(error).__name__}: {' '.join(str(cause).split())[:120]}".rstrip(": ")

@@ -1,0 +1,200 @@
+"""Asking a second judge about alerts and doubts, without anybody waiting for it."""
+
+import threading
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import Final
+from uuid import UUID
+
+from monitor.config.judges import Verifier as Settings
+from monitor.domain import Alert, CameraId, Look, Opinion, Severity, SubjectId, Verdict
+from monitor.runtime.clock import Clock
+
+WEIGHT: Final = 3.0  # how many looks of the first judge one of the verifier's counts for
+_DOUBT: Final = (0.2, 0.9)  # of a covering: above clear, below certain
+_DOUBT_EVERY_S: Final = 2.0  # the same subject's doubts are not asked about more often
+_REMEMBERED: Final = 128  # subjects whose best look is kept for an alert
+_BETTER: Final = 1.15  # a newer look replaces the kept one unless that was this much larger
+_FRESH_S: Final = 5.0  # ... or is older than this
+_RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
+
+Key = tuple[CameraId, SubjectId]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Question:
+    """One look to be looked at again."""
+
+    look: Look
+    alert: Alert | None  # None: only a doubt
+    until: float  # seconds on the clock of the desk; then nobody waits for the answer
+
+    @property
+    def urgency(self) -> tuple[int, float]:
+        """What questions are sorted by: severe alerts first, then the one that ends first."""
+        return (-_RANK[self.alert.severity] if self.alert else 0), self.until
+
+
+@dataclass(frozen=True, slots=True)
+class VerifierCounts:
+    """What became of the questions so far."""
+
+    asked: int
+    answered: int
+    expired: int  # nobody waited for the answer any longer
+    refused: int  # too many were waiting
+    replaced: int  # a newer look of the same subject took their place
+
+
+class VerifierDesk:
+    """Where looks wait for the verifier, the most urgent first. Thread-safe, never blocks.
+
+    It keeps each suspicious subject's best look, so that there is one to ask about when an
+    alert is raised. Both that and what waits are bounded.
+
+    Args:
+        settings: How long and how many questions may wait.
+        clock: Of the pipeline.
+        bell: Rung whenever there is an answer.
+    """
+
+    def __init__(
+        self, settings: Settings, clock: Clock, bell: threading.Event | None = None
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._bell = bell or threading.Event()
+        self._changed = threading.Condition()  # guards everything below
+        self._best: dict[Key, Look] = {}
+        self._doubted: dict[Key, float] = {}  # seconds, when last asked about
+        self._waiting: dict[UUID | Key, Question] = {}
+        self._opinions: dict[CameraId, list[Opinion]] = {}
+        self._verdicts: dict[CameraId, list[Verdict]] = {}
+        self._counts: Counter[str] = Counter()
+
+    @property
+    def counts(self) -> VerifierCounts:
+        """Questions asked, answered and dropped since the start."""
+        with self._changed:
+            names = VerifierCounts.__slots__
+            return VerifierCounts(**{name: self._counts[name] for name in names})
+
+    @property
+    def waiting(self) -> int:
+        """How many questions wait."""
+        with self._changed:
+            return len(self._waiting)
+
+    def note(self, look: Look, verdict: Verdict) -> None:
+        """Take in what the first judge said of one look: keep it, or ask about a doubt."""
+        low, high = _DOUBT
+        if not verdict.evaluable or verdict.occluded < low:
+            return
+        key = look.camera, look.subject
+        now = self._clock.seconds()
+        with self._changed:
+            before = self._best.pop(key, None)
+            self._best[key] = look if before is None or _better(look, before) else before
+            _shorten(self._best, _REMEMBERED)
+            due = now - self._doubted.get(key, float("-inf")) >= _DOUBT_EVERY_S
+            if verdict.occluded < high and verdict.credible and due:
+                self._doubted[key] = now
+                _shorten(self._doubted, _REMEMBERED)
+                self._put(key, Question(look, None, now + self._settings.verify_within_s))
+
+    def ask(self, alert: Alert) -> None:
+        """Ask about an alert that has just been raised."""
+        now = self._clock.seconds()
+        with self._changed:
+            look = self._best.get((alert.camera, alert.subject))
+            if look is None:  # so long ago that it was forgotten
+                self._say(alert, None)
+                return
+            self._waiting.pop((alert.camera, alert.subject), None)  # the doubt is settled with it
+            self._put(alert.id, Question(look, alert, now + self._settings.verify_within_s))
+
+    def take(self, timeout_s: float) -> Question | None:
+        """The most urgent question, waiting for one for at most this long."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting, timeout_s)
+            self._drop_expired()
+            if not self._waiting:
+                return None
+            name = min(self._waiting, key=lambda name: self._waiting[name].urgency)
+            return self._waiting.pop(name)
+
+    def answer(self, question: Question, verdict: Verdict | None) -> None:
+        """Bring back what the verifier said; None is nothing that could be used."""
+        if verdict is not None:
+            verdict = replace(verdict, weight=WEIGHT)
+        with self._changed:
+            self._counts["answered"] += verdict is not None
+            if question.alert is not None:
+                self._say(question.alert, verdict)
+            elif verdict is not None:
+                self._verdicts.setdefault(verdict.camera, []).append(verdict)
+        self._bell.set()
+
+    def give_back(self, question: Question) -> None:
+        """Bring back a question that could not be answered now; it may be tried again."""
+        name = (
+            question.alert.id if question.alert else (question.look.camera, question.look.subject)
+        )
+        with self._changed:
+            if name not in self._waiting:
+                self._put(name, question, again=True)
+
+    def left_s(self, question: Question) -> float:
+        """How long somebody will wait for the answer, in seconds."""
+        return question.until - self._clock.seconds()
+
+    def collect(self, camera: CameraId) -> list[Opinion]:
+        """What has been said about one camera's alerts since it last asked."""
+        with self._changed:
+            return self._opinions.pop(camera, [])
+
+    def collect_verdicts(self, camera: CameraId) -> list[Verdict]:
+        """What has been said about one camera's doubts since it last asked."""
+        with self._changed:
+            return self._verdicts.pop(camera, [])
+
+    def _put(self, name: UUID | Key, question: Question, *, again: bool = False) -> None:
+        self._counts["asked"] += not again
+        self._counts["replaced"] += self._waiting.pop(name, None) is not None
+        self._drop_expired()
+        if len(self._waiting) >= self._settings.waiting:
+            self._counts["refused"] += 1
+            least = max(self._waiting, key=lambda name: self._waiting[name].urgency)
+            if self._waiting[least].urgency <= question.urgency:
+                self._give_up(question)
+                return
+            self._give_up(self._waiting.pop(least))
+        self._waiting[name] = question
+        self._changed.notify()
+
+    def _drop_expired(self) -> None:
+        now = self._clock.seconds()
+        for name in [name for name, q in self._waiting.items() if q.until <= now]:
+            self._give_up(self._waiting.pop(name))
+            self._counts["expired"] += 1
+
+    def _give_up(self, question: Question) -> None:
+        if question.alert is not None:
+            self._say(question.alert, None)
+
+    def _say(self, alert: Alert, verdict: Verdict | None) -> None:
+        opinion = Opinion(alert.id, alert.seq, verdict)
+        self._opinions.setdefault(alert.camera, []).append(opinion)
+        self._bell.set()
+
+
+def _better(look: Look, before: Look) -> bool:
+    """Whether a newer look takes an older one's place."""
+    old = look.moment.seconds - before.moment.seconds > _FRESH_S
+    return old or before.face_px <= _BETTER * look.face_px
+
+
+def _shorten(remembered: dict[Key, Look] | dict[Key, float], limit: int) -> None:
+    """Forget who was remembered longest ago, beyond a number."""
+    while len(remembered) > limit:
+        del remembered[next(iter(remembered))]

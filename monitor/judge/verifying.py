@@ -1,0 +1,115 @@
+"""The verifier's threads: take questions from its desk, answer them, try again while it helps."""
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from monitor.domain import Verdict
+from monitor.errors import JudgeError
+from monitor.judge import Judge
+from monitor.judge.verifier import Question, VerifierDesk
+from monitor.runtime.backoff import Backoff
+from monitor.runtime.stop import Stop, StopSwitch
+
+log = logging.getLogger(__name__)
+
+POLL_S: Final = 0.5  # how late a stop request may be noticed while nothing is asked
+_OCCLUDED: Final = 0.5  # probability of a covering from which a sentence is wanted
+_ROOM: Final = 3.0  # a sentence is asked for only if this many times the answer's time is left
+_TRIES: Final = 4  # in a replay, where nobody comes back later
+_WARN_EVERY_S: Final = 60.0
+
+
+@dataclass(slots=True)
+class VerifierLoop:
+    """Answers one question at a time. One thread's own; desk and judge may be shared.
+
+    Several of these share a judge only if that judge is thread-safe.
+    """
+
+    desk: VerifierDesk
+    judge: Judge
+    backoff: Backoff
+    trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
+    _told: float = field(init=False, default=float("-inf"))
+
+    def run(self, stop: Stop) -> None:
+        """Answer until stop is requested; a verifier that fails is waited out."""
+        while not stop.requested:
+            question = self.desk.take(POLL_S)
+            if question is None:
+                continue
+            pause_s = self._try(question)
+            if pause_s is not None:
+                stop.wait(pause_s)
+
+    def answer_all(self) -> int:
+        """Answer what waits, on the caller's thread: in a replay, where nobody hurries.
+
+        Returns:
+            How many questions were answered.
+        """
+        answered = 0
+        while (question := self.desk.take(0)) is not None:
+            for _ in range(_TRIES):
+                try:
+                    self.desk.answer(question, self._verdict(question))
+                    answered += 1
+                    break
+                except JudgeError as error:
+                    self._tell(error)
+                    StopSwitch().wait(self.backoff.delay())
+            else:
+                self.desk.answer(question, None)
+            self.backoff.reset()
+        return answered
+
+    def _try(self, question: Question) -> float | None:
+        """Answer one question; if that fails, how long to wait, in seconds."""
+        try:
+            verdict = self._verdict(question)
+        except JudgeError as error:
+            self.trouble = str(error)
+            self._tell(error)
+            if error.retryable:
+                self.desk.give_back(question)
+                return self.backoff.delay()
+            self.desk.answer(question, None)
+            return None
+        self.backoff.reset()
+        self.trouble = None
+        self.desk.answer(question, verdict)
+        return None
+
+    def _verdict(self, question: Question) -> Verdict:
+        """What the judge says, with a sentence if there is time for one.
+
+        Raises:
+            JudgeError: It says nothing.
+        """
+        started = time.monotonic()
+        (verdict,) = self.judge.judge([question.look])
+        took_s = time.monotonic() - started
+        wanted = question.alert is not None and verdict.occluded >= _OCCLUDED and verdict.evaluable
+        if not wanted or verdict.thinking or self.desk.left_s(question) < _ROOM * took_s:
+            return verdict
+        try:
+            return replace(verdict, thinking=self.judge.explain(question.look))
+        except JudgeError as error:
+            log.warning("verifier %s: no sentence: %s", self.judge.name.name, error)
+            return verdict
+
+    def _tell(self, error: JudgeError) -> None:
+        """Log what is wrong, once a minute while it lasts."""
+        now = time.monotonic()
+        if now - self._told >= _WARN_EVERY_S:
+            self._told = now
+            log.warning("verifier %s: %s; asking again", self.judge.name.name, error)
+
+
+def trouble(loops: Sequence[VerifierLoop]) -> str | None:
+    """Why the verifier fails now, if all of its threads say that it does."""
+    troubles = [loop.trouble for loop in loops]
+    return troubles[0] if troubles and all(troubles) else None
