@@ -195,14 +195,6 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         OutboxError: The outbox cannot be used at all.
     """
     clock = clock or SystemClock()
-    watch = Watch(
-        config.tracking,
-        config.desk,
-        config.policy,
-        config.evidence,
-        config.economy,
-        config.verifier,
-    )
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
     attention = {
         CameraId(name): Attention(
@@ -212,7 +204,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     }
     stop = StopSwitch()
     bell = threading.Event()
-    pipeline, judge = build_pipeline(watch, zones, models, clock, bell, attention)
+    pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, attention)
     verifiers = verifier_loops(pipeline, models)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
@@ -227,14 +219,9 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         covered = CoveredBoard(mail.board, config.site, readers)
         dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
+        every_s = config.mqtt.state_every_s
         census = Census(
-            readers,
-            pipeline,
-            judge,
-            mail.board,
-            mail.health,
-            config.mqtt.state_every_s,
-            verifiers,
+            readers, pipeline, judge, mail.board, mail.health, every_s, verifiers=verifiers
         )
         controls = Controls(readers, pictures, mail.board, mail.notes)
         controls.restore()
@@ -250,6 +237,18 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
         mail.last_words()
     return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
+
+
+def _watch(config: Config) -> Watch:
+    """What all cameras share."""
+    return Watch(
+        config.tracking,
+        config.desk,
+        config.policy,
+        config.evidence,
+        config.economy,
+        config.verifier,
+    )
 
 
 def _refused_file(source: Source, reader: Reader) -> bool:
