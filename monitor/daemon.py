@@ -4,13 +4,16 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from monitor.app import supervise
 from monitor.build import Models, Watch, build_pipeline, build_source, verifier_loops
 from monitor.config.schema import Config
 from monitor.controls import Controls, PictureDesk
 from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
+from monitor.inference import Inference
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
 from monitor.ingest.reader import Reader
@@ -30,6 +33,11 @@ from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.systemd import notify
 from monitor.runtime.worker import Worker
+from monitor.sharing import shared
+from monitor.vitals import Vitals
+
+if TYPE_CHECKING:
+    from monitor.serve.server import Server
 
 log = logging.getLogger(__name__)
 
@@ -195,6 +203,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         OutboxError: The outbox cannot be used at all.
     """
     clock = clock or SystemClock()
+    models = shared(models) if config.http else models
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
     attention = {
         CameraId(name): Attention(
@@ -215,7 +224,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
     pictures = PictureDesk(bell)
-    with Mailroom(config, clock) as mail:
+    with Mailroom(config, clock) as mail, ExitStack() as doors:
         covered = CoveredBoard(mail.board, config.site, readers)
         dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
@@ -233,6 +242,9 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             Worker("census", census.run, stop),
             *mail.workers(controls, zones, stop),
         ]
+        vitals = Vitals(readers, pipeline, judge, mail)
+        if (server := _door(config, models, vitals, doors)) is not None:
+            workers.append(Worker("http", server.run, stop))
         notify("READY=1")
         clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
         mail.last_words()
@@ -249,6 +261,16 @@ def _watch(config: Config) -> Watch:
         config.economy,
         config.verifier,
     )
+
+
+def _door(config: Config, models: Models, vitals: Vitals, doors: ExitStack) -> "Server | None":
+    """The HTTP API, if it is wanted; ``doors`` closes it."""
+    if config.http is None:
+        return None
+    from monitor.doorway import opened  # noqa: PLC0415  (a second, for those without it)
+
+    inference = Inference(models, tracking=config.tracking)
+    return doors.enter_context(opened(config.http, inference, vitals))
 
 
 def _refused_file(source: Source, reader: Reader) -> bool:

@@ -1,11 +1,12 @@
 """One picture or one recording in, one answer out: the HTTP contract's JSON."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import uuid4
 
 from monitor.alert.fusion import Evidence
+from monitor.answer import OCCLUDED_FROM, Face, answer, ranked
 from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
@@ -21,31 +22,21 @@ from monitor.domain import (
     SubjectId,
     Verdict,
 )
+from monitor.errors import JudgeError
 from monitor.geometry import Box, square_around
+from monitor.judge.quality import flaws
+from monitor.judge.scoring import one_line
 from monitor.track.bodies import heads
 from monitor.track.bytetrack import BodyTracker
 
-MODEL_ID = "face_occlusion_detection"
-_OCCLUDED = 0.5  # probability from which the answer is yes
 REQUEST = CameraId("request")
 """The camera of a single picture or recording."""
 
+_EXPLAINED = 4  # faces that get a sentence of their own; writing is slow
 
-@dataclass(frozen=True, slots=True)
-class Face:
-    """What was found about one head."""
 
-    head: Box  # pixels of the picture
-    covering: Covering
-    probability: float  # of being occluded, 0..1
-    evaluable: bool
-    thinking: str
-
-    def occluded(self, *, quality_is_occlusion: bool) -> bool:
-        """Whether it counts as occluded; a head too poor to judge does if told so."""
-        if not self.evaluable:
-            return quality_is_occlusion and self.covering is not Covering.AWAY
-        return self.probability >= _OCCLUDED
+def _never() -> bool:
+    return False
 
 
 @dataclass(slots=True)
@@ -53,12 +44,14 @@ class Inference:
     """Answers single pictures and recordings. Not thread-safe, as its models are not.
 
     All faces are judged and listed; the worst decides. Where no face is found the whole
-    picture is judged, and the answer says so.
+    picture is judged, and the answer says so. Once ``hurry`` says that time is up, the
+    answer is made of what was judged until then, and says that it is not complete.
     """
 
     models: Models
     quality_is_occlusion: bool = True
     tracking: Tracking = field(default_factory=Tracking)
+    hurry: Callable[[], bool] = _never
 
     def picture(self, picture: Picture) -> dict[str, object]:
         """The answer for one picture.
@@ -66,20 +59,32 @@ class Inference:
         Raises:
             JudgeError: The model cannot answer.
         """
-        moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
-        frame = Frame(REQUEST, 0, moment, picture, 0.0)
-        (detections,) = self.models.detector.detect([frame])
-        found = heads(detections, frame.width, frame.height)
-        looks = [_look(frame, SubjectId(n), head) for n, head in enumerate(found)]
-        whole = Box(0, 0, frame.width, frame.height)
-        if not looks:
-            looks = [Look(REQUEST, SubjectId(0), moment, frame.cut(whole), float(frame.height))]
-        verdicts = self._judged(looks)
-        faces = [
-            self._face(head, verdict, look)
-            for head, verdict, look in zip(found or [whole], verdicts, looks, strict=True)
-        ]
-        return self._answer("image", faces, face_found=bool(found))
+        return self.pictures([picture])
+
+    def pictures(self, pictures: Iterable[Picture]) -> dict[str, object]:
+        """The answer for one picture, or the worst picture of an animation.
+
+        Raises:
+            JudgeError: The model cannot answer.
+            ValueError: There are no pictures.
+        """
+        worst: tuple[bool, bool, float] | None = None
+        told: tuple[list[Face], bool] = [], False
+        complete = True
+        for number, picture in enumerate(pictures):
+            if number and self.hurry():
+                complete = False
+                break
+            faces, face_found, all_judged = self._seen(picture)
+            complete = complete and all_judged
+            order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
+            badness = order[0].badness(quality_is_occlusion=self.quality_is_occlusion)
+            if worst is None or badness > worst:
+                worst, told = badness, (order, face_found)
+        if worst is None:
+            raise ValueError("there is no picture to judge")
+        order, face_found = told
+        return self._told("image", order, face_found=face_found, complete=complete)
 
     def video(self, frames: Iterable[Frame]) -> dict[str, object]:
         """The answer for a recording: each person's looks are fused over time.
@@ -89,59 +94,72 @@ class Inference:
         """
         tracker = BodyTracker(REQUEST, self.tracking)
         people: dict[SubjectId, _Person] = {}
+        complete = True
         for frame in frames:
             (detections,) = self.models.detector.detect([frame])
             subjects = tracker.update(frame, detections)
             looks = [_look(frame, subject.id, subject.head) for subject in subjects]
-            for subject, verdict, look in zip(subjects, self._judged(looks), looks, strict=True):
-                people.setdefault(subject.id, _Person()).add(subject, verdict, look)
-        faces = [self._fused(person) for person in people.values()]
-        return self._answer("video", faces, face_found=bool(faces))
+            verdicts = self._judged(looks)
+            for subject, verdict, look in zip(subjects, verdicts, looks, strict=False):
+                people.setdefault(subject.id, _Person()).add(subject, verdict, look, frame)
+            if self.hurry():
+                complete = False
+                break
+        faces = [person.face() for person in people.values()]
+        order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
+        return self._told("video", order, face_found=bool(faces), complete=complete)
 
-    def _occluded(self, face: Face) -> bool:
-        return face.occluded(quality_is_occlusion=self.quality_is_occlusion)
+    def _seen(self, picture: Picture) -> tuple[list[Face], bool, bool]:
+        """The faces of one picture, whether any was found, and whether all were judged."""
+        moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
+        frame = Frame(REQUEST, 0, moment, picture, 0.0)
+        (detections,) = self.models.detector.detect([frame])
+        found = sorted(heads(detections, frame.width, frame.height), key=lambda head: -head.area)
+        whole = Box(0, 0, frame.width, frame.height)
+        if found:
+            looks = [_look(frame, SubjectId(n), head) for n, head in enumerate(found)]
+        else:
+            size = float(max(frame.width, frame.height))
+            looks = [Look(REQUEST, SubjectId(0), moment, frame.cut(whole), size)]
+        verdicts = self._judged(looks)
+        faces = [
+            _face(frame, head, verdict, look)
+            for head, verdict, look in zip(found or [whole], verdicts, looks, strict=False)
+        ]
+        return faces, bool(found), len(faces) == len(looks)
 
     def _judged(self, looks: Sequence[Look]) -> list[Verdict]:
-        return self.models.judge.judge(looks) if looks else []
+        """Verdicts of the first looks: of all of them, unless time runs out."""
+        verdicts: list[Verdict] = []
+        for start in range(0, len(looks), self.models.batch):
+            if start and self.hurry():
+                break
+            verdicts += self.models.judge.judge(looks[start : start + self.models.batch])
+        return verdicts
 
-    def _face(self, head: Box, verdict: Verdict, look: Look) -> Face:
-        suspicious = verdict.evaluable and verdict.occluded >= _OCCLUDED
-        thinking = self.models.judge.explain(look) if suspicious else ""
-        return Face(head, verdict.named, verdict.occluded, verdict.evaluable, thinking)
+    def _told(
+        self,
+        kind: str,
+        order: Sequence[Face],
+        *,
+        face_found: bool,
+        complete: bool,
+    ) -> dict[str, object]:
+        sentences = [self._sentence(face) for face in order[:_EXPLAINED]]
+        return answer(
+            kind,
+            list(zip(order, [*sentences, *[""] * len(order)], strict=False)),
+            self.models.judge.name,
+            quality_is_occlusion=self.quality_is_occlusion,
+            facts={"face_found": face_found, "complete": complete},
+        )
 
-    def _fused(self, person: "_Person") -> Face:
-        subject, verdict, look = person.worst
-        opinion = person.opinion
-        if opinion is None:
-            return self._face(subject.head, verdict, look)
-        covering, probability = opinion
-        thinking = self.models.judge.explain(look) if probability >= _OCCLUDED else ""
-        return Face(subject.head, covering, probability, evaluable=True, thinking=thinking)
-
-    def _answer(self, kind: str, faces: Sequence[Face], *, face_found: bool) -> dict[str, object]:
-        def badness(face: Face) -> tuple[bool, bool, float]:
-            """What the faces are ranked by."""
-            return self._occluded(face), face.evaluable, face.probability
-
-        ranked = sorted(faces, key=badness, reverse=True)
-        worst = ranked[0] if ranked else None
-        occluded = worst is not None and self._occluded(worst)
-        response = {
-            "occluded": occluded,
-            "covering": worst.covering if worst else None,
-            "probability": round(worst.probability, 4) if worst else None,
-            "evaluable": worst.evaluable if worst else False,
-            "face_found": face_found,
-            "faces": [_listed(face) for face in ranked],
-        }
-        return {
-            "inference_id": str(uuid4()),
-            "model_id": MODEL_ID,
-            "model_name": self.models.judge.name.name,
-            "moderation_type": kind,
-            "status": "completed",
-            "result": {"response": response, "thinking": worst.thinking if worst else ""},
-        }
+    def _sentence(self, face: Face) -> str:
+        """What the judge says of a face that looks covered; nothing if it cannot."""
+        if face.evaluable and face.probability >= OCCLUDED_FROM and not self.hurry():
+            with suppress(JudgeError):
+                return one_line(self.models.judge.explain(face.look))
+        return ""
 
 
 @dataclass(slots=True)
@@ -149,10 +167,10 @@ class _Person:
     """One person of a recording: what their looks add up to, and the most telling one."""
 
     evidence: Evidence = field(default_factory=lambda: Evidence(Policy()))
-    looks: list[tuple[Subject, Verdict, Look]] = field(default_factory=list)
+    telling: tuple[Subject, Verdict, Look, Frame] | None = None
     opinion: tuple[Covering, float] | None = None  # when they looked most covered
 
-    def add(self, subject: Subject, verdict: Verdict, look: Look) -> None:
+    def add(self, subject: Subject, verdict: Verdict, look: Look, frame: Frame) -> None:
         """Take in what was seen of them in one frame."""
         if verdict.evaluable:
             self.evidence.add(verdict)
@@ -160,16 +178,21 @@ class _Person:
             enough = self.evidence.agreeing >= Policy().min_looks
             if now and (self.opinion is None or (enough and now[1] > self.opinion[1])):
                 self.opinion = now
-        self.looks = [max([*self.looks, (subject, verdict, look)], key=_telling)]
+        if self.telling is None or _telling(verdict) > _telling(self.telling[1]):
+            self.telling = subject, verdict, look, frame
 
-    @property
-    def worst(self) -> tuple[Subject, Verdict, Look]:
-        """The most telling look at them."""
-        return self.looks[0]
+    def face(self) -> Face:
+        """What is said of them. What is wrong with one look matters only if all were poor."""
+        assert self.telling is not None, "a person is made when they are first seen"  # noqa: S101
+        subject, verdict, look, frame = self.telling
+        if self.opinion is None:
+            return _face(frame, subject.head, verdict, look)
+        covering, probability = self.opinion
+        return Face(subject.head, covering, probability, True, (), look)  # noqa: FBT003
 
 
-def _telling(entry: tuple[Subject, Verdict, Look]) -> tuple[bool, float]:
-    return entry[1].evaluable, entry[1].occluded
+def _telling(verdict: Verdict) -> tuple[bool, float]:
+    return verdict.evaluable, verdict.occluded
 
 
 def _look(frame: Frame, subject: SubjectId, head: Box) -> Look:
@@ -178,12 +201,6 @@ def _look(frame: Frame, subject: SubjectId, head: Box) -> Look:
     return Look(REQUEST, subject, frame.moment, pixels, size)
 
 
-def _listed(face: Face) -> dict[str, object]:
-    head = face.head
-    return {
-        "box": [round(edge, 1) for edge in (head.left, head.top, head.right, head.bottom)],
-        "covering": face.covering,
-        "probability": round(face.probability, 4),
-        "evaluable": face.evaluable,
-        "thinking": face.thinking,
-    }
+def _face(frame: Frame, head: Box, verdict: Verdict, look: Look) -> Face:
+    wrong = flaws(look.pixels, frame.cut(head), head, (frame.width, frame.height))
+    return Face(head, verdict.named, verdict.occluded, verdict.evaluable, wrong, look)

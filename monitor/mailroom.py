@@ -92,6 +92,11 @@ class Mailroom:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has us now. Thread-safe."""
+        return self._publisher.connected
+
     def workers(
         self, controls: Controls, zones: Mapping[CameraId, str | None], stop: StopSwitch
     ) -> list[Worker]:

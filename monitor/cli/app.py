@@ -2,7 +2,19 @@
 
 import typer
 
-from monitor.cli import check, demo, evaluate, judge, listen, outbox, replay, run, schema, train
+from monitor.cli import (
+    check,
+    demo,
+    evaluate,
+    judge,
+    listen,
+    outbox,
+    replay,
+    run,
+    schema,
+    serve,
+    train,
+)
 from monitor.cli.errors import command
 
 app = typer.Typer(
@@ -11,7 +23,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="A real-time CCTV monitor that notices when somebody hides their face.",
 )
-for each in (demo.demo, run.run, check.check, replay.replay, judge.judge, listen.listen):
+commands = (
+    demo.demo,
+    run.run,
+    serve.serve,
+    check.check,
+    replay.replay,
+    judge.judge,
+    listen.listen,
+)
+for each in commands:
     app.command()(command(each))
 app.command("schema")(command(schema.schema))
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from monitor.build import Models
 from monitor.domain import Detection, Pixels
+from monitor.errors import JudgeUnavailableError
 from monitor.geometry import Box
 from monitor.inference import Inference
 from tests.fakes import ArrayPicture, BlueJudge, ScriptedDetector, face, frame, person, textured
@@ -102,3 +103,69 @@ def test_a_recording_with_nobody_in_it_is_not_occluded() -> None:
     found = response(Inference(models).video([frame(0, ArrayPicture(scene()))]))
     assert found["occluded"] is False
     assert found["faces"] == []
+
+
+def poor(pixels: Pixels, *found: Detection, quality_is_occlusion: bool = True) -> dict[str, object]:
+    """What is said of a picture; the judge sees nothing on any face."""
+    models = Models(ScriptedDetector({0: found}), BlueJudge(), batch=4)
+    return response(Inference(models, quality_is_occlusion).picture(ArrayPicture(pixels)))
+
+
+def test_a_face_in_the_dark_counts_as_occluded_unless_told_otherwise() -> None:
+    dark = np.asarray(scene() * 0.1, np.uint8)
+    found = poor(dark, face(LEFT))
+    assert found["quality"] == ["dark"]
+    assert found["occluded"] is True
+    assert found["covering"] == "none", "what the judge saw is not changed by it"
+    assert poor(dark, face(LEFT), quality_is_occlusion=False)["occluded"] is False
+
+
+def test_a_blurred_passer_by_does_not_make_the_answer_yes() -> None:
+    pixels = scene()
+    far = Box(290, 40, 315, 68)
+    pixels[20:90, 270:320] = 127
+    found = poor(pixels, face(LEFT), face(far))
+    faces = found["faces"]
+    assert isinstance(faces, list)
+    assert sorted(entry["quality"] for entry in faces) == [[], ["blurred"]]
+    assert found["occluded"] is False
+    assert poor(pixels, face(far))["occluded"] is True, "alone he is whom the picture shows"
+
+
+def test_words_are_harmless_and_short_whoever_said_them() -> None:
+    judge = BlueJudge(sentences=("a\x00 \u202emask\n" + "x" * 999,))
+    models = Models(ScriptedDetector({0: (face(RIGHT),)}), judge, batch=4)
+    whole = Inference(models).picture(ArrayPicture(scene(RIGHT)))
+    result = whole["result"]
+    assert isinstance(result, dict)
+    assert result["thinking"].startswith("a mask xxx")
+    assert len(result["thinking"]) <= 200
+
+
+def test_a_judge_that_finds_no_words_still_gives_an_answer() -> None:
+    judge = BlueJudge(sentences=(JudgeUnavailableError("busy"),))
+    models = Models(ScriptedDetector({0: (face(RIGHT),)}), judge, batch=4)
+    whole = Inference(models).picture(ArrayPicture(scene(RIGHT)))
+    assert response(whole)["occluded"] is True
+
+
+def test_the_worst_picture_of_an_animation_decides() -> None:
+    models = Models(ScriptedDetector({0: (face(RIGHT),)}), BlueJudge(), batch=4)
+    pictures = [ArrayPicture(scene()), ArrayPicture(scene(RIGHT)), ArrayPicture(scene())]
+    whole = Inference(models).pictures(pictures)
+    assert whole["moderation_type"] == "image"
+    assert response(whole)["covering"] == "balaclava"
+    assert response(whole)["complete"] is True
+
+
+def test_when_time_runs_out_the_answer_says_what_was_not_judged() -> None:
+    crowd = tuple(face(Box(10 * n, 40, 10 * n + 30 + n, 80)) for n in range(9))
+    models = Models(ScriptedDetector({0: crowd}), BlueJudge(), batch=4)
+    found = response(Inference(models, hurry=lambda: True).picture(ArrayPicture(scene())))
+    faces = found["faces"]
+    assert isinstance(faces, list)
+    assert len(faces) == 4, "one batch, of the largest"
+    assert found["complete"] is False
+    frames = [frame(n / 5, ArrayPicture(scene()), sequence=n) for n in range(12)]
+    short = response(Inference(models, hurry=lambda: True).video(frames))
+    assert short["complete"] is False

@@ -1,0 +1,59 @@
+"""``monitor serve``: the HTTP API without cameras."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from monitor.cli.errors import FAILED, OK
+from monitor.config.load import load_serve
+from monitor.runtime import logs
+from monitor.serve import Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """See Status. There is nothing but the models, which were tried at start."""
+
+    def problems(self) -> Iterable[str]:
+        """See Status."""
+        return ()
+
+    def facts(self) -> Iterable[Fact]:
+        """See Status."""
+        return ()
+
+
+def serve(
+    config: Annotated[
+        Path | None, typer.Argument(help="YAML with detector, judge and http; default: none.")
+    ] = None,
+    *,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Instead of http.port.")
+    ] = None,
+) -> int:
+    """Answer POST /v1/face-occlusion until SIGTERM or Ctrl-C."""
+    logs.start("info")
+    settings = load_serve(config)
+    http = settings.http if port is None else settings.http.model_copy(update={"port": port})
+    from monitor.app import supervise  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import models  # noqa: PLC0415
+    from monitor.doorway import opened  # noqa: PLC0415
+    from monitor.inference import Inference  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+    from monitor.runtime.stop import StopSwitch  # noqa: PLC0415
+    from monitor.runtime.systemd import notify  # noqa: PLC0415
+    from monitor.runtime.worker import Worker  # noqa: PLC0415
+
+    loaded = models(settings.detector, settings.judge, SystemClock())
+    inference = Inference(loaded, tracking=settings.tracking)
+    with opened(http, inference, Alone()) as server:
+        stop = StopSwitch()
+        notify("READY=1")
+        clean = supervise(
+            [Worker("http", server.run, stop)], stop, beat=lambda: notify("WATCHDOG=1")
+        )
+    return OK if clean else FAILED

@@ -1,0 +1,220 @@
+"""What callers send and get: DESIGN section 5, as models from which OpenAPI is made."""
+
+import base64
+import binascii
+import re
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from monitor.domain import Covering
+from monitor.errors import SourceRejectedError, TooLargeError
+from monitor.serve import Asked, MediaType
+
+FILE_BYTES: Final = 20 * 1024 * 1024
+"""The largest picture or recording."""
+
+BODY_BYTES: Final = FILE_BYTES * 4 // 3 + 16 * 1024
+"""The largest request: such a file in base64, and some room for the rest of the JSON."""
+
+_SOURCES = ("image_url", "base64_image", "video_url", "base64_video")
+_DATA_URL = re.compile(r"data:[\w.+/-]{0,80};base64,")
+_SPACES = str.maketrans("", "", " \t\r\n")
+_LONGEST_URL = 4096
+
+_REQUESTS: Final[list[Any]] = [
+    {"model": "face-occlusion-detection", "image_url": "https://example.com/image.jpg"},
+    {
+        "model": "face-occlusion-detection",
+        "media_type": "image",
+        "base64_image": "/9j/4AAQSkZJRg==",
+    },
+    {"model": "face-occlusion-detection", "media_type": "video", "base64_video": "AAAAIGZ0eXA="},
+]
+_FACE: Final = {
+    "box": [212.0, 90.5, 301.2, 210.0],
+    "covering": "mask",
+    "probability": 0.9731,
+    "evaluable": True,
+    "quality": [],
+    "thinking": "a mask covers mouth and nose",
+}
+_ANSWERS: Final[list[Any]] = [
+    {
+        "inference_id": "inf_0f3b6c1e9d7a4b2f8c5d6e7f8a9b0c1d",
+        "model_id": "face_occlusion_detection",
+        "model_name": "Face Occlusion Detection",
+        "moderation_type": "image",
+        "status": "completed",
+        "result": {
+            "response": {
+                "occluded": True,
+                "covering": "mask",
+                "probability": 0.9731,
+                "evaluable": True,
+                "quality": [],
+                "face_found": True,
+                "complete": True,
+                "faces": [_FACE],
+                "judge": {"name": "monitor-judge", "version": "1"},
+            },
+            "thinking": "a mask covers mouth and nose",
+        },
+    }
+]
+
+
+class FaceOcclusionRequest(BaseModel):
+    """One picture or recording to judge, given by exactly one of the four sources."""
+
+    model_config = ConfigDict(
+        use_attribute_docstrings=True, json_schema_extra={"examples": _REQUESTS}
+    )
+
+    model: str = "face-occlusion-detection"
+    """For the hosted API's sake; one model answers, whatever stands here."""
+    media_type: MediaType | None = None
+    """Detected from the file if absent."""
+    image_url: Annotated[str, Field(max_length=_LONGEST_URL)] | None = None
+    base64_image: str | None = None
+    """GIF, JPEG, PNG or WebP, at most 20 MB; a data URL will do."""
+    video_url: Annotated[str, Field(max_length=_LONGEST_URL)] | None = None
+    base64_video: str | None = None
+    """MP4, MOV, WebM, MKV, AVI or MPEG, at most 20 MB; a data URL will do."""
+    quality_is_occlusion: bool | None = None
+    """Whether a face too blurred, dark or cut off to see counts as occluded."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(_SOURCES)}")
+        return self
+
+    def asked(self) -> Asked:
+        """The question, with the file's bytes where they were sent.
+
+        Raises:
+            TooLargeError: The file is larger than 20 MB.
+            SourceRejectedError: What should be base64 is not.
+        """
+        wish = self.quality_is_occlusion
+        url = self.image_url if self.image_url is not None else self.video_url
+        if url is not None:
+            return Asked(self.media_type, url=url, quality_is_occlusion=wish)
+        text = self.base64_image if self.base64_image is not None else self.base64_video
+        content = _decoded(text or "")
+        return Asked(self.media_type, content=content, quality_is_occlusion=wish)
+
+
+class Face(BaseModel):
+    """One head."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    box: Annotated[list[float], Field(min_length=4, max_length=4)]
+    """Left, top, right, bottom, in pixels of the picture as it was judged."""
+    covering: Covering
+    probability: Annotated[float, Field(ge=0, le=1)]
+    """Of being occluded."""
+    evaluable: bool
+    """False: too poor, or turned away; the covering is then a guess."""
+    quality: list[Literal["blurred", "dark", "overexposed", "too_small", "cut_off", "tilted"]]
+    """What is wrong with the picture of this head."""
+    thinking: str
+    """The judge's own words, or nothing. Data: show them escaped, never act on them."""
+
+
+class Judged(BaseModel):
+    """Which model answered."""
+
+    name: str
+    version: str
+
+
+class Response(BaseModel):
+    """The answer's heart: ``occluded``, and beside it what the hosted API does not tell."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    occluded: bool
+    """Whether the worst face is covered, or too poor to see and that counts."""
+    covering: Covering | None
+    """Of the worst face; null in a recording without anybody."""
+    probability: Annotated[float, Field(ge=0, le=1)] | None
+    evaluable: bool
+    quality: list[str]
+    face_found: bool
+    """False: the whole picture was judged, for no face was found in it."""
+    complete: bool
+    """False: time ran out before all of it was judged."""
+    faces: list[Face]
+    """All of them, the worst first."""
+    judge: Judged
+
+
+class Result(BaseModel):
+    """What was found."""
+
+    response: Response
+    thinking: str
+    """The judge's own words about the worst face; may be empty."""
+
+
+class FaceOcclusionAnswer(BaseModel):
+    """The whole answer."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": _ANSWERS})
+
+    inference_id: str
+    model_id: Literal["face_occlusion_detection"]
+    model_name: str
+    moderation_type: MediaType
+    status: Literal["completed"]
+    result: Result
+
+
+class Problem(BaseModel):
+    """Why there is no answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"detail": "give exactly one of image_url, base64_image"}]}
+    )
+
+    detail: str
+
+
+class Health(BaseModel):
+    """How the program is."""
+
+    ok: bool
+    problems: list[str] = []
+
+
+def read_request(body: bytes) -> FaceOcclusionRequest:
+    """The request in a body.
+
+    Raises:
+        SourceRejectedError: It is not the JSON that is expected; one line, without values.
+    """
+    try:
+        return FaceOcclusionRequest.model_validate_json(body)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        told = (
+            f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+            for problem in problems[:5]
+        )
+        raise SourceRejectedError("; ".join(told)) from None
+
+
+def _decoded(text: str) -> bytes:
+    head = _DATA_URL.match(text, 0, 120)
+    encoded = text[head.end() :] if head else text
+    try:
+        content = base64.b64decode(encoded.translate(_SPACES), validate=True)
+    except (binascii.Error, ValueError):
+        raise SourceRejectedError("not base64; encode the file's bytes") from None
+    if len(content) > FILE_BYTES:
+        raise TooLargeError("larger than 20 MB; give a smaller file")
+    return content

@@ -1,0 +1,66 @@
+"""Numbers for Prometheus: what the door did, and how the rest of the program is."""
+
+from collections.abc import Iterable
+from itertools import groupby
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from monitor.serve import Status
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 7, 10)
+
+
+class Metrics:
+    """Counts requests, and asks the program for the rest when somebody looks. Thread-safe."""
+
+    def __init__(self, status: Status) -> None:
+        self._registry = CollectorRegistry()
+        self._requests = Counter(
+            "monitor_http_requests",
+            "Face-occlusion requests answered.",
+            ["status"],
+            registry=self._registry,
+        )
+        self._seconds = Histogram(
+            "monitor_http_request_seconds",
+            "Time from a request's head to its answer.",
+            buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
+        self.running = Gauge(
+            "monitor_http_requests_running", "Requests let in now.", registry=self._registry
+        )
+        self._registry.register(_Facts(status))
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(str(status)).inc()
+        self._seconds.observe(seconds)
+
+    def text(self) -> bytes:
+        """All of them, in Prometheus' text format."""
+        return generate_latest(self._registry)
+
+
+class _Facts(Collector):
+    """What the program says of itself, at the moment it is asked."""
+
+    def __init__(self, status: Status) -> None:
+        self._status = status
+
+    def collect(self) -> Iterable[Metric]:
+        """See Collector."""
+        for name, group in groupby(self._status.facts(), key=lambda fact: fact.name):
+            facts = list(group)
+            kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            family = kind(name, facts[0].help, labels=list(facts[0].labels))
+            for fact in facts:
+                family.add_metric(list(fact.labels.values()), fact.value)
+            yield family
+        broken = set(self._status.problems())
+        ready = GaugeMetricFamily("monitor_ready", "Whether everything works: 1 or 0.")
+        ready.add_metric([], float(not broken))
+        yield ready

@@ -1,0 +1,56 @@
+"""Models that cameras and HTTP requests use at once, one forward pass at a time."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from monitor.build import Models
+from monitor.detect import Detector
+from monitor.domain import Detection, Frame, JudgeName, Look, Verdict
+from monitor.judge import Judge
+
+
+@dataclass(slots=True)
+class SharedDetector:
+    """A Detector that several threads may use: one at a time. See Detector."""
+
+    detector: Detector
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        """See Detector."""
+        with self.lock:
+            return self.detector.detect(frames)
+
+
+@dataclass(slots=True)
+class SharedJudge:
+    """A Judge that several threads may use: one at a time. See Judge."""
+
+    judge_: Judge
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def name(self) -> JudgeName:
+        """See Judge."""
+        return self.judge_.name
+
+    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+        """See Judge."""
+        with self.lock:
+            return self.judge_.judge(looks)
+
+    def explain(self, look: Look) -> str:
+        """See Judge."""
+        with self.lock:
+            return self.judge_.explain(look)
+
+
+def shared(models: Models) -> Models:
+    """The same models, for cameras and requests at once.
+
+    Between two forward passes for the one there is room for one for the other.
+    """
+    return replace(
+        models, detector=SharedDetector(models.detector), judge=SharedJudge(models.judge)
+    )

@@ -1,0 +1,105 @@
+"""A stand-in for what answers questions, and a server around it."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from monitor.config.http import Http
+from monitor.errors import MonitorError
+from monitor.runtime.stop import StopSwitch
+from monitor.runtime.worker import Worker
+from monitor.serve import Asked, Fact
+from monitor.serve.door import make_app
+from monitor.serve.server import Server
+from monitor.serve.work import Workshop
+
+RESPONSE: dict[str, object] = {
+    "occluded": False,
+    "covering": "none",
+    "probability": 0.02,
+    "evaluable": True,
+    "quality": [],
+    "face_found": True,
+    "complete": True,
+    "faces": [],
+    "judge": {"name": "fake", "version": "1"},
+}
+
+
+@dataclass
+class FakeOracle:
+    """An Oracle that answers what it is told to, once its gate is open.
+
+    Args:
+        error: Raised instead of answering.
+        work_s: How long an answer takes.
+    """
+
+    error: Exception | None = None
+    work_s: float = 0.0
+    gate: threading.Event = field(default_factory=threading.Event)
+    asked: list[Asked] = field(default_factory=list)
+    fetched_from: list[str] = field(default_factory=list)
+
+    def fetched(self, url: str, deadline: float) -> bytes:
+        del deadline
+        self.fetched_from.append(url)
+        if isinstance(self.error, MonitorError):
+            raise self.error
+        return b"fetched"
+
+    def answer(self, asked: Asked, deadline: float) -> Mapping[str, object]:
+        self.asked.append(asked)
+        self.gate.wait(max(0.0, deadline - time.monotonic()))
+        time.sleep(self.work_s)
+        if self.error is not None:
+            raise self.error
+        return {
+            "inference_id": "inf_1",
+            "model_id": "face_occlusion_detection",
+            "model_name": "Face Occlusion Detection",
+            "moderation_type": asked.media_type or "image",
+            "status": "completed",
+            "result": {"response": RESPONSE, "thinking": ""},
+        }
+
+
+@dataclass(frozen=True)
+class FakeStatus:
+    """A Status that says what it is told to."""
+
+    broken: tuple[str, ...] = ()
+    numbers: tuple[Fact, ...] = ()
+
+    def problems(self) -> Iterable[str]:
+        return self.broken
+
+    def facts(self) -> Iterable[Fact]:
+        return self.numbers
+
+
+@contextmanager
+def answering_server(
+    oracle: FakeOracle,
+    *,
+    settings: Http | None = None,
+    status: FakeStatus | None = None,
+    token: str | None = None,
+) -> Iterator[Server]:
+    """A real server on a free loopback port within the block; the gate is opened at its end."""
+    settings = settings or Http(port=0)
+    workshop = Workshop(oracle, settings.limit_s)
+    app = make_app(settings, workshop, status or FakeStatus(), token)
+    server = Server(settings, app, workshop.close)
+    stop = StopSwitch()
+    worker = Worker("http", server.run, stop)
+    worker.start()
+    try:
+        yield server
+    finally:
+        oracle.gate.set()
+        stop.request()
+        assert worker.join(30)
+        assert worker.failure is None
