@@ -1,10 +1,13 @@
 """A stand-in for what answers questions, and a server around it."""
 
+import base64
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+
+import httpx
 
 from monitor.config.http import Http
 from monitor.errors import MonitorError
@@ -15,6 +18,9 @@ from monitor.serve.door import make_app
 from monitor.serve.server import Server
 from monitor.serve.work import Workshop
 
+PATH = "/v1/face-occlusion"
+GOOD = {"model": "face-occlusion-detection", "base64_image": base64.b64encode(b"jpeg").decode()}
+LIMIT_S = 60.0
 RESPONSE: dict[str, object] = {
     "occluded": False,
     "covering": "none",
@@ -103,3 +109,19 @@ def answering_server(
         stop.request()
         assert worker.join(30)
         assert worker.failure is None
+
+
+def opened() -> FakeOracle:
+    oracle = FakeOracle()
+    oracle.gate.set()
+    return oracle
+
+
+def post(server: Server, body: object, **headers: str) -> httpx.Response:
+    return httpx.post(server.address + PATH, json=body, headers=headers, timeout=LIMIT_S)
+
+
+def head(length: int) -> bytes:
+    """The head of a request whose body is still to come."""
+    lines = (f"POST {PATH} HTTP/1.1", "Host: x", "Content-Type: application/json")
+    return "\r\n".join([*lines, f"Content-Length: {length}", "", ""]).encode()
