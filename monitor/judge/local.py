@@ -1,5 +1,6 @@
 """A vision-language model on this machine, as judge. The embedded model is one of these."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from monitor.domain import (
     Verdict,
 )
 from monitor.errors import ConfigError, JudgeUnavailableError
+from monitor.judge.fast import fast_answers
 from monitor.judge.model import VisionModel
 from monitor.judge.profile import ANSWERS, EXPLAIN, FILE, UNUSABLE, Profile, read_profile
 from monitor.judge.scoring import one_line, probabilities
@@ -27,6 +29,7 @@ from monitor.runtime.clock import Clock
 
 _SENTENCE_TOKENS: Final = 40
 _GREY: Final = 128
+_LOG: Final = logging.getLogger(__name__)
 
 
 class LocalJudge:
@@ -58,6 +61,8 @@ class LocalJudge:
             raise ConfigError(
                 f"{folder}: cannot score this model: {error}; name other answers in {FILE}"
             ) from error
+        self._fast = fast_answers(self._model.loaded, self._prompt, self._tokens)
+        _LOG.info("%s: scores by %s", folder, self._fast.engine if self._fast else "transformers")
 
     @property
     def name(self) -> JudgeName:
@@ -113,13 +118,19 @@ class LocalJudge:
     def _pass(self, looks: Sequence[Look]) -> list[Verdict]:
         """The verdicts of one forward pass."""
         started = self._clock.seconds()
-        pictures = [square(look.pixels, self._profile.crop_px) for look in looks]
-        logits = self._model.logits(pictures, self._prompt, self._tokens)  # (N, answers)
+        logits = self._logits([look.pixels for look in looks])  # (N, answers)
         if not np.isfinite(logits).all():
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
         shares = probabilities(logits, self._profile.temperature)
         pass_ms = (self._clock.seconds() - started) * 1000  # each look waited for all of it
         return [self._verdict(look, row, pass_ms) for look, row in zip(looks, shares, strict=True)]
+
+    def _logits(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
+        """(N, answers), the short way where there is one."""
+        if self._fast is not None:
+            return self._fast.logits(crops)
+        squares = [square(crop, self._profile.crop_px) for crop in crops]
+        return self._model.logits(squares, self._prompt, self._tokens)
 
     def _verdict(self, look: Look, shares: NDArray[np.float64], judge_ms: float) -> Verdict:
         """What one row of probabilities, in the order of ANSWERS, says about one look."""

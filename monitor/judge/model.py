@@ -19,8 +19,12 @@ _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
 
 
 @contextmanager
-def _answering() -> Iterator[None]:
-    """Compute without gradients, and re-raise what goes wrong as JudgeUnavailableError."""
+def answering() -> Iterator[None]:
+    """Compute without gradients, and re-raise what goes wrong as JudgeUnavailableError.
+
+    Raises:
+        JudgeUnavailableError: Out of memory, or the model broke; one line.
+    """
     import torch
 
     try:
@@ -46,6 +50,7 @@ class VisionModel:
     def __init__(self, folder: Path, device: str) -> None:
         loaded = load(folder, device)
         self._folder = folder
+        self.loaded: Final = loaded
         self._processor = loaded.processor
         self._tokenizer = loaded.processor.tokenizer
         self._model = loaded.model
@@ -114,7 +119,7 @@ class VisionModel:
         Raises:
             JudgeUnavailableError: Out of memory, or the model broke on these pictures.
         """
-        with _answering():
+        with answering():
             inputs = self._inputs(pictures, prompt)
             scores = self._model(**inputs, **self._started(len(pictures)), **self._options).logits
             chosen: NDArray[np.float32] = scores[:, -1, list(tokens)].float().cpu().numpy()
@@ -131,7 +136,7 @@ class VisionModel:
         Raises:
             JudgeUnavailableError: See ``logits``.
         """
-        with _answering():
+        with answering():
             inputs = self._inputs([picture], prompt)
             written = self._model.generate(
                 **inputs, max_new_tokens=limit, do_sample=False, num_beams=1
