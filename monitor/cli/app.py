@@ -44,6 +44,7 @@ app.add_typer(boxes, name="outbox")
 
 evaluations = typer.Typer(no_args_is_help=True, help="Measure a model on labelled pictures.")
 evaluations.command("judge")(command(evaluate.judge))
+evaluations.command("calibrate")(command(evaluate.calibrate))
 evaluations.command("detector")(command(evaluate.detector))
 app.add_typer(evaluations, name="evaluate")
 

@@ -17,27 +17,60 @@ _Config = Annotated[
 ]
 
 
-def judge(
+_Split = Annotated[str, typer.Option(help="Only rows of this split; empty takes all.")]
+_Sources = Annotated[list[str] | None, typer.Option("--source", help="Only of this source.")]
+
+
+def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     folder: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     json_path: _Json,
     config: _Config = None,
+    split: _Split = "",
+    sources: _Sources = None,
+    reduce: Annotated[int, typer.Option(help="Shrink crops to this side first.", min=0)] = 0,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(help="Group by a column, by crop_px or by colour; repeat for more."),
+    ] = None,
+    plots: Annotated[Path | None, typer.Option(help="A folder for two diagrams.")] = None,
 ) -> int:
     """Judge labelled head crops and write accuracy, recall, confusion and times."""
     logs.start("warning")
     settings = load_replay(config)
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
-    from monitor.evaluate.judge import evaluate, wilson  # noqa: PLC0415
+    from monitor.evaluate.judge import evaluate  # noqa: PLC0415
+    from monitor.evaluate.judge_plots import write_plots  # noqa: PLC0415
+    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
-    report = evaluate(folder, build_judge(settings.judge, SystemClock()))
+    wanted = Wanted(split, tuple(sources or ()), reduce, tuple(by or ()))
+    report = evaluate(folder, build_judge(settings.judge, SystemClock()), wanted)
     _write(json_path, report.to_json())
-    low, high = wilson(report.right, len(report.decided))
-    print(
-        f"{len(report.decided)} crops: accuracy {report.accuracy:.4f} "
-        f"({low:.4f} to {high:.4f}), balanced {report.balanced_accuracy:.4f}"
-    )
-    for label, share in report.called_occluded.items():
-        print(f"  {label}: called occluded {share:.3f}, named {report.recall[label]:.3f}")
+    print("\n".join(report.lines()))
+    for path in write_plots(report, plots) if plots is not None else ():
+        print(path)
+    return OK
+
+
+def calibrate(
+    folder: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
+    model: Annotated[Path, typer.Option(help="The judge's folder, with its monitor.json.")],
+    size: Annotated[list[int], typer.Option(help="A crop's side; repeat for more.", min=8)],
+    split: _Split = "",
+    sources: _Sources = None,
+) -> int:
+    """Set a judge's temperature for each size of crop, and store it beside the weights."""
+    logs.start("warning")
+    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415  (torch takes seconds)
+    from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
+    from monitor.judge.local import LocalJudge  # noqa: PLC0415
+    from monitor.judge.profile import store_temperatures  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+
+    judge = LocalJudge(model, clock=SystemClock())
+    factors = fit_factors(folder, judge, size, Wanted(split, tuple(sources or ())))
+    for side, temperature in store_temperatures(model, factors).items():
+        print(f"{side} px: temperature {temperature}")
     return OK
 
 

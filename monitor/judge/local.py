@@ -121,7 +121,9 @@ class LocalJudge:
         logits = self._logits([look.pixels for look in looks])  # (N, answers)
         if not np.isfinite(logits).all():
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
-        shares = probabilities(logits, self._profile.temperature)
+        sides = [max(look.pixels.shape[:2]) for look in looks]
+        heat = np.array([[self._profile.temperature_of(side)] for side in sides])  # (N, 1)
+        shares = probabilities(logits, heat)
         pass_ms = (self._clock.seconds() - started) * 1000  # each look waited for all of it
         return [self._verdict(look, row, pass_ms) for look, row in zip(looks, shares, strict=True)]
 

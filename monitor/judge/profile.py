@@ -47,6 +47,7 @@ QUESTION: Final = (
 """What a chat model is asked."""
 
 Word = Annotated[str, Field(min_length=1)]
+Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Profile(BaseModel):
@@ -63,8 +64,10 @@ class Profile(BaseModel):
     """Each covering, and ``unusable``, to a text that is one token for this model."""
     crop_px: Annotated[int, Field(ge=16, le=2048)]
     """Looks are scaled to a square of this side, in pixels, before the model's own steps."""
-    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    temperature: Temperature
     """Logits are divided by this before the softmax."""
+    temperatures: Mapping[Annotated[int, Field(ge=1)], Temperature] = Field(default_factory=dict)
+    """The same for crops whose longer side is so many pixels or fewer, by side."""
     decoder: Literal["encoder-decoder", "causal"]
 
     @model_validator(mode="after")
@@ -73,6 +76,11 @@ class Profile(BaseModel):
             odd = ", ".join(sorted(set(self.answers) ^ set(ANSWERS)))
             raise ValueError(f"answers must be the coverings and unusable, check {odd}")
         return self
+
+    def temperature_of(self, side_px: int) -> float:
+        """The temperature for a crop whose longer side is so many pixels."""
+        fitting = [side for side in self.temperatures if side >= side_px]
+        return self.temperatures[min(fitting)] if fitting else self.temperature
 
     @property
     def words(self) -> list[str]:
@@ -128,3 +136,33 @@ def _explained(error: ValidationError) -> str:
         f"{'.'.join(str(part) for part in problem['loc']) or 'top level'}: {problem['msg']}"
         for problem in problems
     )
+
+
+def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[int, float]:
+    """Write a table of temperatures into the folder's ``monitor.json``, beside the weights.
+
+    Args:
+        folder: The model's.
+        factors: By what the temperature that is used now should be multiplied, by the longer
+            side of a crop in pixels. The largest size is taken for all larger ones too.
+
+    Returns:
+        The temperatures that were written, by side.
+
+    Raises:
+        ConfigError: There is no such file, or it cannot be read or written.
+    """
+    path = folder / FILE
+    if not path.exists():
+        raise ConfigError(f"{path}: no such file; write one that says how the model is asked")
+    profile = read_profile(folder)
+    found = {side: round(profile.temperature_of(side) * factors[side], 4) for side in factors}
+    raw = json.loads(path.read_text(encoding="utf-8"))
+    largest = max(found)
+    smaller = {str(side): found[side] for side in sorted(found) if side != largest}
+    raw |= {"temperature": found[largest], "temperatures": smaller}
+    try:
+        path.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; make it writable") from error
+    return found

@@ -13,12 +13,14 @@ Tokenise: TypeAlias = Callable[[str], list[int]]
 WORDS_LIMIT: Final = 200  # characters; longer replies are rambling and would bloat every alert
 
 
-def probabilities(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
+def probabilities(
+    logits: NDArray[np.float32], temperature: float | NDArray[np.float64]
+) -> NDArray[np.float64]:
     """The softmax of each row.
 
     Args:
         logits: (N, K), one column per answer.
-        temperature: Above 1 flattens, below 1 sharpens.
+        temperature: Above 1 flattens, below 1 sharpens; one for all, or (N, 1).
 
     Returns:
         (N, K), each row summing to 1.

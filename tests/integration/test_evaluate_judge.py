@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.domain import Covering, JudgeName, Look, Timings, Verdict
 from monitor.errors import ConfigError
-from monitor.evaluate.judge import JudgeReport, evaluate, wilson
+from monitor.evaluate.judge import evaluate
+from monitor.evaluate.judge_report import JudgeReport, wilson
 
 
 class GreyJudge:

@@ -1,0 +1,91 @@
+"""Setting a judge's temperature on labelled crops, apart for each size of crop."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.domain import OCCLUDED, Covering, Look, Verdict
+from monitor.errors import ConfigError
+from monitor.evaluate.judge import read_look
+from monitor.evaluate.judge_report import DECIDED
+from monitor.evaluate.judge_rows import Wanted, read_rows
+from monitor.judge import Judge
+
+_TRIED: Final = np.geomspace(0.3, 5.0, 90)
+_LEAST: Final = 1e-9  # probabilities are taken to be no less
+_FEW: Final = 20  # crops; fewer say nothing about certainty
+_BATCH: Final = 32
+
+
+def fit_factors(
+    folder: Path, judge: Judge, sizes: Sequence[int], wanted: Wanted
+) -> dict[int, float]:
+    """By what a judge's temperature should be multiplied for crops of each size.
+
+    Args:
+        folder: Holds labels.csv and the crops it names.
+        judge: Any judge; what it says is read as a softmax.
+        sizes: Sides in pixels, to which the crops are reduced; a crop that is smaller is
+            left out.
+        wanted: Which rows.
+
+    Returns:
+        Size to factor: above 1 where the judge is too sure of itself.
+
+    Raises:
+        ConfigError: Too few crops are as large as that.
+    """
+    rows = [row for row in read_rows(folder / "labels.csv", wanted) if row.label in DECIDED]
+    whole = [read_look(folder, row.file, number) for number, row in enumerate(rows)]
+    factors = {}
+    for size in sizes:
+        large = [i for i, look in enumerate(whole) if min(look.pixels.shape[:2]) >= size]
+        if len(large) < _FEW:
+            raise ConfigError(
+                f"{folder}: {len(large)} crops of {size} px or more; give {_FEW} at least"
+            )
+        looks = [_reduced(whole[i], size) for i in large]
+        verdicts: list[Verdict] = []
+        for start in range(0, len(looks), _BATCH):
+            verdicts += judge.judge(looks[start : start + _BATCH])
+        hidden = np.array([rows[i].label != "none" for i in large])
+        factors[size] = fit_factor(verdicts, hidden)
+    return factors
+
+
+def fit_factor(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:
+    """The factor that makes occluded or clear the least surprising.
+
+    Args:
+        verdicts: N.
+        hidden: (N,) whether each face was occluded.
+
+    Source:
+        Guo et al., "On Calibration of Modern Neural Networks", 2017.
+    """
+    clear = np.array([_log(verdict, [Covering.NONE]) for verdict in verdicts])  # (N, 1)
+    covered = np.array([_log(verdict, sorted(OCCLUDED)) for verdict in verdicts])  # (N, K)
+
+    def surprise(factor: float) -> float:
+        """The mean loss where every logarithm is divided by a factor."""
+        gap = clear[:, 0] / factor - np.logaddexp.reduce(covered / factor, axis=1)
+        return float(np.logaddexp(0, np.where(hidden, gap, -gap)).mean())
+
+    best: float = min(_TRIED.tolist(), key=surprise)
+    return best
+
+
+def _log(verdict: Verdict, coverings: Sequence[Covering]) -> list[float]:
+    shares = [verdict.probabilities.get(covering, 0.0) for covering in coverings]
+    return [float(value) for value in np.log(np.maximum(shares, _LEAST))]
+
+
+def _reduced(look: Look, side: int) -> Look:
+    """A look at the same head from further away."""
+    small = cv2.resize(look.pixels, (side, side), interpolation=cv2.INTER_AREA)
+    pixels = np.asarray(small, dtype=np.uint8)
+    return Look(look.camera, look.subject, look.moment, pixels, look.face_px)
