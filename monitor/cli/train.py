@@ -25,6 +25,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     landmarks: Annotated[Path | None, typer.Option(help="YuNet as ONNX.")] = None,
     config: _Config = None,
     seconds: _Seconds = None,
+    leave_out: Annotated[str | None, typer.Option(help="A source not to learn from.")] = None,
 ) -> int:
     """Train the embedded judge. Called again with the same --out, it goes on."""
     logs.start("info")
@@ -38,10 +39,44 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "overlays": overlays,
         "landmarks": landmarks,
         "seconds": seconds,
+        "leave_out": leave_out,
     }
     known = {name: value for name, value in given.items() if value is not None}
     path = config or bundled("configs") / "train-judge.yaml"
     print(train(load_train_config(path, **known)))
+    return OK
+
+
+def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+    data: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
+    out: Annotated[Path, typer.Option(help="A folder; each source gets one inside.")],
+    scenes: Annotated[Path, typer.Option(help="A folder with boxes.csv and whole pictures.")],
+    source: Annotated[list[str], typer.Option(help="A source to leave out; repeat for more.")],
+    overlays: Annotated[Path | None, typer.Option(help="Masks, glasses and hats as PNG.")] = None,
+    landmarks: Annotated[Path | None, typer.Option(help="YuNet as ONNX.")] = None,
+    config: _Config = None,
+    seconds: _Seconds = None,
+) -> int:
+    """Train without each of some sources in turn, measure on it, and print a table."""
+    from monitor.evaluate.judge import evaluate  # noqa: PLC0415  (torch is slow)
+    from monitor.evaluate.judge_report import wilson  # noqa: PLC0415
+    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
+    from monitor.judge.local import LocalJudge  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+
+    print("| source left out | crops of it | accuracy | 95 % interval | false alarms |")
+    print("|---|--:|--:|--:|--:|")
+    for each in source:
+        judge(data, out / each, scenes, overlays, landmarks, config, seconds, each)
+        trained = LocalJudge(out / each / "model", clock=SystemClock())
+        report = evaluate(data, trained, Wanted(split="train", sources=(each,)))
+        clear = [p for p in report.decided if p.label == "none"]
+        low, high = wilson(report.right, len(report.decided))
+        alarms = sum(not p.right for p in clear)
+        print(
+            f"| {each} | {len(report.decided)} | {100 * report.accuracy:.1f} % | "
+            f"{100 * low:.1f} to {100 * high:.1f} % | {alarms} of {len(clear)} |"
+        )
     return OK
 
 

@@ -17,6 +17,7 @@ from monitor.train.judge_config import TrainJudgeConfig
 from monitor.train.judge_data import Pool, normalised
 from monitor.train.judge_dev import DevScore, DevSet, answer_logits, read_dev, score
 from monitor.train.judge_faces import Landmarks
+from monitor.train.judge_leave import check_left_out
 from monitor.train.judge_loss import Hint, Targets, sentence_loss
 from monitor.train.judge_model import (
     QUESTION,
@@ -48,6 +49,7 @@ def train(config: TrainJudgeConfig) -> Path:
         ConfigError: A folder lacks what it should hold.
     """
     torch.set_num_threads(1)
+    check_left_out(config)
     pool_folder = config.pool or config.out / "pool"
     landmarks = Landmarks(config.landmarks)
     rng = np.random.default_rng(config.seed)
@@ -59,9 +61,9 @@ def train(config: TrainJudgeConfig) -> Path:
             write_shard(pool_folder / "natural", named)
         else:
             _LOG.warning("%s names none of the faces in %s", config.teacher, config.scenes)
-    amount = Amount(config.shards, config.shard_size, config.seed)
+    amount = Amount(config.shards, config.shard_size, config.seed, config.leave_out)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
-    return Training(config, Pool(pool_folder)).run()
+    return Training(config, Pool(pool_folder, config.leave_out)).run()
 
 
 class Training:

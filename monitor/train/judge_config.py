@@ -22,6 +22,7 @@ class TrainJudgeConfig(BaseModel):
     more: tuple[Path, ...] = ()  # further folders with labels.csv, such as a site's own
     teacher: Path | None = None  # an earlier judge, to name the faces of the scenes
     start: Path | None = None  # an earlier judge, whose weights are gone on from where they fit
+    leave_out: str = ""  # a source that is not learned from, to be measured on
     seconds: float = Field(2900, gt=0)
     batch: int = Field(64, ge=1)
     rate: float = Field(2e-3, gt=0)  # AdamW's highest

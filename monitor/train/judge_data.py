@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.domain import Pixels
 from monitor.train.judge_faces import SIDE
+from monitor.train.judge_leave import left_out, shards
 from monitor.train.judge_pool import Shard, read_shard
 from monitor.train.judge_shares import share_of
 from monitor.train.judge_words import UNUSABLE
@@ -36,26 +37,31 @@ class Pool:
 
     Args:
         folder: What judge_pool wrote; synthetic shards that appear later are found by refresh.
+        leave_out: A source that must not be seen; empty leaves out none.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, leave_out: str = "") -> None:
         self._folder = folder
+        self._leave_out = leave_out
         self._shards: list[Shard] = []
         self._paths: set[Path] = set()
         self._groups: dict[tuple[str, str], list[_Place]] = {}
         self.refresh()
 
-    def __reduce__(self) -> tuple[type["Pool"], tuple[Path]]:
-        return Pool, (self._folder,)  # another process opens the files itself
+    def __reduce__(self) -> tuple[type["Pool"], tuple[Path, str]]:
+        return Pool, (self._folder, self._leave_out)  # another process opens the files itself
 
     def refresh(self) -> None:
         """Take up the shards that are new."""
-        for path in sorted(set(self._folder.glob("*.npz")) - self._paths):
+        unseen = left_out(self._leave_out)
+        for path in sorted(set(shards(self._folder, self._leave_out)) - self._paths):
             if path.name.endswith(".part.npz"):
                 continue
             self._paths.add(path)
             shard = read_shard(path)
             for row, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
+                if source.rstrip("+") in unseen:
+                    continue
                 answer = "*" if source == "synthetic" else key.partition("/")[0]
                 group = self._groups.setdefault((source.rstrip("+"), answer), [])
                 group.append(_Place(len(self._shards), row))

@@ -26,6 +26,7 @@ from monitor.train.judge_faces import (
     read_scenes,
     turned_heads,
 )
+from monitor.train.judge_leave import left_out, pool_folder
 from monitor.train.synthesis import dress
 from monitor.train.synthesis_face import Face, Floats, Rng, happens
 from monitor.train.synthesis_innocent import Overlays
@@ -114,15 +115,22 @@ class Wardrobe:
         shards: Those called real and scenes.
         background: The shard called background.
         landmarks: Finds the faces of the scenes' samples.
+        unseen: Sources whose faces are left alone.
     """
 
-    def __init__(self, shards: list[Shard], background: Shard, landmarks: Landmarks) -> None:
+    def __init__(
+        self,
+        shards: list[Shard],
+        background: Shard,
+        landmarks: Landmarks,
+        unseen: frozenset[str] = frozenset(),
+    ) -> None:
         self._groups: dict[bool, list[Face]] = {True: [], False: []}
         self._background = background.pixels
         for shard in shards:
             for i, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
                 trusted = landmarks.blind or source.endswith("+") or source in _WIDE
-                if key != "none" or not trusted:
+                if key != "none" or not trusted or source.rstrip("+") in unseen:
                     continue
                 face, _, found = landmarks.find(np.array(shard.pixels[i]))
                 if found or landmarks.blind:
@@ -173,16 +181,20 @@ class Amount:
     shards: int
     size: int
     seed: int
+    leave_out: str = ""  # a source whose faces are not drawn on
 
 
 def draw(folder: Path, landmarks: Landmarks, overlays: Overlays, amount: Amount) -> None:
     """Write the synthetic shards that are not there yet."""
-    paths = [folder / f"synthetic-{number:03d}.npz" for number in range(amount.shards)]
+    target = pool_folder(folder, amount.leave_out)
+    target.mkdir(exist_ok=True)
+    paths = [target / f"synthetic-{number:03d}.npz" for number in range(amount.shards)]
     if all(path.exists() for path in paths):
         return
     names = ("real", "scenes", "natural")
     sources = [read_shard(p) for name in names if (p := folder / f"{name}.npz").exists()]
-    wardrobe = Wardrobe(sources, read_shard(folder / "background.npz"), landmarks)
+    behind, unseen = read_shard(folder / "background.npz"), left_out(amount.leave_out)
+    wardrobe = Wardrobe(sources, behind, landmarks, unseen)
     for number, path in enumerate(paths):
         if not path.exists():
             rng = np.random.default_rng((amount.seed, number))
