@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from monitor.config.schema import Mqtt, Tls
-from monitor.errors import ConfigError
+from monitor.errors import BrokerUnavailableError, ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,18 @@ class Access:
             keepalive_s=settings.keepalive_s,
             ack_timeout_s=settings.ack_timeout_s,
         )
+
+    @classmethod
+    def now(cls, settings: Mqtt) -> Self:
+        """As ``of``, later on: a password or a certificate may be mended without a restart.
+
+        Raises:
+            BrokerUnavailableError: A file cannot be used at the moment.
+        """
+        try:
+            return cls.of(settings)
+        except ConfigError as error:
+            raise BrokerUnavailableError(str(error)) from error
 
 
 def _secret(path: Path) -> str:

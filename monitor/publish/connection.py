@@ -32,6 +32,8 @@ _MENDS = {
     "Bad user name or password": "check username and password_file",
     "Not authorized": "check username and password_file, and what the broker allows them",
     "Client identifier not valid": "set another client_id",
+    "Retain not supported": "let the broker keep retained messages; ours tell who is online",
+    "QoS not supported": "let the broker take QoS 1; alerts need it",
 }
 
 OnMessage = Callable[[MQTTMessage], None]

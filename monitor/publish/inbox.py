@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 
+from monitor.publish.models import COMMAND_BYTES
+
 log = logging.getLogger(__name__)
 
 LIMIT = 64  # requests that wait; more are dropped
@@ -32,6 +34,7 @@ class Inbox:
 
     def __init__(self, filters: Sequence[str]) -> None:
         self.filters = tuple(filters)
+        self._dropped = 0  # of the connection's thread
         self._waiting: queue.Queue[Request] = queue.Queue(LIMIT)
 
     def receive(self, message: MQTTMessage) -> None:
@@ -39,7 +42,7 @@ class Inbox:
         properties = message.properties
         request = Request(
             message.topic,
-            bytes(message.payload),
+            bytes(message.payload[: COMMAND_BYTES + 1]),  # enough to see that it is too long
             message.retain,
             getattr(properties, "ResponseTopic", None),
             getattr(properties, "CorrelationData", None),
@@ -47,7 +50,14 @@ class Inbox:
         try:
             self._waiting.put_nowait(request)
         except queue.Full:
-            log.warning("%s: dropped, %d requests are waiting already", message.topic, LIMIT)
+            self._dropped += 1
+            if self._dropped & (self._dropped - 1) == 0:  # 1, 2, 4, 8 ...: strangers write fast
+                log.warning(
+                    "%s: dropped, %d requests are waiting; %d dropped so far",
+                    message.topic,
+                    LIMIT,
+                    self._dropped,
+                )
 
     def take(self, timeout_s: float) -> Request | None:
         """The oldest request; None if there is none in time."""

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from dataclasses import dataclass
 
 from monitor.domain import CameraId, CameraState
@@ -13,7 +14,8 @@ from monitor.runtime.stop import Stop
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # how late a stop or a reconnect may be noticed
-ATTEMPTS = 3  # a message that the connection broke over this often is given up
+ATTEMPTS = 3  # a message that the connection broke over this often is set aside, as one refused
+AGAIN_S = 60.0  # what was set aside is tried again after this long: rights may have been granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +37,20 @@ class StateBoard:
         publisher: Who takes the messages.
         site: The name in the topics.
         expiry_s: Seconds after which the broker forgets a state; pictures stay.
+        again_s: Before what the broker refused is tried again.
     """
 
-    def __init__(self, publisher: Broker, site: str, *, expiry_s: int = 120) -> None:
+    def __init__(
+        self, publisher: Broker, site: str, *, expiry_s: int = 120, again_s: float = AGAIN_S
+    ) -> None:
         self._publisher = publisher
         self._site = site
         self._expiry_s = expiry_s
-        self._changed = threading.Condition()  # guards the two below
+        self._again_s = again_s
+        self._changed = threading.Condition()  # guards the three below
         self._newest: dict[str, _Retained] = {}  # by topic
         self._due: dict[str, int] = {}  # topics to be sent, and attempts so far; in order
+        self._aside: dict[str, float] = {}  # topics, and when to try them again
         self._connections = 0  # that have seen everything; of run's thread
 
     def post(self, state: CameraState) -> None:
@@ -65,6 +72,7 @@ class StateBoard:
             with self._changed:
                 self._changed.wait_for(lambda: self._due and self._publisher.connected, POLL_S)
             self._notice_reconnect()
+            self._notice_aside()
             if not self._publisher.connected or not self._publish_due(stop):
                 stop.wait(POLL_S)
 
@@ -72,7 +80,15 @@ class StateBoard:
         with self._changed:
             self._newest[topic] = message
             self._due[topic] = 0
+            self._aside.pop(topic, None)
             self._changed.notify()
+
+    def _notice_aside(self) -> None:
+        now = time.monotonic()
+        with self._changed:
+            for topic in [t for t, at in self._aside.items() if at <= now]:
+                del self._aside[topic]
+                self._due[topic] = 0
 
     def _notice_reconnect(self) -> None:
         """After a reconnect everything is due: the broker may have forgotten it."""
@@ -81,7 +97,8 @@ class StateBoard:
             return
         self._connections = connections
         with self._changed:
-            self._due = dict.fromkeys(self._newest, 0) | self._due
+            fit = (topic for topic in self._newest if topic not in self._aside)
+            self._due = dict.fromkeys(fit, 0) | self._due
 
     def _publish_due(self, stop: Stop) -> bool:
         """Send what is due. False if the broker went away meanwhile."""
@@ -100,18 +117,18 @@ class StateBoard:
                 self._put_back(topic, attempts + 1, error)
                 return False
             except PublishError as error:
-                self._drop(topic, error)
+                self._set_aside(topic, error)
         return True
 
     def _put_back(self, topic: str, attempts: int, error: PublishError) -> None:
         if attempts >= ATTEMPTS:
-            self._drop(topic, error)
+            self._set_aside(topic, error)
             return
         with self._changed:
             self._due.setdefault(topic, attempts)  # a newer message starts afresh
 
-    def _drop(self, topic: str, error: PublishError) -> None:
+    def _set_aside(self, topic: str, error: PublishError) -> None:
         log.warning("%s: not published: %s", topic, error)
         with self._changed:
-            if topic not in self._due:
-                del self._newest[topic]
+            if topic not in self._due:  # nothing newer has come meanwhile
+                self._aside[topic] = time.monotonic() + self._again_s

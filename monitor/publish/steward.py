@@ -7,7 +7,7 @@ from typing import Protocol
 from pydantic import ValidationError
 
 from monitor.domain import CameraId
-from monitor.errors import CommandError, PublishError
+from monitor.errors import BrokerUnavailableError, CommandError, PublishError
 from monitor.publish import Broker
 from monitor.publish.inbox import Inbox, Request
 from monitor.publish.models import COMMAND_BYTES, AnswerV1, CommandV1
@@ -70,16 +70,36 @@ class Guestbook:
         Raises:
             PublishError: The broker or the disk would not have it; try again.
         """
-        for topic in sorted(self._notes.retained() - self._kept):
-            self._publisher.publish(topic, b"", retain=True)
-            self._notes.forget_retained(topic)
-            log.info("%s: taken back", topic)
         self._notes.note_retained(self._kept)
+        for topic in sorted(self._notes.retained() - self._kept):
+            if self._tell(topic, b""):
+                self._notes.forget_retained(topic)
+                log.info("%s: taken back", topic)
 
     def announce(self) -> None:
-        """Publish all that is announced. Raises as ``tidy``."""
+        """Publish all that is announced.
+
+        Raises:
+            BrokerUnavailableError: The broker went away; try again.
+        """
         for topic, payload in self._shown.items():
+            self._tell(topic, payload)
+
+    @property
+    def prefixes(self) -> tuple[str, ...]:
+        """What topics of ours begin with."""
+        return tuple({topic.partition("/")[0] + "/" for topic in self._kept})
+
+    def _tell(self, topic: str, payload: bytes) -> bool:
+        """Whether the broker has it. One topic that it refuses does not keep back the others."""
+        try:
             self._publisher.publish(topic, payload, retain=True)
+        except BrokerUnavailableError:
+            raise
+        except PublishError as error:
+            log.warning("%s: not announced: %s", topic, error)
+            return False
+        return True
 
 
 class Steward:
@@ -127,8 +147,8 @@ class Steward:
     def _announce(self, stop: Stop) -> None:
         connections = self._publisher.connections
         try:
-            self._guestbook.tidy()
             self._guestbook.announce()
+            self._guestbook.tidy()
         except PublishError as error:
             log.warning("announcing what there is: %s", error)
             if error.retryable:
@@ -150,7 +170,7 @@ class Steward:
         topic = request.response_topic
         if topic is None:
             topic = command_topic(self._site, camera) + "/response"
-        elif not _may_answer_to(topic):
+        elif not _may_answer_to(topic, self._guestbook.prefixes):
             log.warning("%s: not answered: its response topic is not allowed", request.topic)
             return
         try:
@@ -193,7 +213,7 @@ def parsed(payload: bytes) -> CommandV1:
         raise CommandError("unknown command; there are pause, resume and snapshot") from None
 
 
-def _may_answer_to(topic: str) -> bool:
+def _may_answer_to(topic: str, ours: tuple[str, ...]) -> bool:
     """A response topic is the asker's own choice, but none of our topics' names."""
     fits = 0 < len(topic) <= _TOPIC_CHARS and not set("+#\0") & set(topic)
-    return fits and (topic.endswith("/command/response") or not topic.startswith(_OURS))
+    return fits and (topic.endswith("/command/response") or not topic.startswith((*_OURS, *ours)))

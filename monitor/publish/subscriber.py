@@ -60,7 +60,8 @@ class Subscriber:
         cameras: Sequence[str] = (),
         kinds: Sequence[str] = KINDS,
     ) -> None:
-        self._access = Access.of(settings)
+        self._settings = settings
+        address = Access.of(settings).address
         self._client_id = settings.client_id or f"monitor-listen-{uuid4().hex[:12]}"
         self._on_message = on_message
         self._filters = [
@@ -69,7 +70,7 @@ class Subscriber:
         self._clock = SystemClock()
         self._known: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
         self._first: Connection | None = None
-        self._link = Link(self._next, lambda _: None, self._access.address)
+        self._link = Link(self._next, lambda _: None, address)
 
     def __enter__(self) -> Self:
         """Connect and subscribe.
@@ -96,7 +97,7 @@ class Subscriber:
         return first or self._open()
 
     def _open(self) -> Connection:
-        connection = dial(self._access, self._client_id, on_message=self._receive)
+        connection = dial(Access.now(self._settings), self._client_id, on_message=self._receive)
         with ExitStack() as unless_subscribed:
             unless_subscribed.callback(connection.close)
             connection.subscribe(self._filters)

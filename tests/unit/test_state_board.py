@@ -151,7 +151,7 @@ def test_what_was_lost_on_the_way_is_sent_again_unless_something_newer_came() ->
     assert broker.sent == [sent(YARD, 2)]
 
 
-def test_what_the_broker_will_not_have_is_dropped_and_the_rest_goes_on(
+def test_what_the_broker_will_not_have_is_set_aside_and_the_rest_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     broker = SwitchedBroker()

@@ -1,0 +1,58 @@
+"""One message, or one topic, that is refused holds up nothing else."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from monitor.publish.outbox import Message
+from monitor.publish.patience import Patience
+
+NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+
+def alert(number: int, topic: str = "yard") -> Message:
+    return Message(UUID(int=number), 0, topic, b"", NOON)
+
+
+def test_a_topic_that_was_refused_is_tried_with_another_alert() -> None:
+    patience = Patience(2)
+    patience.refused(alert(1), now=0)
+    assert patience.closed(1.9, ()) == ["yard"]
+    assert patience.closed(2.1, ()) == []
+    assert patience.held(2.1) == {UUID(int=1)}
+    assert patience.closed(2.1, {"yard"}) == ["yard"], "one at a time"
+    assert patience.held(4.1) == set(), "there may be no other"
+
+
+def test_a_topic_that_is_granted_again_flows_at_once() -> None:
+    patience = Patience(2)
+    for number in range(5):
+        patience.refused(alert(number), now=2.0 * number)
+    assert not patience.calm
+    patience.taken(alert(9))
+    assert patience.closed(8, ()) == []
+    assert patience.held(8) == set()
+    assert patience.calm
+
+
+def test_an_alert_that_alone_is_refused_waits_alone_and_ever_longer() -> None:
+    patience, now, pauses = Patience(2), 0.0, list[float]()
+    patience.taken(alert(2))
+    for _ in range(6):
+        patience.refused(alert(1), now)
+        assert patience.closed(now, ()) == [], "the others go on"
+        patience.taken(alert(2))
+        again = next(s for s in range(1, 99) if not patience.held(now + s))
+        pauses.append(again)
+        now += again
+    assert pauses == [4, 8, 16, 32, 60, 60]
+    patience.taken(alert(1))
+    assert patience.calm
+
+
+def test_a_right_that_is_taken_away_closes_the_topic_and_no_other() -> None:
+    patience = Patience(2)
+    patience.taken(alert(1))
+    patience.taken(alert(2, "gate"))
+    patience.refused(alert(3), 0)
+    patience.refused(alert(4), 0)
+    assert patience.closed(1, ()) == ["yard"]
