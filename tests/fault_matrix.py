@@ -2,7 +2,8 @@
 
     python -m tests.fault_matrix [KILLS]
 
-prints the table. Long outages are shortened; KILLS is how often the carrier is killed.
+prints the table. Long outages are shortened; KILLS is how often the carrier, and then a whole
+daemon, is killed.
 """
 
 import random
@@ -19,6 +20,7 @@ from tests.certificates import certificate
 from tests.fault_bench import HEAD, Key, Row, carrying, drained, keys, raise_all, story
 from tests.fault_disk import disk_full, one_client_id_for_two, outbox_full
 from tests.fault_help import away, carrier, on_the_road, refused_at_first, stored, waiting
+from tests.fault_kills import daemon_killed
 from tests.road import Weather
 
 OUTAGE_S = 6.0  # stands for ten minutes
@@ -223,6 +225,7 @@ CASES: tuple[Callable[[Path], Row], ...] = (
     expired_certificate,
     acknowledgements_vanish,
     killed_again_and_again,
+    daemon_killed,
     disk_full,
     outbox_full,
     one_client_id_for_two,
@@ -236,6 +239,8 @@ def main(kills: int) -> None:
         with tempfile.TemporaryDirectory() as folder:
             if case is killed_again_and_again:
                 row = killed_again_and_again(Path(folder), kills)
+            elif case is daemon_killed:
+                row = daemon_killed(Path(folder), kills)
             else:
                 row = case(Path(folder))
             print(row, flush=True)  # noqa: T201
