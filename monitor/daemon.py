@@ -22,6 +22,7 @@ from monitor.judge.verifying import VerifierLoop, trouble
 from monitor.mailroom import Mailroom
 from monitor.pipeline import Change, Pipeline
 from monitor.publish.covered import OVER, CoveredBoard
+from monitor.publish.frigate import Mirror
 from monitor.publish.health import Health, Kind
 from monitor.publish.outbox import Message
 from monitor.publish.payload import alert_payload, alert_topic
@@ -58,6 +59,7 @@ class Dispatch:
     board: StateBoard
     covered: CoveredBoard
     clock: Clock
+    mirror: Mirror | None = None
 
     def hand_out(self, change: Change) -> None:
         """Store one alert's new state and show its picture."""
@@ -80,6 +82,12 @@ class Dispatch:
         self.covered.note(alert)
         if change.pictures is not None:
             self.board.snapshot(alert.camera, change.pictures.snapshot)
+        if self.mirror is not None:
+            for message in self.mirror.messages(alert, self.clock.now()):
+                self.shelf.add(message)
+            if change.pictures is not None:
+                topic = self.mirror.snapshot_topic(alert.camera)
+                self.board.keep(topic, change.pictures.snapshot)
 
 
 @dataclass(slots=True)
@@ -226,7 +234,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     pictures = PictureDesk(bell)
     with Mailroom(config, clock) as mail, ExitStack() as doors:
         covered = CoveredBoard(mail.board, config.site, readers)
-        dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock)
+        dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock, mail.mirror)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
         every_s = config.mqtt.state_every_s
         census = Census(

@@ -11,6 +11,7 @@ from monitor.domain import CameraId
 from monitor.errors import OutboxError
 from monitor.publish import homeassistant as ha
 from monitor.publish.courier import Courier
+from monitor.publish.frigate import Mirror
 from monitor.publish.health import Health
 from monitor.publish.inbox import Inbox
 from monitor.publish.mqtt import MqttPublisher
@@ -80,6 +81,7 @@ class Mailroom:
             late_after_s=mqtt.late_after_s,
             expendable_s=config.outbox_note_days * _DAY_S,
         )
+        self.mirror = None if mqtt.frigate_prefix is None else Mirror(mqtt.frigate_prefix)
         self._carrying: Worker | None = None
         self._stack = ExitStack()
 
@@ -110,6 +112,8 @@ class Mailroom:
         mqtt, site = self._config.mqtt, self._config.site
         shown = ha.discovery(mqtt.discovery_prefix, site, zones) if mqtt.home_assistant else {}
         kept = [f(site, c) for c in zones for f in (state_topic, covered_topic, snapshot_topic)]
+        if self.mirror is not None:
+            kept += [self.mirror.snapshot_topic(camera) for camera in zones]
         kept += [status_topic(site), health_topic(site)]
         guestbook = Guestbook(self._publisher, self.notes, shown, kept)
         steward = Steward(

@@ -41,7 +41,16 @@ def node_red(installed: Path, folder: Path, port: int) -> Iterator[str]:
     """Node-RED on loopback; where its API is."""
     program = installed / "node_modules" / "node-red" / "red.js"
     (folder / "settings.js").write_text(f"module.exports = {{uiHost: '{HOST}'}};")
-    command = ["node", program, "-u", folder, "-s", folder / "settings.js", "-p", str(port)]
+    command = [
+        "node",
+        str(program),
+        "-u",
+        str(folder),
+        "-s",
+        str(folder / "settings.js"),
+        "-p",
+        str(port),
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603
         try:
