@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 STAGES = ("connect", "OPTIONS", "DESCRIBE", "SETUP", "PLAY", "media", "frame")
 """Where it can fall silent: on connecting, on a request, before the media, within a picture."""
+RTP_HZ = 90_000
 FRAME_BYTES = 20_000  # of media that pass before it falls silent within a picture
 BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
@@ -52,6 +53,7 @@ class FaultProxy:
         self.flowing = asyncio.Event()
         self.silent_at: str | None = None
         self.shift_ticks = 0
+        self.wraps = False
         self.loss = 0.0
         self.luck = random.Random(1)  # noqa: S311  (which datagrams are lost)
 
@@ -103,6 +105,10 @@ class FaultProxy:
     def shift(self, ticks: int) -> None:
         """Add this to the time stamps (90,000 a second) of what is relayed from now on."""
         self.shift_ticks = ticks
+
+    def wrap(self) -> None:
+        """Shift the time stamps so that they wrap one second from now."""
+        self.wraps = True
 
     def hush(self) -> None:
         """Silence every connection there is: a tunnel has two. Of the loop's thread."""
@@ -228,6 +234,9 @@ class _Talk:
         if self._stage == "media":
             self.silent.set()
         if piece[1] % 2 == 0:
+            if self._proxy.wraps:
+                self._proxy.wraps = False
+                self._proxy.shift_ticks = 2**32 - RTP_HZ - int.from_bytes(piece[8:12])
             piece = piece[:4] + shifted(piece[4:], self._proxy.shift_ticks)
         self._media_bytes += len(piece)
         if self._stage == "frame" and self._media_bytes > FRAME_BYTES and not self.silent.is_set():

@@ -25,11 +25,11 @@ LAUNCH = (
 ROLE = "viewer"
 
 
-def access_units(clip: str) -> list[tuple[bytes, int, int]]:
+def access_units(clip: str, codec: str = "h264") -> list[tuple[bytes, int, int]]:
     """The clip's coded pictures: (bytes, when to show it, for how long), in nanoseconds."""
     pipeline = Gst.parse_launch(
-        f'filesrc location="{clip}" ! qtdemux ! h264parse'
-        " ! video/x-h264,stream-format=byte-stream,alignment=au ! appsink name=out sync=false"
+        f'filesrc location="{clip}" ! qtdemux ! {codec}parse'
+        f" ! video/x-{codec},stream-format=byte-stream,alignment=au ! appsink name=out sync=false"
     )
     sink: GstApp.AppSink = pipeline.get_by_name("out")
     pipeline.set_state(Gst.State.PLAYING)
