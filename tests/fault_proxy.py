@@ -99,7 +99,7 @@ class FaultProxy:
         self._do(self._set_flowing(flowing=True))
 
     def fall_silent(self, stage: str | None) -> None:
-        """From now on every new connection stops at this stage; None: none does."""
+        """From now on every new connection stops at this stage; None: none does any more."""
         self.silent_at = stage
 
     def shift(self, ticks: int) -> None:
@@ -231,7 +231,8 @@ class _Talk:
 
     def _media(self, piece: bytes) -> bytes:
         """An interleaved packet as it is to be relayed; cut off where silence begins within it."""
-        if self._stage == "media":
+        stage = self._stage if self._proxy.silent_at else None
+        if stage == "media":
             self.silent.set()
         if piece[1] % 2 == 0:
             if self._proxy.wraps:
@@ -239,7 +240,7 @@ class _Talk:
                 self._proxy.shift_ticks = 2**32 - RTP_HZ - int.from_bytes(piece[8:12])
             piece = piece[:4] + shifted(piece[4:], self._proxy.shift_ticks)
         self._media_bytes += len(piece)
-        if self._stage == "frame" and self._media_bytes > FRAME_BYTES and not self.silent.is_set():
+        if stage == "frame" and self._media_bytes > FRAME_BYTES and not self.silent.is_set():
             self._to_client.write(piece[: len(piece) // 2])
             self.silent.set()
         return piece

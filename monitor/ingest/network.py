@@ -108,9 +108,12 @@ class NetworkVideo:
     def _connected(self, address: Address) -> av.container.InputContainer:
         """The open stream. What FFmpeg says after a time-out depends on what it was doing."""
         source, started = self._source, self._clock.seconds()
+        too_late = SourceUnavailableError(
+            f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
+        )
         try:
             with translated(f"opening {address.place}", address.broken):
-                return av.open(
+                container = av.open(
                     address.url,
                     format=address.format,
                     options=dict(address.options),
@@ -119,10 +122,12 @@ class NetworkVideo:
         except SourceError as error:
             # Whatever it is called: a PLAY that is not answered is "not permitted".
             if self._clock.seconds() - started >= source.open_timeout_s:
-                raise SourceUnavailableError(
-                    f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
-                ) from None
+                raise too_late from None
             raise distrust(source) or error from None
+        if self._clock.seconds() - started < source.open_timeout_s:
+            return container
+        container.close()  # it has answered, but not sent a picture yet
+        raise too_late
 
     def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
         """FFmpeg forgets whom to trust when it fetches what an HLS list names."""

@@ -1,0 +1,64 @@
+"""The camera matrix and the soak, small: the commands in tests/ are the large ones."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.camera_bench import Resources
+from tests.camera_matrix import LIMIT_S, Settings, matrix
+from tests.soak import Settings as SoakSettings
+from tests.soak import soak
+
+pytestmark = pytest.mark.rtsp
+
+RECONNECTS = 12
+GROWTH_MB = 30.0  # of a process that has just begun; the large one shows that it levels off
+
+
+def test_a_camera_comes_back_from_every_fault_and_the_others_go_on(tmp_path: Path) -> None:
+    settings = Settings(
+        cameras=4,
+        hold_s=0.7,
+        black_s=0.7,
+        reconnects=RECONNECTS,
+        width=320,
+        fps=10,
+        stages=("SETUP",),
+    )
+    with matrix(settings, tmp_path) as cameras:
+        rows = {row.fault: row for row in cameras.rows()}
+        held = [resources for _, resources in cameras.reconnect()]
+        assert all(one.reader.status().reconnects == 0 for one in cameras.well.values())
+        assert all(one.reader.status().fps > 0 for one in cameras.well.values())
+    assert {fault for fault, row in rows.items() if row.back_s >= LIMIT_S} == set()
+    assert len(rows) == 14
+    assert rows["power off, then on"].reconnects == 1
+    assert rows["stall, TCP alive"].reconnects == 0
+    assert rows["H.264 to H.265 and back"].reconnects >= 1, "its decoder is another one"
+    assert rows["time stamps wrap"].reconnects == 0
+    assert rows["640x360 to 1280x720 and back"].reconnects == 0
+    first, last = held[0], held[-1]
+    assert last.descriptors <= first.descriptors + 1
+    assert last.threads <= first.threads + 1
+    assert last.resident_mb < first.resident_mb + GROWTH_MB
+
+
+def test_no_camera_is_stuck_after_random_faults(tmp_path: Path) -> None:
+    settings = SoakSettings(
+        minutes=0.1, cameras=2, fault_every_s=1, longest_s=2, report_s=3, width=320, fps=10
+    )
+    with soak(settings, tmp_path) as cameras:
+        reports = list(cameras.reports())
+    assert reports[-1].faults > 1
+    assert [report.stuck for report in reports] == [[]] * len(reports)
+    assert sum(len(report.lags_ms) for report in reports) > 20
+    assert reports[-1].lag(0.5) <= reports[-1].lag(1)
+    assert "-" in str(reports[-1])
+
+
+def test_what_the_process_holds_is_counted(tmp_path: Path) -> None:
+    before = Resources.now()
+    with (tmp_path / "one").open("w"), (tmp_path / "two").open("w"):
+        assert Resources.now().descriptors == before.descriptors + 2
+    assert before.threads >= 1
+    assert before.resident_mb > 10

@@ -1,0 +1,264 @@
+"""Cameras with random faults, for as long as wanted.
+
+    python -m tests.soak MINUTES CAMERAS [--no-detector] [--seed 1]
+
+Real RTSP servers (GStreamer's), each behind a fault proxy of its own, read as the daemon reads
+them; what arrives goes through the embedded detector. Prints once a minute what the process
+holds, how long frames waited, and which cameras are stuck: without a frame for longer than
+``STUCK_S`` though nothing is wrong with them.
+"""
+
+import argparse
+import itertools
+import logging
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from monitor.domain import Frame
+from tests.camera_bench import CameraBench, Resources, Watched, rtsp
+from tests.camera_park import CameraPark, park_clips
+from tests.fault_proxy import STAGES, FaultProxy
+
+STUCK_S = 15.0  # after a fault has ended; the slowest way back: two time-outs and a pause
+LIMIT_S = 30.0
+HOUR_TICKS = 3600 * 90_000
+CLIPS = ("moving", "still", "black", "large")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How large, how long, how bad."""
+
+    minutes: float
+    cameras: int
+    fault_every_s: float = 5.0  # on average, over all cameras
+    longest_s: float = 20.0  # fault
+    report_s: float = 60.0
+    seed: int = 1
+    width: int = 640
+    fps: int = 15
+
+
+@dataclass
+class Victim:
+    """One camera and what is wrong with it."""
+
+    name: str
+    index: int
+    proxy: FaultProxy
+    watched: Watched
+    well_from: float  # seconds on the monotonic clock: when its last fault ended, or ends
+    mend: Callable[[], object] | None = None
+    stuck: bool = False
+
+
+@dataclass(frozen=True)
+class Report:
+    """One line: what was so at one moment, and the lags since the last."""
+
+    minutes: float
+    faults: int
+    reconnects: int
+    held: Resources
+    lags_ms: Sequence[float]  # sorted
+    stuck: Sequence[str]
+
+    def lag(self, share: float) -> float:
+        """Milliseconds that this share of the frames waited at most; 0 without frames."""
+        return self.lags_ms[int(share * (len(self.lags_ms) - 1))] if self.lags_ms else 0.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.minutes:6.1f} {self.faults:7d} {self.reconnects:10d} {self.held.descriptors:4d}"
+            f" {self.held.threads:7d} {self.held.resident_mb:6.0f} {len(self.lags_ms):7d}"
+            f" {self.lag(0.5):6.0f} {self.lag(0.95):6.0f} {self.lag(0.99):6.0f} {self.lag(1):6.0f}"
+            f"  {', '.join(self.stuck) or '-'}"
+        )
+
+
+HEAD = (
+    f"{'min':>6} {'faults':>7} {'reconnects':>10} {'fds':>4} {'threads':>7} {'MB':>6} {'frames':>7}"
+    f" {'p50 ms':>6} {'p95':>6} {'p99':>6} {'max':>6}  stuck"
+)
+
+
+@dataclass
+class Soak:
+    """The cameras, and the bad luck that befalls them."""
+
+    settings: Settings
+    park: CameraPark
+    victims: list[Victim]
+    luck: random.Random
+    faults: Counter[str] = field(default_factory=Counter)
+
+    def reports(self) -> Iterator[Report]:
+        """Let it go on for as long as the settings say, with a report now and then."""
+        started = time.monotonic()
+        next_fault, next_report = started, started + self.settings.report_s
+        end = started + 60 * self.settings.minutes
+        while (now := time.monotonic()) < end:
+            if now >= next_fault:
+                self._strike(now)
+                next_fault = now + self.luck.expovariate(1 / self.settings.fault_every_s)
+            self._mend(now)
+            if now >= next_report:
+                yield self._report(now - started)
+                next_report += self.settings.report_s
+            time.sleep(0.05)
+        self._mend(float("inf"))
+        time.sleep(STUCK_S / 2)
+        yield self._report(time.monotonic() - started)
+
+    def _strike(self, now: float) -> None:
+        """One fault for one camera that has none."""
+        healthy = [victim for victim in self.victims if victim.mend is None]
+        if not healthy:
+            return
+        victim = self.luck.choice(healthy)
+        fault = self.luck.choice(
+            ["power", "stall", "cut", "silent", "ahead", "back", "wrap", "play", "codec"]
+        )
+        self.faults[fault] += 1
+        victim.mend = self._begin(victim, fault)
+        victim.well_from = now + self.luck.uniform(0.2, self.settings.longest_s)
+
+    def _begin(self, victim: Victim, fault: str) -> Callable[[], object]:
+        """Do it; returns what undoes it."""
+        proxy, park = victim.proxy, self.park
+        undo: Callable[[], object] = partial(park.play, victim.index, "moving")
+        match fault:
+            case "power":
+                proxy.power_off()
+                undo = proxy.power_on
+            case "stall":
+                proxy.stall()
+                undo = proxy.resume
+            case "silent":
+                proxy.fall_silent(self.luck.choice(STAGES))
+                proxy.cut()
+                undo = partial(proxy.fall_silent, None)
+            case "ahead" | "back":
+                proxy.shift(HOUR_TICKS if fault == "ahead" else -HOUR_TICKS)
+                undo = partial(proxy.shift, 0)
+            case "wrap":
+                proxy.wrap()
+                undo = partial(proxy.shift, 0)
+            case "play":
+                park.play(victim.index, self.luck.choice(CLIPS))
+            case "codec":
+                park.play(victim.index, "moving265")
+                proxy.cut()
+            case _:
+                proxy.cut()
+        return undo
+
+    def _mend(self, now: float) -> None:
+        for victim in self.victims:
+            if victim.mend is not None and now >= victim.well_from:
+                victim.mend()
+                victim.mend, victim.well_from = None, time.monotonic()
+            sound = victim.mend is None and time.monotonic() - victim.well_from > STUCK_S
+            victim.stuck |= sound and time.monotonic() - victim.watched.last_at > STUCK_S
+
+    def _report(self, seconds: float) -> Report:
+        lags = sorted(
+            itertools.chain.from_iterable(victim.watched.lags_s for victim in self.victims)
+        )
+        for victim in self.victims:
+            victim.watched.forget()
+        return Report(
+            seconds / 60,
+            self.faults.total(),
+            sum(victim.watched.reader.status().reconnects for victim in self.victims),
+            Resources.now(),
+            [1000 * lag for lag in lags],
+            [victim.name for victim in self.victims if victim.stuck],
+        )
+
+
+@contextmanager
+def soak(
+    settings: Settings, folder: Path, work: Callable[[Sequence[Frame]], object] = len
+) -> Iterator[Soak]:
+    """All cameras at work.
+
+    Args:
+        settings: See Settings.
+        folder: Where their clips go.
+        work: What is done with each batch of frames.
+    """
+    clips = park_clips(folder, settings.fps, width=settings.width)
+    with CameraPark(settings.cameras, clips) as park, ExitStack() as stack:
+        proxies = [stack.enter_context(FaultProxy(port)) for port in park.ports]
+        bench = stack.enter_context(CameraBench(work))
+        victims = []
+        for index, proxy in enumerate(proxies):
+            name = f"camera-{index}"
+            watched = bench.add(rtsp(name, proxy.url()))
+            victims.append(Victim(name, index, proxy, watched, time.monotonic()))
+        bench.wait_for_frames([victim.watched for victim in victims], LIMIT_S)
+        luck = random.Random(settings.seed)  # noqa: S311  (which fault comes next)
+        yield Soak(settings, park, victims, luck)
+
+
+def embedded_detector() -> Callable[[Sequence[Frame]], object]:
+    """What the daemon does with frames first. Takes seconds."""
+    from monitor.build import build_detector  # noqa: PLC0415  (torch)
+    from monitor.config.schema import EmbeddedDetector  # noqa: PLC0415
+
+    return build_detector(EmbeddedDetector()).detect
+
+
+def main() -> int:
+    """Print a line a minute and a verdict."""
+    parser = argparse.ArgumentParser(description="Cameras with random faults.")
+    parser.add_argument("minutes", type=float)
+    parser.add_argument("cameras", type=int)
+    parser.add_argument("--no-detector", action="store_true")
+    parser.add_argument("--seed", type=int, default=1)
+    asked = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR)  # that cameras go away is what this is about
+    settings = Settings(asked.minutes, asked.cameras, seed=asked.seed)
+    work = len if asked.no_detector else embedded_detector()
+    reports: list[Report] = []
+    with (
+        suppress(KeyboardInterrupt),
+        tempfile.TemporaryDirectory() as folder,
+        soak(settings, Path(folder), work) as cameras,
+    ):
+        print(HEAD)  # noqa: T201  (a command's output)
+        for report in cameras.reports():
+            print(report, flush=True)  # noqa: T201
+            reports.append(report)
+        print(dict(cameras.faults))  # noqa: T201
+    return verdict(reports)
+
+
+def verdict(reports: Sequence[Report]) -> int:
+    """Say how the second half differs from the first: 0 if nothing is stuck."""
+    if len(reports) < 2:
+        return 0
+    half = len(reports) // 2
+    for what in ("descriptors", "threads", "resident_mb"):
+        first, second = (
+            statistics.mean(getattr(report.held, what) for report in part)
+            for part in (reports[:half], reports[half:])
+        )
+        print(f"{what}: {first:.1f} on average in the first half, {second:.1f} in the second")  # noqa: T201
+    stuck = {name for report in reports for name in report.stuck}
+    print(f"stuck: {', '.join(sorted(stuck)) or 'none'}")  # noqa: T201
+    return 1 if stuck else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
