@@ -43,6 +43,7 @@ class Settings:
     fault_every_s: float = 5.0  # on average, over all cameras
     longest_s: float = 20.0  # fault
     report_s: float = 60.0
+    settle_s: float = STUCK_S + 1  # at the end, without faults
     seed: int = 1
     width: int = 640
     fps: int = 15
@@ -116,7 +117,7 @@ class Soak:
                 next_report += self.settings.report_s
             time.sleep(0.05)
         self._mend(float("inf"))
-        time.sleep(STUCK_S / 2)
+        time.sleep(self.settings.settle_s)
         yield self._report(time.monotonic() - started)
 
     def _strike(self, now: float) -> None:
