@@ -23,6 +23,7 @@ T = TypeVar("T")
 STAGES = ("connect", "OPTIONS", "DESCRIBE", "SETUP", "PLAY", "media", "frame")
 """Where it can fall silent: on connecting, on a request, before the media, within a picture."""
 RTP_HZ = 90_000
+COMMAND_S = 30.0  # for a command to be done, on a machine with much else to do
 FRAME_BYTES = 20_000  # of media that pass before it falls silent within a picture
 BROKEN = (ConnectionError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
@@ -46,7 +47,7 @@ class FaultProxy:
             self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self._tls.load_cert_chain(*certificate)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="fault-proxy")
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         # Of the loop's thread:
         self._server: asyncio.Server | None = None
         self._talks: set[_Talk] = set()
@@ -69,10 +70,12 @@ class FaultProxy:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.power_off()
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        try:
+            self.power_off()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
 
     def url(self, path: str = "/cam") -> str:
         """The address to read from."""
@@ -124,7 +127,7 @@ class FaultProxy:
         self._upstream = upstream
 
     def _do(self, work: Coroutine[None, None, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(COMMAND_S)
 
     async def _listen(self) -> None:
         if self._server is None:
