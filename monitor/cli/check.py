@@ -1,5 +1,6 @@
 """``monitor check``: is this configuration right?"""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -15,9 +16,9 @@ from monitor.errors import BrokerUnavailableError
 def check(
     config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
     *,
-    probe: Annotated[bool, typer.Option("--probe", help="Try the broker too.")] = False,
+    probe: Annotated[bool, typer.Option("--probe", help="Try cameras and broker too.")] = False,
 ) -> int:
-    """Read a configuration and say what it would do. Opens no camera, loads no model."""
+    """Read a configuration and say what it would do. Loads no model."""
     settings = load(config)
     for name, camera in settings.cameras.items():
         print(f"camera {name}: {_place(camera)}, {camera.analysis_fps:g} analyses/s")
@@ -26,7 +27,22 @@ def check(
     for covering, severity in settings.policy.table().items():
         print(f"  {covering}: {severity}")
     print(f"broker: {settings.mqtt.host}:{settings.mqtt.port}; outbox: {settings.outbox}")
-    return _probe(settings.mqtt) if probe else OK
+    if not probe:
+        return OK
+    cameras_well = _probe_cameras(settings.cameras)
+    broker = _probe(settings.mqtt)
+    return broker if cameras_well else FAILED
+
+
+def _probe_cameras(cameras: Mapping[str, Camera]) -> bool:
+    """Whether every camera sends pictures, and what they are like."""
+    from monitor.cli.probe import looked_at  # noqa: PLC0415  (without --probe, no FFmpeg)
+
+    all_well = True
+    for line, well in looked_at(cameras):
+        print(line)
+        all_well &= well
+    return all_well
 
 
 def _probe(settings: Mqtt) -> int:

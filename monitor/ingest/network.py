@@ -10,12 +10,13 @@ from av.video.stream import VideoStream
 
 from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
-from monitor.errors import SourceError, SourceUnavailableError
-from monitor.ingest.address import Address, access_of, address_of, distrust
+from monitor.errors import SourceUnavailableError
+from monitor.ingest.address import access_of, address_of
 from monitor.ingest.attention import Attention
 from monitor.ingest.av_errors import translated
 from monitor.ingest.decoding import video_stream
 from monitor.ingest.eye import Eye
+from monitor.ingest.opening import opened
 from monitor.ingest.picture import VideoPicture
 from monitor.ingest.sampling import ArrivalSampler
 from monitor.ingest.thrift import ThriftyDecoder
@@ -94,9 +95,8 @@ class NetworkVideo:
     def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
         del left  # FFmpeg cannot be asked to leave
-        address = address_of(self._source)
-        host = address.place
-        with self._connected(address) as container:
+        host = address_of(self._source).place
+        with opened(self._source, self._clock) as container:
             stream = video_stream(container, host)
             stream.thread_type = "SLICE"  # by frames would hold pictures back
             large = stream.codec_context.width * stream.codec_context.height >= ONE_THREAD_PX
@@ -104,30 +104,6 @@ class NetworkVideo:
             self._warn_of_pieces(container)
             with closing(self._frames(container, stream, host)) as frames:
                 yield frames
-
-    def _connected(self, address: Address) -> av.container.InputContainer:
-        """The open stream. What FFmpeg says after a time-out depends on what it was doing."""
-        source, started = self._source, self._clock.seconds()
-        too_late = SourceUnavailableError(
-            f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
-        )
-        try:
-            with translated(f"opening {address.place}", address.broken):
-                container = av.open(
-                    address.url,
-                    format=address.format,
-                    options=dict(address.options),
-                    timeout=(source.open_timeout_s, source.silence_limit_s),
-                )
-        except SourceError as error:
-            # Whatever it is called: a PLAY that is not answered is "not permitted".
-            if self._clock.seconds() - started >= source.open_timeout_s:
-                raise too_late from None
-            raise distrust(source) or error from None
-        if self._clock.seconds() - started < source.open_timeout_s:
-            return container
-        container.close()  # it has answered, but not sent a picture yet
-        raise too_late
 
     def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
         """FFmpeg forgets whom to trust when it fetches what an HLS list names."""

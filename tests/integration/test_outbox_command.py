@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 from monitor.cli.app import app
 from monitor.publish.outbox import Message, Outbox
 from tests.broker import Mosquitto, OldDoor, Witness, free_port, until
+from tests.clips import panning, write_clip
 from tests.unit.test_outbox_limits import broken_in_the_middle
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -23,8 +24,11 @@ def run(*words: object) -> Result:
 
 def configured(folder: Path, port: int = 1, **mqtt: object) -> Path:
     path = folder / "monitor.yaml"
+    clip = folder / "a.mp4"
+    if not clip.exists():
+        write_clip(clip, panning(3))
     settings = {
-        "cameras": {"yard": {"source": {"kind": "file", "path": "a.mp4"}}},
+        "cameras": {"yard": {"source": {"kind": "file", "path": str(clip)}}},
         "mqtt": {"port": port, **mqtt},
         "outbox": str(folder / "outbox"),
     }
