@@ -63,7 +63,7 @@ class CameraBench:
         self._work = work
         self._bell = threading.Event()
         self._stop = StopSwitch()
-        self._taker = threading.Thread(target=self._take, name="taker")
+        self._taker = threading.Thread(target=self._take, daemon=True)
 
     def __enter__(self) -> Self:
         self._taker.start()
@@ -83,7 +83,7 @@ class CameraBench:
         """Begin to read a camera."""
         box = Mailbox[Frame](1, bell=self._bell)
         reader = Reader(source, box, Backoff(*pause), SystemClock())
-        thread = threading.Thread(target=reader.run, args=(self._stop,), name=source.label)
+        thread = threading.Thread(target=reader.run, args=(self._stop,), daemon=True)
         watched = Watched(reader, box, thread)
         self.cameras = {**self.cameras, source.label: watched}  # the taker may be looking
         thread.start()

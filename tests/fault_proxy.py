@@ -122,10 +122,6 @@ class FaultProxy:
         """Drop this part of all datagrams."""
         self.loss = fraction
 
-    def send_to(self, upstream: int) -> None:
-        """Relay new connections to another server."""
-        self._upstream = upstream
-
     def _do(self, work: Coroutine[None, None, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(COMMAND_S)
 
@@ -285,11 +281,7 @@ class _Talk:
 
 
 async def _piece(reader: asyncio.StreamReader) -> bytes:
-    """The next message or interleaved packet.
-
-    Raises:
-        asyncio.IncompleteReadError: There is none.
-    """
+    """The next message or interleaved packet."""
     first = await reader.readexactly(1)
     if first == b"$":
         head = await reader.readexactly(3)
