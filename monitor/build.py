@@ -20,6 +20,7 @@ from monitor.ingest.file import FileVideo
 from monitor.ingest.folder import FolderPictures
 from monitor.ingest.gate import Gate
 from monitor.ingest.network import NetworkVideo
+from monitor.ingest.twin import Follower, TwinVideo
 from monitor.judge import Judge
 from monitor.judge.desk import JudgeDesk
 from monitor.judge.loop import JudgeLoop
@@ -243,13 +244,19 @@ def build_source(
                 CameraId(name), folder, analysis_fps=camera.analysis_fps, clock=clock
             )
         case sources.RtspSource() | sources.HttpSource() | sources.DeviceSource() as live:
-            return NetworkVideo(
-                CameraId(name),
-                live,
-                analysis_fps=camera.analysis_fps,
-                clock=clock,
-                attention=attention,
+            attention = attention or Attention(camera.analysis_fps)
+            fps = camera.analysis_fps
+            video = NetworkVideo(
+                CameraId(name), live, analysis_fps=fps, clock=clock, attention=attention
             )
+            if camera.main is None:
+                return video
+            main = CameraId(f"{name}, main stream")
+            follower = Follower(attention)
+            large = NetworkVideo(
+                main, camera.main, analysis_fps=fps, clock=clock, attention=follower
+            )
+            return TwinVideo(video, large, clock)
 
 
 def _embedded_facts() -> dict[str, object]:

@@ -17,7 +17,11 @@ RARE_KEYS_S = 4.0  # key frames that far apart make a camera slow to come back
 
 def looked_at(cameras: Mapping[str, Camera]) -> Iterator[tuple[str, bool]]:
     """A line for each stream of each camera, and whether it is as it should be. Takes seconds."""
-    streams = {f"camera {name}": camera.source for name, camera in cameras.items()}
+    streams: dict[str, Source] = {}
+    for name, camera in cameras.items():
+        streams[f"camera {name}"] = camera.source
+        if camera.main is not None:
+            streams[f"camera {name}, main stream"] = camera.main
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for name, (said, well) in zip(streams, pool.map(_line, streams.values()), strict=True):
             yield f"{name}: {said}", well

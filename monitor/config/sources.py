@@ -140,7 +140,16 @@ class Camera(Section):
     """One camera and how closely it is watched."""
 
     source: Source
+    main: Annotated[LiveSource, Field(discriminator="kind")] | None = None
+    """The camera's large stream of the same view. People are found in ``source``, which is then
+    the small one; heads are cut from here, where they are larger."""
     analysis_fps: AnalysisRate = 5
     """Frames per second that are looked at; the others are decoded and dropped."""
     zone: Name | None = None
     """A name for the place, carried in every alert."""
+
+    @model_validator(mode="after")
+    def _a_live_small_stream(self) -> Self:
+        if self.main is not None and isinstance(self.source, FileSource | FolderSource):
+            raise ValueError(f"a {self.source.kind} has no main stream; leave main out")
+        return self

@@ -1,6 +1,6 @@
 """From a camera's frame to a judge's verdict about one head in it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -17,6 +17,8 @@ from monitor.domain.words import (
     Timings,
 )
 from monitor.geometry import Box
+
+_SAME_VIEW = 0.02  # by how much the proportions of two streams of one view may differ
 
 
 class Picture(Protocol):
@@ -37,6 +39,10 @@ class Picture(Protocol):
         """The part inside ``box``, clipped to the picture; at least 1 by 1 pixel."""
 
 
+def _nothing() -> Picture | None:
+    return None
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One decoded picture of one camera, not yet converted."""
@@ -47,6 +53,8 @@ class Frame:
     picture: Picture = field(repr=False)
     decode_ms: float  # what decoding this picture cost
     moved: bool = True  # whether anything moves; true too where nobody has looked for it
+    # The same moment in a larger stream of the same camera, if there is one and it has come:
+    closer: Callable[[], Picture | None] = field(default=_nothing, repr=False)
 
     @property
     def width(self) -> int:
@@ -65,6 +73,18 @@ class Frame:
     def cut(self, box: Box) -> Pixels:
         """The part inside ``box``, clipped to the frame; at least 1 by 1 pixel."""
         return self.picture.cut(box)
+
+    def closest(self) -> tuple[Picture, float]:
+        """The most detailed picture of this moment, and how many times larger it is, at least 1.
+
+        A larger stream of other proportions shows another view, and is not used.
+        """
+        closer = self.closer()
+        if closer is not None and closer.width > self.width:
+            factor = closer.width / self.width
+            if abs(closer.height / self.height - factor) <= _SAME_VIEW * factor:
+                return closer, factor
+        return self.picture, 1.0
 
 
 class Kind(StrEnum):

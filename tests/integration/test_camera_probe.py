@@ -41,7 +41,10 @@ def test_the_command_says_it_of_every_camera_and_names_what_is_wrong(tmp_path: P
     clip = write_clip(tmp_path / "a.mp4", panning(30), 10)
     with CameraPark(1, {"moving": clip}) as park:
         cameras = {
-            "yard": {"source": {"kind": "rtsp", "url": park.url(0)}},
+            "yard": {
+                "source": {"kind": "rtsp", "url": park.url(0)},
+                "main": {"kind": "rtsp", "url": park.url(0)},
+            },
             "gone": {"source": {"kind": "rtsp", "url": f"rtsp://127.0.0.1:{free_port()}/cam"}},
             "gate": {"source": {"kind": "folder", "path": str(tmp_path / "ftp")}},
             "clip": {"source": {"kind": "file", "path": str(clip)}},
@@ -51,6 +54,7 @@ def test_the_command_says_it_of_every_camera_and_names_what_is_wrong(tmp_path: P
         done = CliRunner().invoke(app, ["check", str(config), "--probe"])
     assert done.exit_code == 1
     assert "camera yard: h264 320x240, 10.0 pictures/s, a key frame every 1.0 s" in done.stdout
+    assert "camera yard, main stream: h264 320x240" in done.stdout
     assert "its clock is right" in done.stdout
     assert "camera gone: opening 127.0.0.1" in done.stdout
     assert "camera gate: " in done.stdout
