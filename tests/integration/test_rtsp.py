@@ -103,7 +103,7 @@ def watching(source: NetworkVideo) -> Iterator[Watched]:
         watched.finish()
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", "udp", "http"])
 def test_frames_flow_at_the_rate_that_is_asked_for(clip: Path, transport: str) -> None:
     with RtspServer(clip) as server:
         source = camera(server.url, transport=transport)
