@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -28,6 +28,7 @@ from monitor.publish.outbox import Message
 from monitor.publish.payload import alert_payload, alert_topic
 from monitor.publish.shelf import Shelf
 from monitor.publish.states import StateBoard
+from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock
 from monitor.runtime.mailbox import Mailbox
@@ -60,6 +61,7 @@ class Dispatch:
     covered: CoveredBoard
     clock: Clock
     mirror: Mirror | None = None
+    retention: Retention | None = None
 
     def hand_out(self, change: Change) -> None:
         """Store one alert's new state and show its picture."""
@@ -80,6 +82,8 @@ class Dispatch:
             Message(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
         self.covered.note(alert)
+        if self.retention is not None:
+            self.retention.note(alert)
         if change.pictures is not None:
             self.board.snapshot(alert.camera, change.pictures.snapshot)
         if self.mirror is not None:
@@ -233,8 +237,8 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
     pictures = PictureDesk(bell)
     with Mailroom(config, clock) as mail, ExitStack() as doors:
-        covered = CoveredBoard(mail.board, config.site, readers)
-        dispatch = Dispatch(config.site, mail.shelf, mail.board, covered, clock, mail.mirror)
+        retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
+        dispatch = _dispatch(config.site, mail, readers, clock, retention)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
         every_s = config.mqtt.state_every_s
         census = Census(
@@ -249,6 +253,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             *(Worker(f"verify-{n}", loop.run, stop) for n, loop in enumerate(verifiers)),
             Worker("census", census.run, stop),
             *mail.workers(controls, zones, stop),
+            Worker("retention", retention.run, stop),
         ]
         vitals = Vitals(readers, pipeline, judge, mail)
         if (server := _door(config, models, vitals, doors)) is not None:
@@ -257,6 +262,13 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
         mail.last_words()
     return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
+
+
+def _dispatch(
+    site: str, mail: Mailroom, cameras: Iterable[CameraId], clock: Clock, retention: Retention
+) -> Dispatch:
+    covered = CoveredBoard(mail.board, site, cameras)
+    return Dispatch(site, mail.shelf, mail.board, covered, clock, mail.mirror, retention)
 
 
 def _watch(config: Config) -> Watch:
