@@ -10,20 +10,20 @@ from typing import TYPE_CHECKING
 
 from monitor.app import supervise
 from monitor.build import Models, Watch, build_pipeline, build_source, verifier_loops
+from monitor.census import Census, Sight
 from monitor.config.schema import Config
 from monitor.controls import Controls, PictureDesk
-from monitor.domain import CameraId, CameraState, Frame, Severity, StreamState
+from monitor.domain import CameraId, Frame, Severity, StreamState
 from monitor.inference import Inference
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
+from monitor.ingest.load import Load
 from monitor.ingest.reader import Reader
-from monitor.judge.loop import JudgeLoop
-from monitor.judge.verifying import VerifierLoop, trouble
 from monitor.mailroom import Mailroom
 from monitor.pipeline import Change, Pipeline
+from monitor.publish.blind import BlindBook
 from monitor.publish.covered import OVER, CoveredBoard
 from monitor.publish.frigate import Mirror
-from monitor.publish.health import Health, Kind
 from monitor.publish.outbox import Message
 from monitor.publish.payload import alert_payload, alert_topic
 from monitor.publish.shelf import Shelf
@@ -43,9 +43,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_BATCH = 8  # frames in one go; more would make the first of them wait for the last
 POLL_S = 0.1  # how late an alert may end when no camera sends anything
-_WARN_EVERY_S = 60.0
-_STATES_S = 1.0  # how often changes of a camera's state are looked for
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
 _LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
@@ -104,6 +103,8 @@ class Analyst:
     clock: Clock
     dispatch: Dispatch
     pictures: PictureDesk
+    load: Load | None = None
+    _served: dict[CameraId, float] = field(init=False, default_factory=dict)
 
     def run(self, stop: Stop) -> None:
         """Work until stop is requested or every source has ended and been decided on."""
@@ -111,9 +112,9 @@ class Analyst:
         while open_cameras and not stop.requested:
             self.bell.wait(POLL_S)
             self.bell.clear()
-            frames = [f for box in self.boxes.values() if (f := box.take(0)) is not None]
+            frames = self._newest()
             if frames:
-                self.pipeline.observe(frames)
+                self._observe(frames)
             self.pictures.serve(self.pipeline.lanes)
             for camera in self.boxes:
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
@@ -124,6 +125,24 @@ class Analyst:
                 self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
         for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
             self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+
+    def _newest(self) -> list[Frame]:
+        """The newest frames of a few cameras: those that have waited longest for their turn."""
+        frames: list[Frame] = []
+        for camera in sorted(self.boxes, key=lambda camera: self._served.get(camera, 0.0)):
+            if (frame := self.boxes[camera].take(0)) is not None:
+                self._served[camera] = self.clock.seconds()
+                frames.append(frame)
+                if len(frames) == _BATCH:
+                    break
+        return frames
+
+    def _observe(self, frames: Sequence[Frame]) -> None:
+        started = self.clock.seconds()
+        self.pipeline.observe(frames)
+        if self.load is not None:
+            now = self.clock.seconds()
+            self.load.note([now - f.moment.seconds for f in frames], now - started, now)
 
     def _hand_out(self, changes: Sequence[Change]) -> None:
         for change in changes:
@@ -136,58 +155,6 @@ class Analyst:
         seconds = view.frame.moment.seconds if view else float("-inf")
         idle_s = self.pipeline.now(camera).seconds - seconds
         return self.boxes[camera].finished and idle_s > _LAST_WORDS_S and lane.policy.settled
-
-
-@dataclass(slots=True)
-class Census:
-    """Tells the board how the cameras and the judge are. Owned by one thread."""
-
-    readers: Mapping[CameraId, Reader]
-    pipeline: Pipeline
-    judge: JudgeLoop
-    board: StateBoard
-    health: Health
-    every_s: float
-    verifiers: Sequence[VerifierLoop] = ()
-    _lost: int = field(init=False, default=0)
-    _warn_at: float = field(init=False, default=0.0)
-
-    def run(self, stop: Stop) -> None:
-        """Post each camera's state when it changes, and now and then anyway."""
-        posted: dict[CameraId, tuple[float, StreamState]] = {}
-        while True:
-            for camera, reader in self.readers.items():
-                state = self._state(camera, reader)
-                at, before = posted.get(camera, (float("-inf"), None))
-                now = time.monotonic()
-                if state.state is not before or now - at >= self.every_s:
-                    self.board.post(state)
-                    posted[camera] = (now, state.state)
-            self._tell_of("judge_fails", self.judge.trouble)
-            self._tell_of("verifier_fails", trouble(self.verifiers))
-            self._warn_of_overload()
-            if stop.wait(_STATES_S):
-                return
-
-    def _tell_of(self, kind: Kind, trouble: str | None) -> None:
-        if trouble is None:
-            self.health.clear(kind)
-        else:
-            self.health.report(kind, trouble)
-
-    def _warn_of_overload(self) -> None:
-        """Say once a minute how many looks were lost because the judge is behind."""
-        counts = self.pipeline.desk.counts
-        lost, now = counts.stale + counts.refused, time.monotonic()
-        if lost > self._lost and now >= self._warn_at:
-            log.warning("judge overloaded: %d looks dropped since last told", lost - self._lost)
-            self._lost, self._warn_at = lost, now + _WARN_EVERY_S
-
-    def _state(self, camera: CameraId, reader: Reader) -> CameraState:
-        status = reader.status()
-        streaming = status.state is StreamState.STREAMING
-        subjects = len(self.pipeline.lanes[camera].subjects) if streaming else 0
-        return CameraState(camera, status.state, status.fps, subjects, status.last_frame)
 
 
 def ending(analyst: Analyst, shelf: Shelf) -> Callable[[StopSwitch], None]:
@@ -219,7 +186,9 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
     attention = {
         CameraId(name): Attention(
-            camera.analysis_fps, key_frames_only=config.economy.key_frames_only
+            camera.analysis_fps,
+            key_frames_only=config.economy.key_frames_only,
+            blindness=config.blindness,
         )
         for name, camera in config.cameras.items()
     }
@@ -239,10 +208,13 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     with Mailroom(config, clock) as mail, ExitStack() as doors:
         retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
         dispatch = _dispatch(config.site, mail, readers, clock, retention)
-        analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures)
+        load = Load(attention, config.economy.least_fps)
+        analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures, load)
         every_s = config.mqtt.state_every_s
+        book = BlindBook(config.site, mail.shelf, zones, config.blindness.severity)
+        sight = Sight(attention, load, book, clock)
         census = Census(
-            readers, pipeline, judge, mail.board, mail.health, every_s, verifiers=verifiers
+            readers, pipeline, judge, mail.board, mail.health, every_s, verifiers, sight
         )
         controls = Controls(readers, pictures, mail.board, mail.notes)
         controls.restore()

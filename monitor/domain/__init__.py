@@ -11,6 +11,8 @@ holds both.
 from monitor.domain.alerts import (
     Alert,
     AlertState,
+    BlindAlert,
+    Blindness,
     CameraState,
     Evidence,
     Opinion,
@@ -47,6 +49,8 @@ __all__ = [
     "WHOLE_HEAD",
     "Alert",
     "AlertState",
+    "BlindAlert",
+    "Blindness",
     "CameraId",
     "CameraState",
     "Covering",

@@ -67,6 +67,31 @@ class Opinion:
     verdict: Verdict | None  # None: it gave no answer, or could not see
 
 
+class Blindness(StrEnum):
+    """Why a camera that sends pictures shows nothing of use; the worst first."""
+
+    COVERED = "covered"
+    DARK = "dark"
+    FROZEN = "frozen"  # the very same picture while time runs
+    DEFOCUSED = "defocused"
+    MOVED = "moved"  # another view than usual
+
+
+@dataclass(frozen=True, slots=True)
+class BlindAlert:
+    """One state, raised or ended, of a camera's blindness; (id, seq) names it for ever."""
+
+    id: UUID
+    seq: int
+    state: AlertState
+    severity: Severity
+    camera: CameraId
+    reason: Blindness
+    zone: str | None
+    raised_at: datetime
+    at: datetime  # of this state
+
+
 class StreamState(StrEnum):
     """How a camera is doing."""
 
@@ -88,3 +113,6 @@ class CameraState:
     fps: float  # frames received per second, over the last seconds
     subjects: int  # people in view now
     last_frame: datetime | None  # None until the first picture
+    blindness: Blindness | None = None  # while it is blind
+    analysis_fps: float | None = None  # frames per second that are looked at now
+    spared: int = 0  # frames not looked at because of overload, since the start

@@ -3,6 +3,9 @@
 import threading
 from dataclasses import dataclass
 
+from monitor.config.blindness import Blindness as BlindnessSettings
+from monitor.domain import Blindness
+
 SETTLED_S = 5.0  # without motion and without anybody, before key frames are enough
 
 
@@ -20,14 +23,23 @@ class Attention:
     Args:
         fps: Frames per second that are looked at unless the machine is overloaded.
         key_frames_only: Whether key frames are enough while nobody is in view.
+        blindness: When the camera counts as blind; None never.
     """
 
-    def __init__(self, fps: float, *, key_frames_only: bool = False) -> None:
+    def __init__(
+        self,
+        fps: float,
+        *,
+        key_frames_only: bool = False,
+        blindness: BlindnessSettings | None = None,
+    ) -> None:
         self.full_fps = fps
+        self.blindness = blindness
         self._key_frames_only = key_frames_only
         self._lock = threading.Lock()
         self._fps = fps
         self._occupied = True  # until the analyst has seen that it is not
+        self._blind: Blindness | None = None
 
     @property
     def wanted(self) -> Wanted:
@@ -44,3 +56,14 @@ class Attention:
         """Look at so many frames per second from now on, at most the full rate."""
         with self._lock:
             self._fps = min(fps, self.full_fps)
+
+    @property
+    def blind(self) -> Blindness | None:
+        """Why its pictures show nothing of use, if they do not."""
+        with self._lock:
+            return self._blind
+
+    def blinded(self, reason: Blindness | None) -> None:
+        """Whether the camera is blind; the reader says so."""
+        with self._lock:
+            self._blind = reason

@@ -55,7 +55,7 @@ class NetworkVideo:
         self._camera = camera
         self._source = source
         self._attention = attention or Attention(analysis_fps)
-        self._eye = Eye()
+        self._eye = Eye(self._attention, self._attention.blindness)
         self._clock = clock
         self._decoded = 0
         self._warned = False

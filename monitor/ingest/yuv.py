@@ -93,6 +93,20 @@ def small_luma(frame: av.VideoFrame, longer_px: int = SMALL_PX) -> Plane:
     return cast("Plane", cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
 
 
+def raw_luma(frame: av.VideoFrame, across: int = SMALL_PX) -> Plane:
+    """Single pixels of brightness as they were decoded, from all over the picture.
+
+    Args:
+        frame: The picture.
+        across: About how many are taken from each row; formats not in bytes give averages.
+    """
+    if frame.format.name not in _CHROMA_STEP:
+        return small_luma(frame, across)
+    step = max(frame.width // across, 1)
+    rows = _rows(frame.planes[0])
+    return np.ascontiguousarray(rows[step // 2 :: step, step // 2 : frame.width : step])
+
+
 def can_cut(frame: av.VideoFrame) -> bool:
     """Whether ``cut_bgr`` knows how this frame lies in memory."""
     return frame.format.name in _CHROMA_STEP

@@ -17,6 +17,7 @@ from monitor.publish.homeassistant import DiscoveryV1
 from monitor.publish.models import (
     AlertV1,
     AnswerV1,
+    BlindV1,
     CommandV1,
     CoveredV1,
     HealthV1,
@@ -51,6 +52,13 @@ class Channel:
 
 CHANNELS = (
     Channel("alert", _CAMERA + "alert", "One state of one alert.", AlertV1, retained=False),
+    Channel(
+        "blind",
+        _CAMERA + "blind",
+        "A camera shows nothing of use, or does again.",
+        BlindV1,
+        retained=False,
+    ),
     Channel("state", _CAMERA + "state", "How a camera is doing; it expires.", StateV1),
     Channel("covered", _CAMERA + "covered", "Whether an alert is open.", CoveredV1),
     Channel("snapshot", _CAMERA + "snapshot", "Picture of the latest alert.", "jpeg"),

@@ -149,6 +149,14 @@ def _parts(site: str, camera: CameraId) -> Iterable[Component]:
         json_attributes_topic=state,
     )
     yield Component(
+        platform="binary_sensor",
+        unique_id=f"{key}_blind",
+        name="Blind",
+        device_class="problem",
+        state_topic=state,
+        value_template="{{ 'ON' if value_json.blind else 'OFF' }}",
+    )
+    yield Component(
         platform="image",
         unique_id=f"{key}_snapshot",
         name="Snapshot",

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from monitor.domain import AlertState, Covering, Severity, StreamState
+from monitor.domain import AlertState, Blindness, Covering, Severity, StreamState
 
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")]
 """ISO 8601 in UTC with milliseconds."""
@@ -93,6 +93,31 @@ class StateV1(Payload):
     fps: Annotated[float, Field(ge=0)]
     subjects: Annotated[int, Field(ge=0)]
     last_frame: Time | None
+    blindness: Blindness | None
+    """Why it is blind, while it is."""
+    analysis_fps: Annotated[float, Field(ge=0)] | None
+    """Pictures a second that are looked at now: fewer than are set while overloaded."""
+    spared: Annotated[int, Field(ge=0)]
+    """Pictures that were not looked at because of overload, since the start."""
+
+
+class BlindV1(Payload):
+    """One state, raised or ended, of an alert about a camera that shows nothing of use."""
+
+    id: Id
+    """Stays the same over both states."""
+    seq: Annotated[int, Field(ge=0)]
+    state: AlertState
+    severity: Severity
+    site: str
+    camera: str
+    reason: Blindness
+    zone: str | None
+    raised_at: Time
+    at: Time
+    """Of this state; of the one before if this program was killed in between."""
+    late: bool
+    """Whether it was delivered long after it was decided, as after an outage."""
 
 
 class CoveredV1(Payload):

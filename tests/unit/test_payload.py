@@ -200,6 +200,9 @@ def test_a_state_says_in_booleans_what_is_wrong(
         "fps": 25.0,
         "subjects": 2,
         "last_frame": "2024-05-01T12:00:00.000+00:00",
+        "blindness": None,
+        "analysis_fps": None,
+        "spared": 0,
     }
 
 

@@ -1,0 +1,103 @@
+"""Telling the broker how the cameras, the judge and the analyst are."""
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from monitor.domain import CameraId, CameraState, StreamState
+from monitor.ingest.attention import Attention
+from monitor.ingest.load import Load
+from monitor.ingest.reader import Reader
+from monitor.judge.loop import JudgeLoop
+from monitor.judge.verifying import VerifierLoop, trouble
+from monitor.pipeline import Pipeline
+from monitor.publish.blind import BlindBook
+from monitor.publish.health import Health, Kind
+from monitor.publish.states import StateBoard
+from monitor.runtime.clock import Clock
+from monitor.runtime.stop import Stop
+
+log = logging.getLogger(__name__)
+
+_WARN_EVERY_S = 60.0
+_STATES_S = 1.0  # how often changes of a camera's state are looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the cameras' states say beside the connection: how well they see, and how often."""
+
+    attention: Mapping[CameraId, Attention]
+    load: Load
+    book: BlindBook
+    clock: Clock
+
+    def told(self, state: CameraState) -> CameraState:
+        """The same state, with that; alerts go out as it changes."""
+        attention = self.attention[state.camera]
+        state = replace(
+            state,
+            analysis_fps=attention.wanted.fps,
+            spared=round(self.load.spared * attention.full_fps),
+        )
+        if state.state is not StreamState.STREAMING:
+            return state
+        reason = attention.blind
+        self.book.note(state.camera, reason, self.clock.now())
+        return replace(state, state=StreamState.BLIND, blindness=reason) if reason else state
+
+
+@dataclass(slots=True)
+class Census:
+    """Tells the board how the cameras and the judge are. Owned by one thread."""
+
+    readers: Mapping[CameraId, Reader]
+    pipeline: Pipeline
+    judge: JudgeLoop
+    board: StateBoard
+    health: Health
+    every_s: float
+    verifiers: Sequence[VerifierLoop] = ()
+    sight: Sight | None = None
+    _lost: int = field(init=False, default=0)
+    _warn_at: float = field(init=False, default=0.0)
+
+    def run(self, stop: Stop) -> None:
+        """Post each camera's state when it changes, and now and then anyway."""
+        posted: dict[CameraId, tuple[float, StreamState]] = {}
+        while True:
+            for camera, reader in self.readers.items():
+                state = self._state(camera, reader)
+                if self.sight is not None:
+                    state = self.sight.told(state)
+                at, before = posted.get(camera, (float("-inf"), None))
+                now = time.monotonic()
+                if state.state is not before or now - at >= self.every_s:
+                    self.board.post(state)
+                    posted[camera] = (now, state.state)
+            self._tell_of("judge_fails", self.judge.trouble)
+            self._tell_of("verifier_fails", trouble(self.verifiers))
+            self._warn_of_overload()
+            if stop.wait(_STATES_S):
+                return
+
+    def _tell_of(self, kind: Kind, trouble: str | None) -> None:
+        if trouble is None:
+            self.health.clear(kind)
+        else:
+            self.health.report(kind, trouble)
+
+    def _warn_of_overload(self) -> None:
+        """Say once a minute how many looks were lost because the judge is behind."""
+        counts = self.pipeline.desk.counts
+        lost, now = counts.stale + counts.refused, time.monotonic()
+        if lost > self._lost and now >= self._warn_at:
+            log.warning("judge overloaded: %d looks dropped since last told", lost - self._lost)
+            self._lost, self._warn_at = lost, now + _WARN_EVERY_S
+
+    def _state(self, camera: CameraId, reader: Reader) -> CameraState:
+        status = reader.status()
+        streaming = status.state is StreamState.STREAMING
+        subjects = len(self.pipeline.lanes[camera].subjects) if streaming else 0
+        return CameraState(camera, status.state, status.fps, subjects, status.last_frame)

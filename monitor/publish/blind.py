@@ -1,0 +1,75 @@
+"""From what a camera's pictures show to alerts about the camera itself."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from monitor.domain import AlertState, BlindAlert, Blindness, CameraId, Severity
+from monitor.publish.outbox import Message
+from monitor.publish.payload import blind_payload, blind_topic
+from monitor.publish.shelf import Shelf
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class BlindBook:
+    """The open alerts about blind cameras, at most one of each. Owned by one thread.
+
+    ``shelf`` takes the messages; ``severity`` ignore publishes none.
+    """
+
+    site: str
+    shelf: Shelf
+    zones: Mapping[CameraId, str | None]
+    severity: Severity
+    new_id: Callable[[], UUID] = uuid4
+    _open: dict[CameraId, BlindAlert] = field(init=False, default_factory=dict)
+
+    def note(self, camera: CameraId, reason: Blindness | None, now: datetime) -> None:
+        """Publish what has changed: another reason ends the alert and raises one of its own.
+
+        Args:
+            camera: Of which this is known.
+            reason: Why it is blind now; None while it sees.
+            now: The time of day.
+        """
+        known = self._open.get(camera)
+        if (known.reason if known else None) is reason:
+            return
+        if known is not None:
+            del self._open[camera]
+            self._tell(replace(known, seq=known.seq + 1, state=AlertState.ENDED, at=now))
+        if reason is not None:
+            raised = BlindAlert(
+                id=self.new_id(),
+                seq=0,
+                state=AlertState.RAISED,
+                severity=self.severity,
+                camera=camera,
+                reason=reason,
+                zone=self.zones.get(camera),
+                raised_at=now,
+                at=now,
+            )
+            self._open[camera] = raised
+            self._tell(raised)
+
+    def _tell(self, alert: BlindAlert) -> None:
+        over = alert.state is AlertState.ENDED
+        log.warning("%s: %s", alert.camera, "sees again" if over else f"blind: {alert.reason}")
+        if alert.severity is Severity.IGNORE:
+            return
+        self.shelf.add(
+            Message(
+                alert.id,
+                alert.seq,
+                blind_topic(self.site, alert.camera),
+                blind_payload(self.site, alert),
+                alert.at,
+                expendable=alert.severity is Severity.NOTE,
+                unfinished=not over,
+            )
+        )
