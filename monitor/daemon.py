@@ -184,14 +184,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     clock = clock or SystemClock()
     models = shared(models) if config.http else models
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
-    attention = {
-        CameraId(name): Attention(
-            camera.analysis_fps,
-            key_frames_only=config.economy.key_frames_only,
-            blindness=config.blindness,
-        )
-        for name, camera in config.cameras.items()
-    }
+    attention = _attention(config)
     stop = StopSwitch()
     bell = threading.Event()
     pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, attention)
@@ -253,6 +246,15 @@ def _watch(config: Config) -> Watch:
         config.economy,
         config.verifier,
     )
+
+
+def _attention(config: Config) -> dict[CameraId, Attention]:
+    """What the readers and the analyst tell each other."""
+    keys, blindness = config.economy.key_frames_only, config.blindness
+    return {
+        CameraId(name): Attention(camera.analysis_fps, key_frames_only=keys, blindness=blindness)
+        for name, camera in config.cameras.items()
+    }
 
 
 def _door(config: Config, models: Models, vitals: Vitals, doors: ExitStack) -> "Server | None":
