@@ -11,6 +11,7 @@ from tests.fault_matrix import CASES
 # Paho leaves the socket of a failed handshake to the garbage collector.
 pytestmark = [
     pytest.mark.broker,
+    pytest.mark.timeout(600),  # one case starts three daemons, on a machine that may be busy
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 
