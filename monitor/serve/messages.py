@@ -202,7 +202,8 @@ def read_request(body: bytes) -> FaceOcclusionRequest:
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         told = (
-            f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: {problem['msg']}"
+            f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: "
+            f"{problem['msg'].removeprefix('Value error, ')}"
             for problem in problems[:5]
         )
         raise SourceRejectedError("; ".join(told)) from None
