@@ -129,7 +129,7 @@ def served() -> Iterator[tuple[str, int]]:
                 raise SystemExit(f"the server ended with status {process.returncode}")
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(START_S)
 
 
 def _address(process: "subprocess.Popen[bytes]", log: int) -> str:

@@ -7,6 +7,7 @@ More examples, against a ``monitor serve`` that runs:
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -19,7 +20,7 @@ from monitor.serve.server import Server
 from tests.fakes_http import FakeOracle, answering_server, opened
 
 load_all_checks()
-KEPT = CHECKS.get_by_names(
+KEPT: Any = CHECKS.get_by_names(
     [
         "not_a_server_error",
         "status_code_conformance",
@@ -61,7 +62,7 @@ def test_whatever_is_asked_the_answer_is_as_promised(
         suppress_health_check=list(HealthCheck),
     )
     @given(case=operation.as_strategy())
-    def ask(case: schemathesis.Case) -> None:
+    def ask(case: "schemathesis.Case[Any]") -> None:
         """Ask once."""
         assert case.call_and_validate(checks=KEPT).status_code < 500
 
@@ -75,7 +76,7 @@ def test_the_examples_are_true(server: Server, oracle: FakeOracle) -> None:
     assert len(examples) >= 3
     before = len(oracle.asked)
     for example in examples:
-        assert FaceOcclusionRequest.model_validate(example)
+        assert FaceOcclusionRequest.model_validate(example).model
         answer = httpx.post(f"{server.address}/v1/face-occlusion", json=example)
         assert answer.status_code == 200
     assert len(oracle.asked) == before + len(examples)
