@@ -1,13 +1,11 @@
 """What pictures may cost while there is little to see, or too much."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
 from monitor.config.section import Section
 from monitor.config.sources import AnalysisRate
-
-Hardware = Literal["none", "auto", "vaapi", "cuda", "qsv"]
 
 
 class Economy(Section):
@@ -21,5 +19,3 @@ class Economy(Section):
     """Decode only key frames while nothing moves and nobody is in view."""
     least_fps: AnalysisRate = 2
     """Under overload, analysis_fps of all cameras is lowered together, down to this."""
-    hardware: Hardware = "none"
-    """What decodes: ``auto`` takes the first that works; software where none does."""
