@@ -146,7 +146,11 @@ def build_judge(settings: judges.Judge, clock: Clock, *, sentences: bool = False
             judge = LocalJudge(bundled("models") / "judge", clock=clock, batch=settings.batch)
         case judges.LocalJudge():
             judge = LocalJudge(
-                settings.model, clock=clock, device=settings.device, batch=settings.batch
+                settings.model,
+                clock=clock,
+                device=settings.device,
+                batch=settings.batch,
+                precision=settings.precision,
             )
         case judges.RemoteJudge():
             judge = RemoteJudge(settings, clock, sentences=sentences)

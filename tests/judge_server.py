@@ -27,11 +27,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from monitor.domain import Pixels
-from monitor.judge.local import square
-from monitor.judge.model import VisionModel
+from monitor.domain import CameraId, Covering, Look, Moment, Pixels, SubjectId
+from monitor.judge.local import LocalJudge
 from monitor.judge.profile import ANSWERS, LETTERS
-from monitor.judge.scoring import probabilities
+from monitor.runtime.clock import SystemClock
 
 KEY: Final = "sesame"
 INJECTED: Final = (
@@ -69,16 +68,17 @@ class Blue:
 
 
 class Model:
-    """A model in a folder, asked for a letter."""
+    """A model in a folder, as the local judge asks it; a client's prompt makes no difference."""
 
     def __init__(self, folder: Path) -> None:
-        self._model = VisionModel(folder, "cpu")
+        self._judge = LocalJudge(folder, clock=SystemClock())
 
     def shares(self, pixels: Pixels, prompt: str) -> Sequence[float]:
-        text = self._model.prompt(prompt)
-        tokens = self._model.tokens(text, list(LETTERS.values()))
-        logits = self._model.logits([square(pixels, 64)], text, tokens)
-        return [float(share) for share in probabilities(logits, 1.0)[0]]
+        del prompt
+        moment = Moment(0.0, datetime.now(UTC))
+        look = Look(CameraId("server"), SubjectId(0), moment, pixels, 40.0)
+        (verdict,) = self._judge.judge([look])
+        return [*(verdict.probabilities[covering] for covering in Covering), verdict.unusable]
 
 
 @dataclass(slots=True)
@@ -178,7 +178,8 @@ class Service:
 
     async def _occlusion(self, body: Mapping[str, Any]) -> Response:
         shares = await self._shares(str(body["base64_image"]), "")
-        free = shares["none"] + shares["away"] + shares["unusable"]
+        seen = shares["away"] + shares["unusable"] <= 0.5
+        covered = 1 - shares["none"] - shares["away"] - shares["unusable"]
         return JSONResponse(
             {
                 "inference_id": "inf_1",
@@ -187,7 +188,7 @@ class Service:
                 "moderation_type": "image",
                 "status": "completed",
                 "result": {
-                    "response": {"occluded": free < 0.5},
+                    "response": {"occluded": seen and covered >= shares["none"]},
                     "thinking": INJECTED if self.mode == "injected" else "as it seems",
                 },
             }

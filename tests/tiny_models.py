@@ -45,6 +45,19 @@ def spoil_weights(folder: Path) -> None:
     save_file(weights, path, metadata={"format": "pt"})
 
 
+def blinded(folder: Path) -> Path:
+    """Takes away what carries pictures into a model's words."""
+    import torch
+
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    for name in weights:
+        if "projector" in name:
+            weights[name] = torch.zeros_like(weights[name])
+    save_file(weights, path, metadata={"format": "pt"})
+    return folder
+
+
 def florence(folder: Path) -> Path:
     """The embedded judge's shape: an encoder-decoder whose vocabulary is whole words."""
     import transformers as tf

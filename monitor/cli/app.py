@@ -8,6 +8,7 @@ from monitor.cli import (
     evaluate,
     judge,
     listen,
+    models,
     outbox,
     replay,
     run,
@@ -41,6 +42,13 @@ boxes.command("list")(command(outbox.list_))
 boxes.command("resend")(command(outbox.resend))
 boxes.command("export")(command(outbox.export))
 app.add_typer(boxes, name="outbox")
+
+judges = typer.Typer(no_args_is_help=True, help="See, fetch and try judges.")
+judges.command("list")(command(models.list_))
+judges.command("pull")(command(models.pull_))
+judges.command("pin")(command(models.pin))
+judges.command("check")(command(models.check))
+app.add_typer(judges, name="models")
 
 evaluations = typer.Typer(no_args_is_help=True, help="Measure a model on labelled pictures.")
 evaluations.command("judge")(command(evaluate.judge))

@@ -24,6 +24,8 @@ class LocalJudge(Section):
     device: str = "cpu"
     batch: PositiveInt = 4
     """Looks answered in one forward pass."""
+    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
+    """What the weights are computed in; ``int8`` is for the CPU."""
 
 
 class _Hosted(Section):
@@ -69,6 +71,8 @@ class RemoteJudge(_Hosted):
     """An answer that takes longer is none."""
     reading: Literal["auto", "logprobs", "schema", "json"] = "auto"
     """How answers are read: the first token's probabilities, JSON by a schema, or plain JSON."""
+    temperature: PositiveFloat = 1
+    """Above 1 makes the first token's probabilities less sure, below 1 surer."""
 
 
 class BynnJudge(_Hosted):

@@ -2,12 +2,13 @@
 
 import json
 import os
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 from jinja2 import TemplateError
 from safetensors import SafetensorError
@@ -15,6 +16,8 @@ from safetensors import SafetensorError
 from monitor.errors import ConfigError
 
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "int8"]
+_LARGE: Final = 50_000_000  # weights; smaller models gain nothing from fewer bits
 _ERROR_LIMIT: Final = 160  # characters of a library's message that are worth a line
 
 
@@ -26,13 +29,14 @@ class Loaded:
     model: Any
 
 
-def load(folder: Path, device: str) -> Loaded:
+def load(folder: Path, device: str, precision: Precision = "auto") -> Loaded:
     """Load an image-text-to-text model and its processor. Slow: seconds.
 
     Args:
         folder: Holds config.json, *.safetensors and the processor's files.
-        device: As torch names it. On "cpu" the weights become float32, elsewhere they stay
-            as they are stored.
+        device: As torch names it.
+        precision: What to compute in. "auto" is, on a CPU, float32, or bfloat16 for a large
+            model where the CPU computes in that; elsewhere what the weights are stored in.
 
     Raises:
         ConfigError: Nothing usable is there; one line that names the folder and the mend.
@@ -56,7 +60,9 @@ def load(folder: Path, device: str) -> Loaded:
         raise ConfigError(
             f"{folder}: no processor for pictures and text; fetch the model's *.json files again"
         )
-    return Loaded(processor, _moved(model, device).eval())
+    moved = _moved(model, device).eval()
+    with refused(folder):
+        return Loaded(processor, _computing_in(moved, device, precision))
 
 
 @contextmanager
@@ -189,6 +195,37 @@ def _check_weights(folder: Path, report: dict[str, Any]) -> None:
         raise ConfigError(
             f"{folder}: weights {trouble}, such as {min(missing or unfit)}; fetch the model again"
         )
+
+
+def _computing_in(model: Any, device: str, precision: Precision) -> Any:  # noqa: ANN401
+    """The model, on its device, with the weights it is to compute in.
+
+    Raises:
+        ConfigError: The device cannot do that.
+    """
+    import torch
+
+    if precision == "auto" and device.startswith("cpu"):
+        large = sum(weights.numel() for weights in model.parameters()) > _LARGE
+        precision = "bfloat16" if large and _cpu_has_bfloat16() else "float32"
+    if precision == "auto":
+        return model
+    if precision != "int8":
+        return model.to(getattr(torch, precision))
+    if not device.startswith("cpu"):
+        raise ConfigError(f"judge device {device!r}: int8 is for the CPU; set precision to auto")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about newer ways, which need another library
+        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, torch.qint8)
+
+
+def _cpu_has_bfloat16() -> bool:
+    """Whether this machine multiplies in bfloat16 rather than imitating it."""
+    try:
+        facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(facts.split())
 
 
 def _moved(model: Any, device: str) -> Any:  # noqa: ANN401

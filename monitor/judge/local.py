@@ -11,24 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.domain import (
-    CameraId,
     Covering,
     JudgeName,
     Look,
-    Moment,
     Pixels,
-    SubjectId,
     Verdict,
 )
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.fast import fast_answers
+from monitor.judge.loading import Precision
 from monitor.judge.model import VisionModel
+from monitor.judge.pictures import trial_looks
 from monitor.judge.profile import ANSWERS, EXPLAIN, FILE, UNUSABLE, Profile, read_profile
 from monitor.judge.scoring import one_line, probabilities
 from monitor.runtime.clock import Clock
 
 _SENTENCE_TOKENS: Final = 40
-_GREY: Final = 128
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -42,16 +40,25 @@ class LocalJudge:
         clock: Times the answers.
         device: As torch names it: "cpu", "cuda", ...
         batch: Looks answered in one forward pass.
+        precision: What to compute in; see ``load``.
 
     Raises:
         ConfigError: The model cannot be used; one line that names the folder and the mend.
     """
 
-    def __init__(self, folder: Path, *, clock: Clock, device: str = "cpu", batch: int = 8) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Clock,
+        device: str = "cpu",
+        batch: int = 8,
+        precision: Precision = "auto",
+    ) -> None:
         self._folder = folder
         self._clock = clock
         self._batch = batch
-        self._model = VisionModel(folder, device)
+        self._model = VisionModel(folder, device, precision)
         self._profile = read_profile(folder)
         _check_fit(folder, self._profile, self._model)
         self._prompt = self._model.prompt(self._profile.prompt)
@@ -61,7 +68,9 @@ class LocalJudge:
             raise ConfigError(
                 f"{folder}: cannot score this model: {error}; name other answers in {FILE}"
             ) from error
-        self._fast = fast_answers(self._model.loaded, self._prompt, self._tokens)
+        whole = precision in {"auto", "float32"}
+        fast = fast_answers(self._model.loaded, self._prompt, self._tokens) if whole else None
+        self._fast = fast
         _LOG.info("%s: scores by %s", folder, self._fast.engine if self._fast else "transformers")
 
     @property
@@ -95,25 +104,22 @@ class LocalJudge:
         return one_line(sentence if first in self._profile.words else reply)
 
     def warm_up(self) -> None:
-        """Judge one grey picture, so that a broken model is found at start.
+        """Judge two drawn heads, so that a broken or a blind model is found at start.
 
         Raises:
-            ConfigError: It cannot be judged.
+            ConfigError: They cannot be judged, or make no difference.
         """
-        side = self._profile.crop_px
-        grey = Look(
-            camera=CameraId("warm-up"),
-            subject=SubjectId(0),
-            moment=Moment(self._clock.seconds(), self._clock.now()),
-            pixels=np.full((side, side, 3), _GREY, np.uint8),
-            face_px=float(side),
-        )
         try:
-            self.judge([grey])
+            bare, covered = self.judge(trial_looks(self._clock))
         except JudgeUnavailableError as error:
             raise ConfigError(
                 f"{self._folder}: cannot judge a test picture: {error}; take another model"
             ) from error
+        if bare.probabilities == covered.probabilities:
+            raise ConfigError(
+                f"{self._folder}: it says the same of two different pictures; "
+                "take a model that reads pictures"
+            )
 
     def _pass(self, looks: Sequence[Look]) -> list[Verdict]:
         """The verdicts of one forward pass."""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.domain import Pixels
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.loading import load, refused, shortened
+from monitor.judge.loading import Precision, load, refused, shortened
 from monitor.judge.scoring import answer_tokens
 
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
@@ -42,13 +42,14 @@ class VisionModel:
     Args:
         folder: A Hugging Face model: config.json, *.safetensors, the processor's files.
         device: As torch names it: "cpu", "cuda", "cuda:1", "xpu", "mps".
+        precision: See ``load``.
 
     Raises:
         ConfigError: Nothing usable is there; one line that names the folder and the mend.
     """
 
-    def __init__(self, folder: Path, device: str) -> None:
-        loaded = load(folder, device)
+    def __init__(self, folder: Path, device: str, precision: Precision = "auto") -> None:
+        loaded = load(folder, device, precision)
         self._folder = folder
         self.loaded: Final = loaded
         self._processor = loaded.processor

@@ -35,7 +35,6 @@ class RemoteJudge:
         settings: Where, which model, and the limits.
         clock: Times the answers.
         sentences: Whether to have a sentence written with every verdict, as for a verifier.
-        temperature: Of the calibration; 1 leaves the scores as they are.
 
     Raises:
         ConfigError: A file that the settings name cannot be used.
@@ -47,13 +46,11 @@ class RemoteJudge:
         clock: Clock,
         *,
         sentences: bool = False,
-        temperature: float = 1.0,
     ) -> None:
         self.name = JudgeName(settings.model, f"prompt {replies.PROMPT_VERSION}")
         self._settings = settings
         self._clock = clock
         self._sentences = sentences
-        self._temperature = temperature
         self._reading: Reading | None = None if settings.reading == "auto" else settings.reading
         self._door = Door(
             settings.url,
@@ -161,7 +158,7 @@ class RemoteJudge:
         scores = replies.scores(answer)
         if scores is None:
             raise JudgeAnswerError("the server gives no probabilities; set reading to auto")
-        (shares,) = probabilities(scores, self._temperature)
+        (shares,) = probabilities(scores, self._settings.temperature)
         thinking = replies.after_letter(answer.text) if self._sentences else ""
         return dict(zip(ANSWERS, shares.tolist(), strict=True)), thinking
 

@@ -1,0 +1,74 @@
+"""``monitor models``: which judges there are, fetching one, and trying it."""
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from monitor.cli.errors import OK
+from monitor.config.judges import EmbeddedJudge, LocalJudge
+from monitor.judge.catalogue import EMBEDDED, PINS, catalogue, pull, verify, write_pins
+from monitor.runtime import logs
+from monitor.runtime.resources import bundled
+
+_Name = Annotated[str, typer.Argument(help="Of the list, or OWNER/NAME at the Hugging Face hub.")]
+_To = Annotated[Path, typer.Option(help="The folder to put the model's folder in.")]
+_Revision = Annotated[str | None, typer.Option(help="A commit; unset takes the list's.")]
+_Folder = Annotated[
+    Path | None, typer.Argument(help="A model's folder; unset is the embedded judge.")
+]
+
+
+def list_() -> int:
+    """Say which models are known to fit, for what, how large and on what terms."""
+    table = Table("name", "for", "MB", "licence", "pinned to", "repository", box=None)
+    for name, entry in catalogue().items():
+        pin = "SHA256SUMS" if entry.repository is None else (entry.revision or "unpinned")
+        where = entry.repository or "on board"
+        table.add_row(name, entry.purpose, str(entry.size_mb), entry.licence, pin, where)
+    Console(width=140).print(table)
+    return OK
+
+
+def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
+    """Fetch a model from the hub (or from HF_ENDPOINT); nothing else ever does."""
+    logs.start("warning")
+    pulled = pull(name, to, revision)
+    how = "pinned" if pulled.pinned else "unpinned; --revision keeps to one"
+    print(f"{pulled.folder}: {pulled.files} files of {pulled.repository}")
+    print(f"revision {pulled.revision} ({how})")
+    print(f"judge: {{kind: local, model: {pulled.folder.resolve()}}}")
+    return OK
+
+
+def pin(folder: Annotated[Path, typer.Argument(help="A model's folder.")]) -> int:
+    """Write down what a model's files are now, so that check notices any change."""
+    print(f"{folder}: {write_pins(folder)} files written down in {PINS}")
+    return OK
+
+
+def check(folder: _Folder = None) -> int:
+    """Compare a model with what was fetched, load it and let it judge two pictures."""
+    logs.start("warning")
+    place = bundled("models") / "judge" if folder is None else folder
+    compared = verify(place)
+    if folder is None:
+        verify(bundled("models") / "detector")
+    pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
+    from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
+    from monitor.judge.pictures import trial_looks  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+
+    clock = SystemClock()
+    settings = EmbeddedJudge() if folder is None else LocalJudge(kind="local", model=folder)
+    judge = build_judge(settings, clock)
+    started = time.perf_counter()
+    verdicts = judge.judge(trial_looks(clock)[:1])
+    took_ms = 1000 * (time.perf_counter() - started)
+    name = EMBEDDED if folder is None else str(folder)
+    print(f"{name}: {pins}; {judge.name.name} {judge.name.version} judges")
+    print(f"  one picture in {took_ms:.0f} ms; a drawn bare head: {verdicts[0].covering}")
+    return OK

@@ -1,0 +1,191 @@
+"""Models that are known to fit: where they are, on what terms, and whether a copy is whole."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from monitor.errors import ConfigError, OutputError
+from monitor.runtime.resources import bundled
+
+EMBEDDED: Final = "embedded"
+PINS: Final = "SHA256SUMS"
+"""In a model's folder: what each file's content must be, as ``sha256sum`` writes it."""
+ORIGIN: Final = "pulled.json"
+"""In a model's folder: where it came from."""
+
+_WANTED: Final = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "LICENSE*", "README.md")
+_REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
+_COMMIT: Final = re.compile(r"[0-9a-f]{40}")
+_BLOCK: Final = 1 << 20
+_LINE_PARTS: Final = 2
+
+
+class Entry(BaseModel):
+    """One model of the catalogue."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    purpose: Literal["embedded", "CPU edge", "GPU server"]
+    about: str
+    licence: str
+    repository: str | None
+    """At the hub; None comes with the program."""
+    revision: str | None
+    """A commit; None is unpinned: the newest is fetched."""
+    size_mb: Annotated[int, Field(gt=0)]
+    """About what is fetched, in megabytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """A model that has been fetched."""
+
+    folder: Path
+    repository: str
+    revision: str
+    files: int
+    pinned: bool  # whether a commit was asked for
+
+
+def catalogue() -> Mapping[str, Entry]:
+    """The models that are known, by name.
+
+    Raises:
+        ConfigError: The file that lists them is broken.
+    """
+    path = bundled("models") / "catalogue.json"
+    try:
+        return TypeAdapter(dict[str, Entry]).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise ConfigError(f"{path}: not readable; install monitor again") from error
+
+
+def pull(name: str, to: Path, revision: str | None) -> Pulled:
+    """Fetch a model: a name of the catalogue, or OWNER/NAME at the hub.
+
+    Only weights as safetensors and what describes them; never code. What came is written
+    down, so that ``check`` notices any change.
+
+    Args:
+        name: Which.
+        to: A folder to put the model's folder in.
+        revision: A commit, branch or tag; None takes the catalogue's, or the newest.
+
+    Raises:
+        ConfigError: There is no such model, or it cannot be had.
+        OutputError: It cannot be written.
+    """
+    entry = catalogue().get(name)
+    repository = entry.repository if entry is not None else name
+    if repository is None:
+        raise ConfigError(f"{name}: comes with the program; there is nothing to fetch")
+    if not _REPOSITORY.fullmatch(repository):
+        raise ConfigError(f"{name}: not in the catalogue; name one of it, or OWNER/NAME")
+    wanted = revision or (entry.revision if entry is not None else None)
+    folder = to / repository.rpartition("/")[2]
+    commit = _fetched(repository, wanted, folder)
+    if not any(folder.glob("*.safetensors")):
+        raise ConfigError(f"{repository}: no *.safetensors there; take another model")
+    origin = {"repository": repository, "revision": commit}
+    try:
+        (folder / ORIGIN).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
+    pinned = _COMMIT.fullmatch(wanted or "") is not None
+    return Pulled(folder, repository, commit, write_pins(folder), pinned)
+
+
+def write_pins(folder: Path) -> int:
+    """Write down what a model's files are now, apart from what is only to be read.
+
+    Returns:
+        How many.
+
+    Raises:
+        ConfigError: There are none.
+        OutputError: They cannot be written down.
+    """
+    files = _model_files(folder)
+    if not files:
+        raise ConfigError(f"{folder}: no files there; name a model's folder")
+    try:
+        sums = "".join(f"{_sha256(folder / file)}  {file.as_posix()}\n" for file in files)
+        (folder / PINS).write_text(sums, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
+    return len(files)
+
+
+def verify(folder: Path) -> int | None:
+    """Compare a model's files with what was written down when they came.
+
+    Returns:
+        How many were compared; None if nothing was written down.
+
+    Raises:
+        ConfigError: A file is missing, or not what it was.
+    """
+    pins = folder / PINS
+    if not pins.exists():
+        return None
+    try:
+        lines = pins.read_text(encoding="utf-8").splitlines()
+        for line in lines:
+            parts = line.split("  ", 1)
+            if len(parts) != _LINE_PARTS or ".." in Path(parts[1]).parts:
+                raise ConfigError(f"{pins}: not as sha256sum writes it; fetch the model again")
+            if _sha256(folder / parts[1]) != parts[0]:
+                raise ConfigError(f"{folder / parts[1]}: not what it was; fetch the model again")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{folder}: a file of {PINS} is not readable; fetch it again") from error
+    return len(lines)
+
+
+def _fetched(repository: str, revision: str | None, folder: Path) -> str:
+    """Fetch into a folder; the commit that came.
+
+    Raises:
+        ConfigError: It cannot be had.
+        OutputError: It cannot be written.
+    """
+    import huggingface_hub as hub  # noqa: PLC0415  (slow to import, and only for this command)
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
+    from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
+
+    disable_progress_bars()
+    try:
+        commit = hub.HfApi().model_info(repository, revision=revision).sha
+        hub.snapshot_download(
+            repository, revision=commit, local_dir=folder, allow_patterns=list(_WANTED)
+        )
+    except (HfHubHTTPError, HFValidationError) as error:
+        words = " ".join(str(error).split())[:120]
+        raise ConfigError(f"{repository}: refused: {words}; check name and terms") from error
+    except PermissionError as error:
+        raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
+    except (OSError, RuntimeError, ValueError) as error:
+        words = " ".join(str(error).split())[:120]
+        raise ConfigError(f"{repository}: cannot be fetched: {words}; try again later") from error
+    return str(commit)
+
+
+def _model_files(folder: Path) -> list[Path]:
+    """What belongs to the model, relative to its folder, sorted."""
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    left_out = {PINS, ORIGIN, "README.md"}
+    kept = (f for f in files if not f.parts[0].startswith(".") and f.as_posix() not in left_out)
+    return sorted(kept)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
