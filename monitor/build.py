@@ -124,13 +124,16 @@ def min_scores(settings: schema.Detector) -> dict[Kind, float]:
             return {Kind.FACE: face}
 
 
-def build_judge(settings: judges.Judge, clock: Clock, *, sentences: bool = False) -> Judge:
+def build_judge(
+    settings: judges.Judge, clock: Clock, *, sentences: bool = False, warm: bool = True
+) -> Judge:
     """The judge that the settings name, warmed up.
 
     Args:
         settings: Which.
         clock: Times its answers.
         sentences: Whether a remote one is to write a sentence with every verdict.
+        warm: Whether to try it with two pictures first.
 
     Raises:
         ConfigError: The model's folder is missing or unusable.
@@ -156,7 +159,8 @@ def build_judge(settings: judges.Judge, clock: Clock, *, sentences: bool = False
             judge = RemoteJudge(settings, clock, sentences=sentences)
         case judges.BynnJudge():
             judge = BynnJudge(settings, clock)
-    judge.warm_up()
+    if warm:
+        judge.warm_up()
     return judge
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 ROOT = Path(__file__).parents[1]
-_START_S = 60.0
+_START_S = 150.0  # a model's libraries take long to load on a busy machine
 
 
 class JudgeProcess:

@@ -8,21 +8,26 @@ import typer
 
 from monitor.cli.errors import FAILED, OK
 from monitor.config import load
+from monitor.config.judges import BynnJudge, Judge, RemoteJudge
 from monitor.config.schema import Mqtt
 from monitor.config.sources import Camera, HttpSource, RtspSource
-from monitor.errors import BrokerUnavailableError
+from monitor.errors import BrokerUnavailableError, JudgeError
 
 
 def check(
     config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
     *,
-    probe: Annotated[bool, typer.Option("--probe", help="Try cameras and broker too.")] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Try cameras, broker and judges elsewhere too.")
+    ] = False,
 ) -> int:
     """Read a configuration and say what it would do. Loads no model."""
     settings = load(config)
     for name, camera in settings.cameras.items():
         print(f"camera {name}: {_place(camera)}, {camera.analysis_fps:g} analyses/s")
-    print(f"detector: {settings.detector.kind}; judge: {settings.judge.kind}")
+    verifier = settings.verifier.judge.kind if settings.verifier else "none"
+    kinds = f"judge: {settings.judge.kind}; verifier: {verifier}"
+    print(f"detector: {settings.detector.kind}; {kinds}")
     print(f"policy: {settings.policy.preset}")
     for covering, severity in settings.policy.table().items():
         print(f"  {covering}: {severity}")
@@ -30,8 +35,10 @@ def check(
     if not probe:
         return OK
     cameras_well = _probe_cameras(settings.cameras)
-    broker = _probe(settings.mqtt)
-    return broker if cameras_well else FAILED
+    tried = [_probe(settings.mqtt), _ask("judge", settings.judge)]
+    if settings.verifier is not None:
+        tried.append(_ask("verifier", settings.verifier.judge))
+    return max(tried) if cameras_well else FAILED
 
 
 def _probe_cameras(cameras: Mapping[str, Camera]) -> bool:
@@ -43,6 +50,25 @@ def _probe_cameras(cameras: Mapping[str, Camera]) -> bool:
         print(line)
         all_well &= well
     return all_well
+
+
+def _ask(role: str, settings: Judge) -> int:
+    """Whether a judge on another machine answers, and why not."""
+    if not isinstance(settings, RemoteJudge | BynnJudge):
+        return OK
+    from monitor.build import build_judge  # noqa: PLC0415  (without --probe, no HTTP)
+    from monitor.judge.pictures import trial_looks  # noqa: PLC0415
+    from monitor.runtime.clock import SystemClock  # noqa: PLC0415
+
+    clock = SystemClock()
+    try:
+        judge = build_judge(settings, clock, warm=False)
+        (verdict, _) = judge.judge(trial_looks(clock))
+    except JudgeError as error:
+        print(f"{role}: {error}")
+        return FAILED
+    print(f"{role}: {judge.name.name} answered in {verdict.timings.judge:.0f} ms")
+    return OK
 
 
 def _probe(settings: Mqtt) -> int:

@@ -22,7 +22,7 @@ def monitor(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Com
     return subprocess.run(  # noqa: S603  (our own program)
         [sys.executable, "-m", "monitor", "models", *words],
         cwd=ROOT,
-        env={**os.environ, "HF_HUB_DISABLE_TELEMETRY": "1", **(env or {})},
+        env={**os.environ, "HF_HUB_OFFLINE": "0", **(env or {})},
         capture_output=True,
         text=True,
         check=False,

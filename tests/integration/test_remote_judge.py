@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from monitor.build import build_judge
+from monitor.cli.check import check
+from monitor.cli.errors import FAILED
 from monitor.config.judges import RemoteJudge as Settings
 from monitor.domain import CameraId, Covering, Look, SubjectId, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
@@ -222,3 +224,23 @@ def eventually(asked: RemoteJudge) -> list[Verdict]:
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+@pytest.mark.parametrize(("mode", "words"), [("fine", "m answered in"), ("locked", "401: check")])
+def test_check_with_probe_says_whether_the_judges_answer(
+    server: JudgeProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str], mode: str, words: str
+) -> None:
+    server.mode(mode)
+    path = tmp_path / "monitor.yaml"
+    judge_ = f"{{kind: remote, url: '{server.base}', model: m}}"
+    camera = "{source: {kind: rtsp, url: 'rtsp://127.0.0.1:9/'}}"
+    path.write_text(
+        f"cameras: {{yard: {camera}}}\njudge: {judge_}\nverifier: {{judge: {judge_}}}\n"
+        "mqtt: {port: 9}\n"
+    )
+    assert check(path, probe=True) == FAILED, "there is no broker"
+    said = capsys.readouterr().out.splitlines()
+    assert "detector: embedded; judge: remote; verifier: remote" in said
+    assert [words in line for line in said if line.startswith(("judge:", "verifier:"))] == [
+        True
+    ] * 2
