@@ -154,6 +154,7 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
         ConfigError: It cannot be had.
         OutputError: It cannot be written.
     """
+    import httpx  # noqa: PLC0415  (as the next)
     import huggingface_hub as hub  # noqa: PLC0415  (slow to import, and only for this command)
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
     from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
@@ -169,7 +170,7 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
         raise ConfigError(f"{repository}: refused: {words}; check name and terms") from error
     except PermissionError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
-    except (OSError, RuntimeError, ValueError) as error:
+    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())[:120]
         raise ConfigError(f"{repository}: cannot be fetched: {words}; try again later") from error
     return str(commit)

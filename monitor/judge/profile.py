@@ -141,6 +141,8 @@ def _explained(error: ValidationError) -> str:
 def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[int, float]:
     """Write a table of temperatures into the folder's ``monitor.json``, beside the weights.
 
+    A chat model that came without the file gets one that says how it is asked anyway.
+
     Args:
         folder: The model's.
         factors: By what the temperature that is used now should be multiplied, by the longer
@@ -150,14 +152,15 @@ def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[in
         The temperatures that were written, by side.
 
     Raises:
-        ConfigError: There is no such file, or it cannot be read or written.
+        ConfigError: The file cannot be read or written.
     """
     path = folder / FILE
-    if not path.exists():
-        raise ConfigError(f"{path}: no such file; write one that says how the model is asked")
     profile = read_profile(folder)
     found = {side: round(profile.temperature_of(side) * factors[side], 4) for side in factors}
-    raw = json.loads(path.read_text(encoding="utf-8"))
+    if path.exists():
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    else:
+        raw = profile.model_dump(mode="json")
     largest = max(found)
     smaller = {str(side): found[side] for side in sorted(found) if side != largest}
     raw |= {"temperature": found[largest], "temperatures": smaller}

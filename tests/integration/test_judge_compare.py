@@ -4,11 +4,13 @@ import csv
 from pathlib import Path
 
 import cv2
+import pytest
 
 from tests.clips import photo
 from tests.judge_compare import compare, crops
 
 
+@pytest.mark.timeout(400)  # the server loads a model's libraries
 def test_a_model_says_the_same_here_and_behind_either_door(tmp_path: Path) -> None:
     picture = photo()
     places = [(n * 40, 40 + n * 30) for n in range(8)]

@@ -16,6 +16,8 @@ from tests.tiny_models import idefics
 
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.timeout(600)  # each command loads a model's libraries
+
 
 def monitor(*words: str, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """The real command, in a process of its own."""
@@ -26,7 +28,7 @@ def monitor(*words: str, env: Mapping[str, str] | None = None) -> subprocess.Com
         capture_output=True,
         text=True,
         check=False,
-        timeout=150,
+        timeout=500,
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from monitor.domain import Covering
 from monitor.errors import ConfigError
-from monitor.judge.profile import ANSWERS, chat_profile, read_profile
+from monitor.judge.profile import ANSWERS, chat_profile, read_profile, store_temperatures
 from tests.tiny_models import write_profile
 
 
@@ -98,3 +98,13 @@ def test_a_profile_survives_being_written_and_read(tmp_path: Path) -> None:
     profile = chat_profile(tmp_path)
     (tmp_path / "monitor.json").write_text(json.dumps(profile.model_dump()), encoding="utf-8")
     assert read_profile(tmp_path) == profile
+
+
+def test_a_chat_model_without_a_file_gets_one_when_it_is_calibrated(tmp_path: Path) -> None:
+    asked = chat_profile(tmp_path)
+    assert store_temperatures(tmp_path, {32: 2.0, 96: 1.5}) == {32: 2.0, 96: 1.5}
+    profile = read_profile(tmp_path)
+    assert (profile.prompt, profile.answers) == (asked.prompt, asked.answers)
+    assert [profile.temperature_of(side) for side in (20, 32, 33, 300)] == [2.0, 2.0, 1.5, 1.5]
+    store_temperatures(tmp_path, {32: 0.5, 96: 1.0})
+    assert read_profile(tmp_path).temperature_of(20) == 1.0
