@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -154,7 +155,6 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
         ConfigError: It cannot be had.
         OutputError: It cannot be written.
     """
-    import httpx  # noqa: PLC0415  (as the next)
     import huggingface_hub as hub  # noqa: PLC0415  (slow to import, and only for this command)
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError  # noqa: PLC0415
     from huggingface_hub.utils.tqdm import disable_progress_bars  # noqa: PLC0415
@@ -170,10 +170,16 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
         raise ConfigError(f"{repository}: refused: {words}; check name and terms") from error
     except PermissionError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
-    except (httpx.HTTPError, OSError, RuntimeError, ValueError) as error:
+    except (*_client_errors(), OSError, RuntimeError, ValueError) as error:
         words = " ".join(str(error).split())[:120]
         raise ConfigError(f"{repository}: cannot be fetched: {words}; try again later") from error
     return str(commit)
+
+
+def _client_errors() -> tuple[type[Exception], ...]:
+    """What the hub's HTTP client raises; which client that is changed with its versions."""
+    clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
+    return tuple(client.HTTPError for client in clients if client is not None)
 
 
 def _model_files(folder: Path) -> list[Path]:
