@@ -170,7 +170,7 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
         raise ConfigError(f"{repository}: refused: {words}; check name and terms") from error
     except PermissionError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
-    except (*_client_errors(), OSError, RuntimeError, ValueError) as error:
+    except _client_errors() as error:
         words = " ".join(str(error).split())[:120]
         raise ConfigError(f"{repository}: cannot be fetched: {words}; try again later") from error
     return str(commit)
@@ -179,7 +179,8 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
 def _client_errors() -> tuple[type[Exception], ...]:
     """What the hub's HTTP client raises; which client that is changed with its versions."""
     clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
-    return tuple(client.HTTPError for client in clients if client is not None)
+    theirs = (client.HTTPError for client in clients if client is not None)
+    return (OSError, RuntimeError, ValueError, *theirs)
 
 
 def _model_files(folder: Path) -> list[Path]:
