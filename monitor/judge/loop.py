@@ -52,8 +52,6 @@ class JudgeLoop:
             except JudgeError as error:
                 self.desk.give_up(looks)
                 self.trouble = str(error)
-                if not error.retryable:  # garbage about one head must not slow down the others
-                    self.backoff.reset()
                 pause_s = self.backoff.delay()
                 log.warning(
                     "judge %s: %s; retrying in %.1f s", self.judge.name.name, error, pause_s
