@@ -103,10 +103,12 @@ def sheet(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     return OK
 
 
-def detector(
+def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     data: Annotated[Path, typer.Argument(help="A folder with boxes.csv and whole pictures.")],
     out: _Out,
-    masks: Annotated[Path | None, typer.Option(help="Masks as PNG with transparency.")] = None,
+    heads: Annotated[Path | None, typer.Option(help="A folder with labels.csv and crops.")] = None,
+    overlays: Annotated[Path | None, typer.Option(help="Masks, glasses and hats as PNG.")] = None,
+    teachers: Annotated[Path | None, typer.Option(help="YuNet and YOLOX-nano as ONNX.")] = None,
     config: _Config = None,
     seconds: _Seconds = None,
 ) -> int:
@@ -114,7 +116,15 @@ def detector(
     logs.start("info")
     from monitor.train.detector import TrainDetectorConfig, train  # noqa: PLC0415  (torch is slow)
 
-    given = {"scenes": data, "out": out, "masks": masks, "time_limit_s": seconds}
+    given = {
+        "scenes": data,
+        "out": out,
+        "heads": heads,
+        "overlays": overlays,
+        "masks": overlays and overlays / "masks",
+        "teachers": teachers,
+        "time_limit_s": seconds,
+    }
     known = {name: value for name, value in given.items() if value is not None}
     path = config or bundled("configs") / "train-detector.yaml"
     print(train(load_given(path, TrainDetectorConfig, known)))

@@ -1,7 +1,7 @@
 """From scenes to training samples: moved, mixed, covered and made worse."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from monitor.domain import Kind, Pixels
 from monitor.train.detector_cover import chance, cover
 from monitor.train.detector_cutouts import Props
+from monitor.train.detector_lens import infrared, rain, through_lens
 from monitor.train.detector_scenes import KINDS, Scene
 from monitor.train.detector_stage import compose
 
-_FACE = KINDS.index(Kind.FACE)
+_PERSON, _FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.FACE)
 _GREY = 114  # what YOLO models are padded with
 _MIN_SIDE_PX = 4.0
-_MIN_VISIBLE = 0.3  # a box cut down to less than this part is no longer asked for
+_MIN_VISIBLE = 0.3  # a box cut down to less than this part is only doubtful
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -26,6 +27,17 @@ class Sample:
     pixels: Pixels
     boxes: NDArray[np.float32]  # (N, 4) left, top, right, bottom, in pixels
     classes: NDArray[np.int64]  # (N,) index into KINDS
+    doubtful: NDArray[np.float32]  # (M, 4) where something may be
+    doubtful_classes: NDArray[np.int64]  # (M,) index into KINDS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """A picture on its way to a sample; classes from len(KINDS) on are doubtful ones."""
+
+    pixels: Pixels
+    boxes: NDArray[np.float32]
+    classes: NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,76 +46,120 @@ class Augment:
 
     staged: float = 0.35
     """Cut-out people on made-up stages, instead of scenes."""
+    heads: float = 0.15
+    """Head crops, of all other pictures."""
     mosaic: float = 0.5
-    """Four scenes in one, of the rest."""
+    """Four pictures in one, of all but stages."""
+    close: float = 0.25
+    """One face fills much of the picture, of those that are no mosaic."""
     covered_scenes: float = 0.5
     covered_faces: float = 0.5
+    lens: float = 0.3
+    infrared: float = 0.12
+    rain: float = 0.06
     degraded: float = 0.5
     scales: tuple[float, float] = (0.45, 1.9)
     """Longer side of the scene over the side of the sample, when alone."""
+    close_faces: tuple[float, float] = (0.25, 1.0)
+    """Height of the face over the side of the sample, when close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """What samples are made of."""
+
+    scenes: Sequence[Scene]
+    props: Props
+    heads: Sequence[Scene] = ()
 
 
 class SampleMaker:
     """Draws samples. Owned by one thread: it keeps the state of its generator.
 
     Args:
-        scenes: What to draw from.
-        props: What stages are made of, and the masks to lay on faces.
+        material: What to draw from.
         augment: How much is done.
         seed: Two makers with the same arguments draw the same samples.
     """
 
-    def __init__(
-        self,
-        scenes: Sequence[Scene],
-        props: Props,
-        augment: Augment,
-        seed: int,
-    ) -> None:
-        self._scenes = scenes
-        self._props = props
+    def __init__(self, material: Material, augment: Augment, seed: int) -> None:
+        self._material = material
+        self._props = material.props
         self._augment = augment
         self._rng = np.random.default_rng(seed)
 
     def draw(self, side: int) -> Sample:
         """The next sample, ``side`` pixels square."""
-        sample = self._any(side)
-        pixels, boxes = sample.pixels, sample.boxes
+        part = self._any(side)
+        pixels, boxes, classes = part.pixels, part.boxes, part.classes
         if chance(self._rng, 0.5):
             pixels = np.ascontiguousarray(pixels[:, ::-1])
             boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], 1)
-        pixels = _recolour(pixels, self._rng)
+        if chance(self._rng, self._augment.lens):
+            pixels, boxes = through_lens(pixels, boxes, self._rng)
+            boxes, classes = _kept(boxes, classes, side, side)
+        pixels = self._seen(pixels, boxes[classes == _PERSON])
+        sure = classes < len(KINDS)
+        boxes = boxes.astype(np.float32)
+        return Sample(pixels, boxes[sure], classes[sure], boxes[~sure], classes[~sure] - len(KINDS))
+
+    def _seen(self, pixels: Pixels, people: NDArray[np.float32]) -> Pixels:
+        """The same picture in other light, and through a worse camera."""
+        if chance(self._rng, self._augment.infrared):
+            pixels = infrared(pixels, people, self._rng)
+        else:
+            pixels = _recolour(pixels, self._rng)
+        if chance(self._rng, self._augment.rain):
+            pixels = rain(pixels, self._rng)
         if chance(self._rng, self._augment.degraded):
             pixels = _degrade(pixels, self._rng)
-        return Sample(pixels, boxes.astype(np.float32), sample.classes)
+        return pixels
 
-    def _any(self, side: int) -> Sample:
-        """Of one of the three sorts."""
+    def _any(self, side: int) -> _Part:
+        """Of one of the four sorts."""
         if self._props.people and self._props.walls and chance(self._rng, self._augment.staged):
             pixels, boxes, classes = compose(self._props, side, self._rng)
-            return Sample(pixels, *_kept(boxes, classes, side, side))
+            return _Part(pixels, *_kept(boxes, classes, side, side))
         if chance(self._rng, self._augment.mosaic):
             return self._mosaic(side)
+        if chance(self._rng, self._augment.close):
+            return self._close(side)
         return self._single(side)
 
-    def _pick(self) -> Scene:
-        """A scene at random, some of its faces covered."""
-        scene = self._scenes[int(self._rng.integers(len(self._scenes)))]
+    def _pick(self) -> _Part:
+        """A head crop, or a scene with some of its faces covered."""
+        heads, scenes = self._material.heads, self._material.scenes
+        if heads and chance(self._rng, self._augment.heads):
+            return _part(heads[int(self._rng.integers(len(heads)))])
+        scene = scenes[int(self._rng.integers(len(scenes)))]
         faces = np.flatnonzero(scene.classes == _FACE)
         if len(faces) == 0 or not chance(self._rng, self._augment.covered_scenes):
-            return scene
+            return _part(scene)
         pixels = scene.pixels.copy()
         for index in faces:
             if chance(self._rng, self._augment.covered_faces):
                 cover(pixels, scene.boxes[index].tolist(), self._props.masks, self._rng)
-        return Scene(scene.name, pixels, scene.boxes, scene.classes)
+        return replace(_part(scene), pixels=pixels)
 
-    def _single(self, side: int) -> Sample:
+    def _single(self, side: int) -> _Part:
         low, high = np.log(self._augment.scales)
         return self._window(self._pick(), side, side, float(np.exp(self._rng.uniform(low, high))))
 
-    def _mosaic(self, side: int) -> Sample:
-        """Four scenes around a random centre; boxes cut by a seam are cut with the picture."""
+    def _close(self, side: int) -> _Part:
+        """A window about one face."""
+        part = self._pick()
+        faces = np.flatnonzero(part.classes == _FACE)
+        if len(faces) == 0:
+            return self._window(part, side, side, 1.0)
+        left, top, right, bottom = part.boxes[self._rng.choice(faces)].tolist()
+        low, high = np.log(self._augment.close_faces)
+        scale = float(np.exp(self._rng.uniform(low, high))) * side / max(bottom - top, 1.0)
+        x, y = self._rng.uniform(0.3, 0.7, 2) * side
+        shift = (x - scale * (left + right) / 2, y - scale * (top + bottom) / 2)
+        return _framed(part, (scale, scale), shift, (side, side))
+
+    def _mosaic(self, side: int) -> _Part:
+        """Four pictures around a random centre; boxes cut by a seam are cut with the picture."""
         cx, cy = (int(c) for c in self._rng.uniform(0.3, 0.7, 2) * side)
         canvas = np.full((side, side, 3), _GREY, np.uint8)
         boxes: list[NDArray[np.float32]] = []
@@ -119,21 +175,35 @@ class SampleMaker:
             canvas[y0:y1, x0:x1] = part.pixels
             boxes.append(part.boxes + np.array([x0, y0, x0, y0], np.float32))
             classes.append(part.classes)
-        return Sample(canvas, np.concatenate(boxes), np.concatenate(classes))
+        return _Part(canvas, np.concatenate(boxes), np.concatenate(classes))
 
-    def _window(self, scene: Scene, width: int, height: int, zoom: float) -> Sample:
-        """The scene, its longer side ``zoom`` times the window's, at a random place behind it."""
-        high, wide = scene.pixels.shape[:2]
+    def _window(self, part: _Part, width: int, height: int, zoom: float) -> _Part:
+        """The picture, its longer side ``zoom`` times the window's, at a random place behind it."""
+        high, wide = part.pixels.shape[:2]
         scale = zoom * max(width, height) / max(high, wide)
         stretch = float(np.exp(self._rng.uniform(-0.12, 0.12)))
         sx, sy = scale * stretch, scale / stretch
         dx = self._rng.uniform(*sorted((0.0, width - wide * sx)))
         dy = self._rng.uniform(*sorted((0.0, height - high * sy)))
-        pixels = _place(scene.pixels, (sx, sy), (dx, dy), (width, height))
-        moved = scene.boxes * np.array([sx, sy, sx, sy], np.float32)
-        moved += np.array([dx, dy, dx, dy], np.float32)
-        boxes, classes = _kept(moved, scene.classes, width, height)
-        return Sample(pixels, boxes, classes)
+        return _framed(part, (sx, sy), (dx, dy), (width, height))
+
+
+def _part(scene: Scene) -> _Part:
+    """A scene with its doubtful boxes as further classes."""
+    return _Part(
+        scene.pixels,
+        np.concatenate([scene.boxes, scene.doubtful]),
+        np.concatenate([scene.classes, scene.doubtful_classes + len(KINDS)]),
+    )
+
+
+def _framed(
+    part: _Part, scale: tuple[float, float], shift: tuple[float, float], size: tuple[int, int]
+) -> _Part:
+    """A picture scaled and shifted behind a window of this size."""
+    pixels = _place(part.pixels, scale, shift, size)
+    moved = part.boxes * np.array(scale * 2, np.float32) + np.array(shift * 2, np.float32)
+    return _Part(pixels, *_kept(moved, part.classes, *size))
 
 
 def _place(
@@ -154,14 +224,16 @@ def _place(
 def _kept(
     boxes: NDArray[np.float32], classes: NDArray[np.int64], width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes clipped to the window; those hardly visible or tiny are left out."""
+    """Boxes clipped to the window; those hardly visible or tiny become doubtful."""
     clipped = boxes.copy()
     clipped[:, [0, 2]] = clipped[:, [0, 2]].clip(0, width)
     clipped[:, [1, 3]] = clipped[:, [1, 3]].clip(0, height)
     whole = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     sides = clipped[:, 2:] - clipped[:, :2]
-    keep = (sides.min(axis=1) >= _MIN_SIDE_PX) & (sides.prod(axis=1) >= _MIN_VISIBLE * whole)
-    return clipped[keep], classes[keep]
+    sure = (sides.min(axis=1) >= _MIN_SIDE_PX) & (sides.prod(axis=1) >= _MIN_VISIBLE * whole)
+    marked = np.where(sure | (classes >= len(KINDS)), classes, classes + len(KINDS))
+    keep = sides.min(axis=1) > 0
+    return clipped[keep], marked[keep]
 
 
 def _recolour(pixels: Pixels, rng: np.random.Generator) -> Pixels:

@@ -2,11 +2,13 @@
 
 from copy import deepcopy
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 
 from monitor.detect.ultralytics_door import open_ultralytics
+from monitor.errors import ConfigError
 from monitor.train.detector_scenes import KINDS
 
 ARCHITECTURE: dict[str, Any] = {
@@ -63,6 +65,25 @@ def build(seed: int) -> Any:  # noqa: ANN401  (ultralytics has no types)
     model.args = get_cfg(overrides={"task": "detect"})
     model.criterion = model.init_criterion()
     return model
+
+
+def load_weights(model: Any, path: Path) -> None:  # noqa: ANN401
+    """Give a model that ``build`` made the weights of a checkpoint of the same shape.
+
+    Raises:
+        ConfigError: There is no such checkpoint, or it is of another shape.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; give a checkpoint to start from, or none")
+    open_ultralytics()
+    from ultralytics.nn.tasks import load_checkpoint  # noqa: PLC0415  (only behind the door)
+
+    try:
+        model.load_state_dict(load_checkpoint(str(path))[0].float().state_dict())
+    except (RuntimeError, AttributeError, KeyError, UnpicklingError) as error:
+        raise ConfigError(
+            f"{path}: of another shape; give one trained with this version"
+        ) from error
 
 
 def save_checkpoint(model: Any, path: Path, *, input_px: int, version: str) -> None:  # noqa: ANN401

@@ -27,6 +27,10 @@ class Scene:
     pixels: Pixels = field(repr=False)
     boxes: NDArray[np.float32]  # (N, 4) left, top, right, bottom, in pixels
     classes: NDArray[np.int64]  # (N,) index into KINDS
+    doubtful: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    """(M, 4) where something may be: neither asked for nor punished."""
+    doubtful_classes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    """(M,) index into KINDS."""
 
 
 def read_scenes(folder: Path) -> list[Scene]:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,16 +13,20 @@ import torch  # noqa: TID253  (training is torch)
 from monitor.detect.yolo import Yolo
 from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
-from monitor.train.detector import Phase, TrainDetectorConfig, _batch, _rate, train
-from monitor.train.detector_augment import Augment, SampleMaker
+from monitor.train.detector import _rate, train
+from monitor.train.detector_augment import Augment, Material, SampleMaker
 from monitor.train.detector_cover import cover, read_masks
 from monitor.train.detector_cutouts import Cutout, Props, collect
+from monitor.train.detector_feed import to_batch
 from monitor.train.detector_profile import write_profile
 from monitor.train.detector_scenes import KINDS, Scene, read_scenes, split
+from monitor.train.detector_settings import Phase, TrainDetectorConfig
 from monitor.train.detector_stage import compose
 
 NOTHING = Props([], [], [])
-PLAIN = Augment(staged=0, mosaic=0, covered_scenes=0, degraded=0)
+PLAIN = Augment(
+    staged=0, mosaic=0, close=0, covered_scenes=0, lens=0, infrared=0, rain=0, degraded=0
+)
 RED = (0, 0, 255)
 
 
@@ -113,7 +118,7 @@ def test_some_sources_are_only_ever_measured_with() -> None:
 
 
 def test_boxes_move_with_what_they_are_drawn_around() -> None:
-    maker = SampleMaker([scene("s", 3)], NOTHING, PLAIN, seed=1)
+    maker = SampleMaker(Material([scene("s", 3)], NOTHING), PLAIN, seed=1)
     seen = 0
     for _ in range(40):
         sample = maker.draw(64)
@@ -132,7 +137,7 @@ def test_boxes_move_with_what_they_are_drawn_around() -> None:
 
 def test_the_same_seed_draws_the_same_samples() -> None:
     scenes = [scene(f"s{number}", number) for number in range(4)]
-    one, other = (SampleMaker(scenes, NOTHING, Augment(), seed=5) for _ in range(2))
+    one, other = (SampleMaker(Material(scenes, NOTHING), Augment(), seed=5) for _ in range(2))
     for _ in range(6):
         first, second = one.draw(48), other.draw(48)
         assert np.array_equal(first.pixels, second.pixels)
@@ -192,14 +197,14 @@ def test_standing_people_are_cut_out_with_their_faces_and_kept_on_disk(tmp_path:
     assert np.array_equal(again.people[0].pixels, props.people[0].pixels)
 
 
-def test_a_batch_is_red_first_and_boxes_are_centre_and_size() -> None:
+def test_a_batch_is_pictures_with_boxes_as_centre_and_size() -> None:
     pixels = np.full((64, 64, 3), RED, np.uint8)
     whole = Scene("s", pixels, np.array([[16, 0, 48, 64]], np.float32), np.array([1]))
-    exact = Augment(staged=0, mosaic=0, covered_scenes=0, degraded=0, scales=(1, 1))
-    batch = _batch(SampleMaker([whole], NOTHING, exact, seed=0), 64, 3)
-    assert batch["img"].shape == (3, 3, 64, 64)
-    middle = batch["img"][:, :, 32, 32]
-    assert (middle[:, 0] >= middle[:, 2]).all()
+    exact = replace(PLAIN, scales=(1, 1))
+    batch = to_batch(SampleMaker(Material([whole], NOTHING), exact, seed=0), 64, 3)
+    assert batch["pixels"].shape == (3, 64, 64, 3)
+    middle = batch["pixels"][:, 32, 32]
+    assert (middle[:, 2] >= middle[:, 0]).all()
     assert batch["batch_idx"].tolist() == [0, 1, 2]
     assert batch["cls"].tolist() == [1, 1, 1]
     x, y, wide, high = batch["bboxes"].T
