@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detect.engine import load_engine
+from monitor.detect.engine import EngineName, load_engine
 from monitor.detect.letterbox import Sheet, letterbox
 from monitor.domain import Detection, Frame, Kind
 from monitor.errors import ConfigError
@@ -30,6 +30,7 @@ class Yolo:
         min_scores: What is less sure than this, in 0..1, is not reported; a kind that is
             left out is not reported at all.
         device: As torch names it: ``cpu``, ``cuda:0``.
+        engine: Who runs a checkpoint on a processor; ``auto`` is the fastest installed.
 
     Raises:
         ConfigError: The weights cannot be loaded, or know neither people nor faces.
@@ -46,8 +47,9 @@ class Yolo:
         input_px: int = 320,
         min_scores: Mapping[Kind, float],
         device: str = "cpu",
+        engine: EngineName = "auto",
     ) -> None:
-        self._engine = load_engine(weights, device)
+        self._engine = load_engine(weights, device, engine)
         self._kinds = _kinds(weights, self._engine.names)
         self._input_px = input_px
         self._min_scores = dict(min_scores)

@@ -1,0 +1,132 @@
+"""The one place that imports OpenVINO, and what this program does with it.
+
+Optional: where the package is not installed, torch runs the checkpoints. Left alone,
+OpenVINO reports its import over the network; behind this door it does not.
+"""
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_lock = threading.Lock()
+_EXAMPLE = (2, 3, 96, 64)  # unlike sizes, so that none of them is taken for fixed
+
+Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""(B, 3, H, W) red-green-blue 0..1 to (B, 4 + classes, anchors)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A checkpoint in OpenVINO's form. One call of ``forward`` at a time."""
+
+    names: Mapping[int, str]
+    """The classes, by their number in the output."""
+    forward: Forward
+
+
+def installed() -> bool:
+    """Whether OpenVINO is there to be used."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def open_openvino() -> ModuleType:
+    """Import OpenVINO without its reports, and give the package back. Thread-safe."""
+    with _lock:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not found
+        import openvino  # noqa: PLC0415  (optional, and slow to load)
+
+        package: ModuleType = openvino
+        return package
+
+
+def kept_in() -> Path:
+    """Where conversions are kept: systemd's cache folder for us, or the user's."""
+    given = os.environ.get("CACHE_DIRECTORY")
+    if given:
+        return Path(given.split(":")[0])
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "monitor"
+
+
+def read(weights: Path, folder: Path) -> Converted | None:
+    """The conversion of these very weights, if an earlier start left one."""
+    model, facts = _paths(weights, folder)
+    if not (model.is_file() and facts.is_file()):
+        return None
+    try:
+        names = json.loads(facts.read_text(encoding="utf-8"))
+        core = open_openvino().Core()
+        return _compiled({int(number): name for number, name in names.items()}, core, model)
+    except (OSError, RuntimeError, ValueError):  # damaged: it will be written anew
+        return None
+
+
+def convert(weights: Path, network: Any, names: Mapping[int, str], folder: Path) -> Converted:  # noqa: ANN401
+    """Convert a network of ultralytics, and keep it for the next start if that is possible.
+
+    Args:
+        weights: Where the network was read from; a conversion is found again by its content.
+        network: The torch module, in float32 and without training state. It is changed.
+        names: Its classes.
+        folder: Where conversions are kept. A folder that cannot be written costs the
+            conversion, some seconds, at each start, and nothing else.
+    """
+    import torch
+
+    ov = open_openvino()
+    network.model[-1].export = True  # boxes and scores in one tensor, nothing else
+    network.model[-1].dynamic = True
+    network.model[-1].format = "openvino"
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # of tracing
+        model = ov.convert_model(network.eval(), example_input=torch.zeros(_EXAMPLE))
+    _keep(ov, model, names, _paths(weights, folder))
+    return _compiled(names, ov.Core(), model)
+
+
+def _compiled(names: Mapping[int, str], core: Any, model: Any) -> Converted:  # noqa: ANN401
+    """Ready to run in float32: bfloat16, the default on some processors, moves boxes."""
+    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    request = core.compile_model(model, "CPU", settings).create_infer_request()
+
+    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = request.infer([batch])[0]
+        return found
+
+    return Converted(dict(names), forward)
+
+
+def _paths(weights: Path, folder: Path) -> tuple[Path, Path]:
+    """The model and the names of a conversion; another version of OpenVINO has others."""
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+    version = open_openvino().__version__.partition("-")[0]
+    stem = f"{digest}-openvino-{version}"
+    return folder / f"{stem}.xml", folder / f"{stem}.json"
+
+
+def _keep(ov: ModuleType, model: Any, names: Mapping[int, str], paths: tuple[Path, Path]) -> None:  # noqa: ANN401
+    """Write model, weights and names; the names last, so that half a conversion is none."""
+    target, facts = paths
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+            fresh = Path(scratch) / target.name
+            ov.save_model(model, fresh, compress_to_fp16=False)
+            (Path(scratch) / facts.name).write_text(json.dumps(dict(names)), encoding="utf-8")
+            for path in (target.with_suffix(".bin"), target, facts):
+                (Path(scratch) / path.name).replace(path)
+    except (OSError, RuntimeError):  # OpenVINO raises the latter on a full disk
+        return
