@@ -96,9 +96,15 @@ def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Det
             facts = _embedded_facts()
             weights = _EMBEDDED / str(facts["weights"])
             input_px = settings.input_px or int(str(facts["input_px"]))
-            return Yolo(weights, input_px=input_px, min_scores=scores)
+            return Yolo(weights, input_px=input_px, min_scores=scores, engine=settings.engine)
         case schema.YoloDetector(weights=weights, input_px=input_px, device=device):
-            return Yolo(weights, input_px=input_px, min_scores=scores, device=device)
+            return Yolo(
+                weights,
+                input_px=input_px,
+                min_scores=scores,
+                device=device,
+                engine=settings.engine,
+            )
         case schema.YunetDetector(weights=weights, input_px=input_px):
             return YuNet(weights, scores[Kind.FACE], input_px=input_px)
 

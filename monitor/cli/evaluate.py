@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
+import cv2
 import typer
 
 from monitor.cli.errors import OK
@@ -79,29 +80,42 @@ def detector(
     json_path: _Json,
     iou: Annotated[float, typer.Option(help="Overlap that counts as found.", min=0, max=1)] = 0.5,
     config: _Config = None,
+    curves: Annotated[
+        Path | None, typer.Option(help="Where to draw precision over recall, such as curves.png.")
+    ] = None,
 ) -> int:
     """Detect in labelled pictures and write average precision, recall and times."""
     logs.start("warning")
     settings = load_replay(config)
     from monitor.build import build_detector, min_scores  # noqa: PLC0415  (torch takes seconds)
+    from monitor.evaluate.curves import draw_curves  # noqa: PLC0415
     from monitor.evaluate.detector import evaluate  # noqa: PLC0415
 
     scores = dict.fromkeys(Kind, 0.0) | min_scores(settings.detector)
     found_all = build_detector(settings.detector, open_wide=True)
     report = evaluate(folder, found_all, min_scores=scores, iou=iou)
     _write(json_path, report.to_json())
+    if curves:
+        names = {f"{kind} {_share(report.kinds[kind].ap)}": s for kind, s in report.scored.items()}
+        if not cv2.imwrite(str(curves), draw_curves(names)):
+            raise OutputError(f"{curves}: cannot be written; name a .png in a folder that exists")
     print(f"{report.pictures} pictures, median {report.ms_median:.1f} ms")
     for kind, figures in report.kinds.items():
         print(
             f"  {kind}: {figures.boxes} boxes, AP{round(100 * iou)} {_share(figures.ap)}, "
-            f"recall {_share(figures.recall)}, precision {_share(figures.precision)} "
-            f"at {figures.threshold:.2f}"
+            f"recall {_share(figures.recall)}{_range(figures.recall_wilson)}, "
+            f"precision {_share(figures.precision)}{_range(figures.precision_wilson)} "
+            f"at {figures.threshold:.2f}; recall {_share(figures.recall_at_p90)} at precision 0.9"
         )
     return OK
 
 
 def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
 
 
 def _write(path: Path, text: str) -> None:

@@ -109,12 +109,14 @@ def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     heads: Annotated[Path | None, typer.Option(help="A folder with labels.csv and crops.")] = None,
     overlays: Annotated[Path | None, typer.Option(help="Masks, glasses and hats as PNG.")] = None,
     teachers: Annotated[Path | None, typer.Option(help="YuNet and YOLOX-nano as ONNX.")] = None,
+    start: Annotated[Path | None, typer.Option(help="A checkpoint to go on from.")] = None,
     config: _Config = None,
     seconds: _Seconds = None,
 ) -> int:
     """Train the embedded detector. Called again with the same --out, it goes on."""
     logs.start("info")
-    from monitor.train.detector import TrainDetectorConfig, train  # noqa: PLC0415  (torch is slow)
+    from monitor.train.detector import train  # noqa: PLC0415  (torch is slow)
+    from monitor.train.detector_settings import TrainDetectorConfig  # noqa: PLC0415
 
     given = {
         "scenes": data,
@@ -123,6 +125,7 @@ def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "overlays": overlays,
         "masks": overlays and overlays / "masks",
         "teachers": teachers,
+        "start": start,
         "time_limit_s": seconds,
     }
     known = {name: value for name, value in given.items() if value is not None}

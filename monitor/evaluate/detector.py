@@ -3,24 +3,25 @@
 import csv
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from monitor.detect import Detector
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.errors import ConfigError
-from monitor.geometry import Box, iou_matrix
+from monitor.evaluate.judge import wilson
+from monitor.evaluate.scoring import Scored, average_precision, best_threshold, recall_at, score
+from monitor.geometry import Box
 from monitor.ingest.picture import ArrayPicture
 
 _COLUMNS = ("file", "kind", "x0", "y0", "x1", "y1")
 _MOMENT = Moment(0.0, datetime(2000, 1, 1, tzinfo=UTC))  # a picture of no particular time
-_THRESHOLDS = np.arange(1, 20) / 20  # 0.05, 0.1 ... 0.95
+_PRECISE = 0.9  # the precision that recall is given at, beside the threshold's
 _OPEN = {Kind.PERSON: 0.0, Kind.FACE: 0.0}
 
 
@@ -35,6 +36,9 @@ class KindReport:
     recall: float | None  # at the threshold
     precision: float | None  # at the threshold
     best_threshold: float | None  # where F1, the balance of the two, is highest
+    recall_wilson: tuple[float, float] | None  # 95 % interval of the recall at the threshold
+    precision_wilson: tuple[float, float] | None
+    recall_at_p90: float | None  # at the lowest threshold whose precision is 0.9 or more
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +50,14 @@ class DetectorReport:
     kinds: Mapping[Kind, KindReport]
     ms_median: float  # per picture, scaling included, decoding not
     ms_p95: float
+    scored: Mapping[Kind, Scored] = field(default_factory=dict, repr=False)
+    """What the figures and the curves are made of; not part of the JSON."""
 
     def to_json(self) -> str:
         """The report as an object: pictures, iou, kinds by name, milliseconds."""
-        return json.dumps(asdict(self), indent=2)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Scored:
-    """The detections of one kind over all pictures, best first, and whether each is right."""
-
-    scores: NDArray[np.float64]  # (N,)
-    right: NDArray[np.bool_]  # (N,)
-    boxes: int  # how many there were to find
+        return json.dumps(
+            {name: value for name, value in asdict(self).items() if name != "scored"}, indent=2
+        )
 
 
 def evaluate(
@@ -92,82 +91,15 @@ def evaluate(
         started = time.perf_counter()
         (found[name],) = detector.detect([frame])
         milliseconds.append((time.perf_counter() - started) * 1000)
-    kinds = {
-        kind: _report(score(truth, found, kind, iou=iou), min_scores.get(kind, 0.0))
-        for kind in Kind
-    }
+    scored = {kind: score(truth, found, kind, iou=iou) for kind in Kind}
+    kinds = {kind: _report(scored[kind], min_scores.get(kind, 0.0)) for kind in Kind}
     median, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (0.0, 0.0)
-    return DetectorReport(len(truth), iou, kinds, median, p95)
-
-
-def score(
-    truth: Mapping[str, Sequence[tuple[Kind, Box]]],
-    found: Mapping[str, Sequence[Detection]],
-    kind: Kind,
-    *,
-    iou: float,
-) -> Scored:
-    """Match detections to boxes, picture by picture, the surest first, each box once.
-
-    Args:
-        truth: What is in each picture.
-        found: What the detector saw in each, best first.
-        kind: Which kind to match.
-        iou: The overlap, in 0..1, from which on a box counts as found.
-
-    Source:
-        Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge", 2010.
-    """
-    scores: list[float] = []
-    right: list[bool] = []
-    total = 0
-    for name, things in truth.items():
-        wanted = _array([box for what, box in things if what is kind])
-        seen = [detection for detection in found.get(name, []) if detection.kind is kind]
-        overlaps = iou_matrix(_array([detection.box for detection in seen]), wanted)
-        total += len(wanted)
-        for detection, row in zip(seen, overlaps, strict=True):
-            best = int(row.argmax()) if len(row) else -1
-            hit = best >= 0 and row[best] >= iou
-            if hit:
-                overlaps[:, best] = -1.0  # taken
-            scores.append(detection.score)
-            right.append(bool(hit))
-    order = np.argsort(-np.array(scores, np.float64), kind="stable")
-    return Scored(np.array(scores, np.float64)[order], np.array(right, np.bool_)[order], total)
-
-
-def average_precision(scored: Scored) -> float | None:
-    """The area under precision over recall, precision taken as the best at that recall or more.
-
-    None when there was nothing to find.
-
-    Source:
-        The all-points form of the PASCAL VOC devkit, 2010.
-    """
-    if scored.boxes == 0:
-        return None
-    hits = np.cumsum(scored.right)
-    precision = hits / np.arange(1, len(hits) + 1)
-    best = np.maximum.accumulate(precision[::-1])[::-1]
-    return float(best[scored.right].sum() / scored.boxes)
-
-
-def best_threshold(scored: Scored) -> float | None:
-    """The threshold with the highest F1, in steps of 0.05; the lowest of equals.
-
-    None when there was nothing to find, or nothing was found.
-    """
-    if not scored.right.any():
-        return None
-    right = np.array([scored.right[scored.scores >= limit].sum() for limit in _THRESHOLDS])
-    count = np.array([(scored.scores >= limit).sum() for limit in _THRESHOLDS])
-    f1 = 2 * right / (count + scored.boxes)
-    return float(_THRESHOLDS[int(f1.argmax())])
+    return DetectorReport(len(truth), iou, kinds, median, p95, scored)
 
 
 def _report(scored: Scored, threshold: float) -> KindReport:
     kept = scored.right[scored.scores >= threshold]
+    hits = int(kept.sum())
     return KindReport(
         boxes=scored.boxes,
         found=len(kept),
@@ -176,13 +108,10 @@ def _report(scored: Scored, threshold: float) -> KindReport:
         recall=float(kept.sum() / scored.boxes) if scored.boxes else None,
         precision=float(kept.mean()) if len(kept) else None,
         best_threshold=best_threshold(scored),
+        recall_wilson=wilson(hits, scored.boxes) if scored.boxes else None,
+        precision_wilson=wilson(hits, len(kept)) if len(kept) else None,
+        recall_at_p90=recall_at(scored, _PRECISE),
     )
-
-
-def _array(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """(N, 4) left, top, right, bottom."""
-    edges = [(box.left, box.top, box.right, box.bottom) for box in boxes]
-    return np.array(edges, np.float64).reshape(-1, 4)
 
 
 def _read_boxes(path: Path) -> dict[str, list[tuple[Kind, Box]]]:

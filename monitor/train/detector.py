@@ -110,7 +110,7 @@ def _start(config: TrainDetectorConfig) -> _Run:
     if config.start is not None:
         load_weights(model, config.start)
     model = model.to(memory_format=torch.channels_last)
-    for layer in model.model[: config.frozen]:
+    for layer in model.model[: _frozen(config)]:
         layer.requires_grad_(requires_grad=False)
     average = deepcopy(model).eval()
     spared = spare(model.criterion)
@@ -126,6 +126,11 @@ def _start(config: TrainDetectorConfig) -> _Run:
         betas=(0.9, 0.99),
     )
     return _Run(model, average, optimizer, spared)
+
+
+def _frozen(config: TrainDetectorConfig) -> int:
+    """How many layers stay as they were: none of random ones."""
+    return config.frozen if config.start else 0
 
 
 def _progress(run: _Run, config: TrainDetectorConfig) -> float:
@@ -151,7 +156,7 @@ def _step(run: _Run, batch: Batch, config: TrainDetectorConfig) -> float:
     for group in run.optimizer.param_groups:
         group["lr"] = config.learning_rate * _rate(_progress(run, config))
     run.model.train()
-    run.model.model[: config.frozen].eval()  # their statistics stay as well
+    run.model.model[: _frozen(config)].eval()  # their statistics stay as well
     with torch.autocast("cpu", torch.bfloat16, enabled=config.bfloat16):
         outputs = run.model(pixels)
     exact = {

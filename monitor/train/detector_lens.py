@@ -51,8 +51,8 @@ def infrared(pixels: Pixels, people: NDArray[np.float32], rng: np.random.Generat
             middle = (round((left + right) / 2), round((top + bottom) / 2))
             half = (max(round((right - left) * 0.42), 1), max(round((bottom - top) * 0.48), 1))
             cv2.ellipse(lit, middle, half, 0, 0, 360, rng.uniform(0.2, 0.9), -1)
-        lit = cv2.GaussianBlur(lit, (0, 0), max(side / 40, 1))
-        grey = grey * (1 - lit) + (255 - 0.6 * (255 - grey)) * lit
+        soft = cv2.GaussianBlur(lit, (0, 0), max(side / 40, 1))
+        grey = grey * (1 - soft) + (255 - 0.6 * (255 - grey)) * soft
     contrast, level = rng.uniform(0.6, 1.6), rng.uniform(40, 140)
     grey = (grey - grey.mean()) * contrast + level
     if rng.random() < 0.6:  # noqa: PLR2004
@@ -60,7 +60,8 @@ def infrared(pixels: Pixels, people: NDArray[np.float32], rng: np.random.Generat
         cx, cy = rng.uniform(-0.4, 0.4, 2)
         far = np.hypot(axis[None] - cx, axis[:, None] - cy)
         grey *= np.clip(1.15 - rng.uniform(0.3, 0.9) * far**2, 0.02, 1.2)
-    return cv2.cvtColor(grey.clip(0, 255).astype(np.uint8), cv2.COLOR_GRAY2BGR).astype(np.uint8)
+    level8 = np.clip(grey, 0, 255).astype(np.uint8)
+    return np.repeat(level8[..., None], 3, axis=2)
 
 
 def rain(pixels: Pixels, rng: np.random.Generator) -> Pixels:
@@ -74,7 +75,8 @@ def rain(pixels: Pixels, rng: np.random.Generator) -> Pixels:
     alpha = cv2.GaussianBlur(drops, (0, 0), max(side / 120, 0.8))[..., None]
     smeared = cv2.GaussianBlur(pixels, (0, 0), side * rng.uniform(0.01, 0.03))
     shone = smeared.astype(np.float32) * rng.uniform(0.8, 1.25)
-    return np.clip(pixels * (1 - alpha) + shone * alpha, 0, 255).astype(np.uint8)
+    seen: Pixels = np.clip(pixels * (1 - alpha) + shone * alpha, 0, 255).astype(np.uint8)
+    return seen
 
 
 def _behind(

@@ -8,7 +8,7 @@ import torch
 _STRIDES = (8, 16, 32)
 
 
-class Spared(torch.nn.Module):
+class Spared:
     """Binary cross entropy per anchor and class that leaves some pairs out.
 
     Takes the place of ``criterion.bce``. A pair that is asked for (its target is above 0) is
@@ -16,11 +16,10 @@ class Spared(torch.nn.Module):
     """
 
     def __init__(self) -> None:
-        super().__init__()
         self.spared: torch.Tensor | None = None
         """(B, A, C) True where nothing shall be learnt; None learns everywhere."""
 
-    def forward(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    def __call__(self, scores: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """(B, A, C) logits and targets to (B, A, C) losses."""
         losses = torch.nn.functional.binary_cross_entropy_with_logits(
             scores, targets, reduction="none"

@@ -16,16 +16,20 @@ def write_held_out(held: Sequence[Scene], source: Path, folder: Path) -> None:
     Args:
         held: What to copy.
         source: Where their pictures lie.
-        folder: Made if need be; gets the pictures and ``boxes.csv``.
+        folder: Made if need be; gets the pictures and their rows of ``boxes.csv``, whole.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "boxes.csv").open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        rows.writerow(["file", "kind", "x0", "y0", "x1", "y1"])
-        for scene in held:
-            shutil.copyfile(source / scene.name, folder / scene.name)
-            for box, kind in zip(scene.boxes.tolist(), scene.classes.tolist(), strict=True):
-                rows.writerow([scene.name, KINDS[kind].value, *box])
+    names = {scene.name for scene in held}
+    with (
+        (source / "boxes.csv").open(newline="", encoding="utf-8") as listed,
+        (folder / "boxes.csv").open("w", newline="", encoding="utf-8") as file,
+    ):
+        table = csv.DictReader(listed)
+        rows = csv.DictWriter(file, table.fieldnames or [])
+        rows.writeheader()
+        rows.writerows(row for row in table if row["file"] in names)
+    for name in names:
+        shutil.copyfile(source / name, folder / name)
 
 
 def write_profile(

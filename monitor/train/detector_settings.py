@@ -54,7 +54,7 @@ class TrainDetectorConfig(Section):
     start: Path | None = None
     """A checkpoint to go on from; unset begins with random weights."""
     frozen: int = Field(0, ge=0)
-    """So many of the first layers stay as they were; only sensible with ``start``."""
+    """So many of the first layers stay as ``start`` has them; without it they learn."""
     held_out: Fraction = 0.15
     never_train: tuple[str, ...] = ()
     """Beginnings of picture names that are only ever measured with."""

@@ -14,6 +14,7 @@ from typing import Final
 
 import cv2
 import numpy as np
+from cv2.typing import MatLike
 from numpy.typing import NDArray
 
 from monitor.domain import Kind, Pixels
@@ -76,10 +77,7 @@ class Teachers:
             shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
             self.yunet.setInputSize(size)
             _, rows = self.yunet.detect(cv2.flip(shown, 1) if mirrored else shown)
-            found = np.zeros((0, 15), np.float32) if rows is None else np.asarray(rows)
-            boxes = np.concatenate(
-                [found[:, :2], found[:, :2] + found[:, 2:4], found[:, 14:15]], 1
-            ).astype(np.float32)
+            boxes = _corners(rows)
             if mirrored:
                 boxes[:, [0, 2]] = size[0] - boxes[:, [2, 0]]
             boxes[:, :4] *= np.array([wide / size[0], high / size[1]] * 2, np.float32)
@@ -93,7 +91,7 @@ class Teachers:
         looks += [((x, y, x + w, y + h), False) for x in (0, wide - w) for y in (0, high - h)]
         for (left, top, right, bottom), mirrored in looks:
             piece = pixels[top:bottom, left:right]
-            boxes = self._people_once(piece[:, ::-1] if mirrored else piece)
+            boxes = self.people(piece[:, ::-1] if mirrored else piece)
             if mirrored:
                 boxes[:, [0, 2]] = (right - left) - boxes[:, [2, 0]]
             inner = (
@@ -105,7 +103,7 @@ class Teachers:
             boxes[:, :4] += np.array([left, top, left, top], np.float32)
             yield boxes[inner]
 
-    def _people_once(self, pixels: Pixels) -> Boxes:
+    def people(self, pixels: Pixels) -> Boxes:
         """People in one picture, in its pixels.
 
         Source:
@@ -179,17 +177,20 @@ def with_labels(scenes: Sequence[Scene], path: Path) -> list[Scene]:
         if scene.name not in named:
             labelled.append(scene)
             continue
-        sure, doubtful = (kept.get((scene.name, s), []) for s in (1, 0))
-        arrays = [
-            array
-            for rows in (sure, doubtful)
-            for array in (
-                np.array([edges for _, edges in rows], np.float32).reshape(-1, 4),
-                np.array([kind for kind, _ in rows], np.int64),
-            )
-        ]
-        labelled.append(Scene(scene.name, scene.pixels, *arrays))
+        boxes, classes = _arrays(kept.get((scene.name, 1), []))
+        doubtful, doubtful_classes = _arrays(kept.get((scene.name, 0), []))
+        labelled.append(Scene(scene.name, scene.pixels, boxes, classes, doubtful, doubtful_classes))
     return labelled
+
+
+def _arrays(
+    rows: Sequence[tuple[int, list[float]]],
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Boxes (N, 4) and classes (N,)."""
+    return (
+        np.array([edges for _, edges in rows], np.float32).reshape(-1, 4),
+        np.array([kind for kind, _ in rows], np.int64),
+    )
 
 
 def _agreed(looks: Sequence[Boxes], kind: int) -> tuple[Boxes, Boxes]:
@@ -198,7 +199,8 @@ def _agreed(looks: Sequence[Boxes], kind: int) -> tuple[Boxes, Boxes]:
     boxes = np.concatenate(looks)
     order = np.argsort(-boxes[:, 4], kind="stable")
     boxes, owner = boxes[order], owner[order]
-    sure, doubtful = [], []
+    sure: list[Boxes] = []
+    doubtful: list[Boxes] = []
     left = np.ones(len(boxes), np.bool_)
     alike = _overlap(boxes, boxes[:, :4]) >= _SAME
     for first in range(len(boxes)):
@@ -213,14 +215,18 @@ def _agreed(looks: Sequence[Boxes], kind: int) -> tuple[Boxes, Boxes]:
         }
         known = boxes[first, 4] >= _SURE[kind] or len(believers) > 1
         (sure if known else doubtful).append(merged)
-    return tuple(np.array(part, np.float32).reshape(-1, 4) for part in (sure, doubtful))
+    return (
+        np.array(sure, np.float32).reshape(-1, 4),
+        np.array(doubtful, np.float32).reshape(-1, 4),
+    )
 
 
 def _bodies_of(faces: Boxes, people: Boxes) -> Boxes:
     """Where the bodies must be of faces that lie in no person's box: (N, 4), doubtful."""
     middle = (faces[:, None, :2] + faces[:, None, 2:]) / 2
-    within = ((middle > people[None, :, :2]) & (middle < people[None, :, 2:])).all(axis=2)
-    alone = faces[~within.any(axis=1)]
+    inside = (middle > people[None, :, :2]) & (middle < people[None, :, 2:])
+    within: NDArray[np.bool_] = np.logical_and.reduce(inside, axis=2)
+    alone = faces[~np.logical_or.reduce(within, axis=1)]
     wide, high = alone[:, 2] - alone[:, 0], alone[:, 3] - alone[:, 1]
     return np.stack(
         [
@@ -254,6 +260,14 @@ def _best_of_each(boxes: Boxes, limit: float) -> list[int]:
         if not alike[index, stay].any():
             stay.append(index)
     return stay
+
+
+def _corners(rows: MatLike | None) -> Boxes:
+    """YuNet's (N, 15): left, top, width, height, landmarks, score; None when it found nothing."""
+    if rows is None:
+        return np.zeros((0, 5), np.float32)
+    parts = [rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 14:15]]
+    return np.concatenate(parts, axis=1).astype(np.float32)
 
 
 def _grid() -> tuple[NDArray[np.float32], NDArray[np.float32]]:

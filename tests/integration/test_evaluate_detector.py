@@ -10,7 +10,9 @@ import pytest
 
 from monitor.domain import Detection, Frame, Kind
 from monitor.errors import ConfigError
-from monitor.evaluate.detector import Scored, average_precision, best_threshold, evaluate, score
+from monitor.evaluate.curves import curve, draw_curves
+from monitor.evaluate.detector import evaluate
+from monitor.evaluate.scoring import Scored, average_precision, best_threshold, recall_at, score
 from monitor.geometry import Box
 
 HERE = Box(0, 0, 10, 10)
@@ -74,6 +76,29 @@ def test_the_best_threshold_balances_finding_and_being_right(
 ) -> None:
     found = Scored(np.array(scores), np.array(right, np.bool_), boxes)
     assert best_threshold(found) == pytest.approx(best)
+
+
+@pytest.mark.parametrize(
+    ("right", "boxes", "expected"),
+    [
+        ([True] * 9 + [False, True], 20, 10 / 20),  # 10 of 11 are right
+        ([False, True], 1, 0.0),
+        ([], 2, 0.0),
+        ([False], 0, None),
+    ],
+)
+def test_recall_is_given_where_nine_of_ten_are_right(
+    right: list[bool], boxes: int, expected: float | None
+) -> None:
+    assert recall_at(scored(right, boxes), 0.9) == pytest.approx(expected)
+
+
+def test_a_curve_is_drawn_from_recall_and_precision() -> None:
+    found = scored([True, False, True], 2)
+    assert curve(found).tolist() == [[0.5, 1.0], [0.5, 0.5], [1.0, pytest.approx(2 / 3)]]
+    empty, drawn = draw_curves({"face": scored([], 1)}), draw_curves({"face": found})
+    assert drawn.shape == (560, 560, 3)
+    assert (empty != drawn).any(axis=2).sum() > 100
 
 
 def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:
