@@ -9,6 +9,7 @@ crops, pasted into plain pictures so that the face is 24, 48 or 96 pixels high.
 
 import argparse
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -31,12 +32,10 @@ OURS, THEIRS = (416, 640), 640
 MIN_SCORE = {"ours": 0.35, "yunet": 0.5}
 
 
-def hit(detector: Detector, one: Frame, box: Box, *, iou: float = IOU) -> bool:
-    """Whether a face is found at this place."""
-    return any(
-        seen.kind is Kind.FACE and overlap(seen.box, box) >= iou
-        for seen in detector.detect([one])[0]
-    )
+def hits(detector: Detector, one: Frame, boxes: Sequence[Box]) -> list[bool]:
+    """Which of these faces are found."""
+    seen = [d.box for d in detector.detect([one])[0] if d.kind is Kind.FACE]
+    return [any(overlap(box, face) >= IOU for box in seen) for face in boxes]
 
 
 def covered_scenes(folder: Path, most: int) -> list[tuple[Frame, list[Box]]]:
@@ -95,11 +94,12 @@ def main() -> None:
             if row["split"] == "dev" and row["label"] == "balaclava"
         ][: given.most]
     for name, detector in detectors.items():
-        seen = [hit(detector, one, box) for one, faces in scenes for box in faces]
+        seen = [found for one, faces in scenes for found in hits(detector, one, faces)]
         share(f"{name}, covered faces in scenes", sum(seen), len(seen))
         for height in HEIGHTS:
             rng = np.random.default_rng(SEED)
-            found = [hit(detector, *pasted(crop, height, rng)) for crop in crops]
+            shown = [pasted(crop, height, rng) for crop in crops]
+            found = [hits(detector, one, [box])[0] for one, box in shown]
             share(f"{name}, real balaclavas at {height} px", sum(found), len(found))
 
 
