@@ -85,28 +85,27 @@ def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Det
     Raises:
         ConfigError: Its weights are missing or unusable.
     """
+    from monitor.detect.tiled import Tiled  # noqa: PLC0415
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
     scores = min_scores(settings)
     if open_wide:
         scores = dict.fromkeys(scores, _WIDE)
+    found: Detector
     match settings:
         case schema.EmbeddedDetector():
             facts = _embedded_facts()
             weights = _EMBEDDED / str(facts["weights"])
             input_px = settings.input_px or int(str(facts["input_px"]))
-            return Yolo(weights, input_px=input_px, min_scores=scores, engine=settings.engine)
-        case schema.YoloDetector(weights=weights, input_px=input_px, device=device):
-            return Yolo(
-                weights,
-                input_px=input_px,
-                min_scores=scores,
-                device=device,
-                engine=settings.engine,
+            found = Yolo(weights, input_px=input_px, min_scores=scores, engine=settings.engine)
+        case schema.YoloDetector(weights=weights, input_px=input_px, device=device, engine=engine):
+            found = Yolo(
+                weights, input_px=input_px, min_scores=scores, device=device, engine=engine
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
             return YuNet(weights, scores[Kind.FACE], input_px=input_px)
+    return Tiled(found, settings.tiles) if settings.tiles > 1 else found
 
 
 def min_scores(settings: schema.Detector) -> dict[Kind, float]:

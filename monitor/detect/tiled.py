@@ -1,0 +1,112 @@
+"""Large frames looked at in pieces as well, for people far away."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+
+from monitor.detect import Detector
+from monitor.domain import Detection, Frame, Pixels
+from monitor.geometry import Box
+
+_SHARED = 0.2  # of a piece's side that the next one shows too
+_EDGE_PX = 2.0  # a box that ends this near to a cut is not whole
+_SAME = 0.6  # of the smaller of two boxes that lies in the other: one thing seen twice
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A Picture: part of another, in its own pixels."""
+
+    whole: Frame
+    place: Box
+
+    @property
+    def width(self) -> int:
+        """See Picture."""
+        return int(self.place.right - self.place.left)
+
+    @property
+    def height(self) -> int:
+        """See Picture."""
+        return int(self.place.bottom - self.place.top)
+
+    def scaled(self, width: int, height: int) -> Pixels:
+        """See Picture."""
+        part = self.whole.cut(self.place)
+        how = cv2.INTER_AREA if width < part.shape[1] else cv2.INTER_LINEAR
+        return cv2.resize(part, (width, height), interpolation=how).astype(np.uint8, copy=False)
+
+    def cut(self, box: Box) -> Pixels:
+        """See Picture."""
+        return self.whole.cut(box.moved(self.place.left, self.place.top))
+
+
+class Tiled:
+    """A Detector that asks another about each frame and about its pieces. As thread-safe as that.
+
+    Args:
+        detector: Who is asked, in one batch for each frame.
+        tiles: Pieces across and down, at least 2; they overlap by a fifth.
+
+    Source:
+        Akyon et al., "Slicing Aided Hyper Inference and Fine-tuning for Small Object
+        Detection", 2022.
+    """
+
+    def __init__(self, detector: Detector, tiles: int) -> None:
+        self._detector = detector
+        self._tiles = tiles
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        """See Detector."""
+        return [self._one(frame) for frame in frames]
+
+    def _one(self, frame: Frame) -> list[Detection]:
+        pieces = [_Piece(frame, place) for place in _places(frame, self._tiles)]
+        views = [frame, *(replace(frame, picture=piece) for piece in pieces)]
+        whole, *parts = self._detector.detect(views)
+        found = list(whole)
+        for piece, seen in zip(pieces, parts, strict=True):
+            for one in seen:
+                box = one.box.moved(piece.place.left, piece.place.top)
+                if not _cut_off(box, piece.place, frame):
+                    found.append(replace(one, box=box))
+        return _once_each(found)
+
+
+def _places(frame: Frame, tiles: int) -> Iterator[Box]:
+    """Overlapping pieces, row by row, in whole pixels."""
+    wide = int(frame.width / (tiles - (tiles - 1) * _SHARED))
+    high = int(frame.height / (tiles - (tiles - 1) * _SHARED))
+    for row in range(tiles):
+        for column in range(tiles):
+            left = (frame.width - wide) * column // (tiles - 1)
+            top = (frame.height - high) * row // (tiles - 1)
+            yield Box(left, top, left + wide, top + high)
+
+
+def _cut_off(box: Box, place: Box, frame: Frame) -> bool:
+    """Whether a box ends where its piece was cut from the frame."""
+    return (
+        (place.left > 0 and box.left - place.left < _EDGE_PX)
+        or (place.top > 0 and box.top - place.top < _EDGE_PX)
+        or (place.right < frame.width and place.right - box.right < _EDGE_PX)
+        or (place.bottom < frame.height and place.bottom - box.bottom < _EDGE_PX)
+    )
+
+
+def _once_each(found: Sequence[Detection]) -> list[Detection]:
+    """Best first; of two of a kind that are one thing, the better one."""
+    stay: list[Detection] = []
+    for one in sorted(found, key=lambda detection: detection.score, reverse=True):
+        if not any(other.kind is one.kind and _same(other.box, one.box) for other in stay):
+            stay.append(one)
+    return stay
+
+
+def _same(one: Box, other: Box) -> bool:
+    wide = min(one.right, other.right) - max(one.left, other.left)
+    high = min(one.bottom, other.bottom) - max(one.top, other.top)
+    return max(wide, 0.0) * max(high, 0.0) > _SAME * min(one.area, other.area)
