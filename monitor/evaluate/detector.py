@@ -14,7 +14,7 @@ import numpy as np
 from monitor.detect import Detector
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.errors import ConfigError
-from monitor.evaluate.judge import wilson
+from monitor.evaluate.judge_report import wilson
 from monitor.evaluate.scoring import Scored, average_precision, best_threshold, recall_at, score
 from monitor.geometry import Box
 from monitor.ingest.picture import ArrayPicture

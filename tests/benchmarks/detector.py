@@ -24,7 +24,7 @@ from monitor.detect import Detector
 from monitor.detect.yolo import Yolo
 from monitor.detect.yunet import YuNet
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
-from monitor.evaluate.judge import wilson
+from monitor.evaluate.judge_report import wilson
 from monitor.evaluate.scoring import average_precision, recall_at, score
 from monitor.geometry import Box
 from monitor.ingest.picture import ArrayPicture

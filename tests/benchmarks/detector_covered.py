@@ -19,7 +19,7 @@ from monitor.detect import Detector
 from monitor.detect.yolo import Yolo
 from monitor.detect.yunet import YuNet
 from monitor.domain import Frame, Kind, Pixels
-from monitor.evaluate.judge import wilson
+from monitor.evaluate.judge_report import wilson
 from monitor.geometry import Box
 from monitor.train.detector_cover import cover
 from tests.benchmarks.detector import EMBEDDED, frame, overlap, read, say
