@@ -62,9 +62,10 @@ def test_a_damaged_conversion_is_made_anew(weights: Path, cache: Path) -> None:
     load_engine(weights, "cpu")
     (model,) = cache.glob("*.xml")
     whole = model.read_bytes()
+    assert whole.rstrip().endswith(b"</net>")
     model.write_bytes(whole[: len(whole) // 2])
     assert load_engine(weights, "cpu").kind == "openvino"
-    assert model.read_bytes() == whole
+    assert model.read_bytes().rstrip().endswith(b"</net>")
 
 
 def test_other_weights_are_converted_anew(weights: Path, cache: Path, tmp_path: Path) -> None:
