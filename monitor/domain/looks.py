@@ -121,6 +121,7 @@ class Subject:
 
 
 GAP_S = 0.7  # out of sight this long, a subject may be somebody else when it comes back
+SURE_OF_A_GUESS = 0.7  # probability that the whole head is covered, where no face was found
 LOOK_MARGIN = 1.5  # a look is a square of this many times the face, clipped to the picture
 
 
@@ -178,10 +179,12 @@ class Verdict:
     def credible(self) -> bool:
         """Whether the verdict may count: evaluable, and of something that was there to see.
 
-        Where no face was found the crop is a guess, and a mask in it most likely a collar.
+        Where no face was found the crop is a guess, a mask in it most likely a collar, and what
+        may be a balaclava as likely somebody who looks down.
         """
-        whole_head = self.named in WHOLE_HEAD or self.named is Covering.NONE
-        return self.evaluable and (self.face_found or whole_head)
+        hidden = sum(self.probabilities.get(covering, 0.0) for covering in WHOLE_HEAD)
+        known = hidden >= SURE_OF_A_GUESS or self.named is Covering.NONE
+        return self.evaluable and (self.face_found or known)
 
     @property
     def evaluable(self) -> bool:

@@ -19,3 +19,11 @@ def test_a_mask_where_no_face_was_found_is_a_collar_but_a_balaclava_is_one() -> 
             changes += watched.step(n * STEP_S, seen)
         raised[covering] = len(changes)
     assert raised == {Covering.MASK: 0, Covering.BALACLAVA: 1}
+
+
+def test_a_doubtful_balaclava_where_no_face_was_found_is_somebody_looking_down() -> None:
+    sure = replace(verdict(1, 0.0, 0.97, Covering.BALACLAVA), face_found=False)
+    shares = {Covering.BALACLAVA: 0.6, Covering.AWAY: 0.25, Covering.NONE: 0.15}
+    doubtful = replace(sure, probabilities=shares)
+    assert (sure.credible, doubtful.credible) == (True, False)
+    assert replace(doubtful, face_found=True).credible
