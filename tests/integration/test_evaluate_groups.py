@@ -171,9 +171,14 @@ def test_temperatures_are_stored_and_used_by_size(tmp_path: Path) -> None:
     assert json.loads((tmp_path / FILE).read_text(encoding="utf-8"))["note"] == "kept"
 
 
-def test_a_folder_without_a_profile_keeps_no_temperatures(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"monitor\.json: no such file"):
-        store_temperatures(tmp_path, {20: 1.0})
+def test_a_folder_that_brought_no_profile_gets_one_with_its_temperatures(tmp_path: Path) -> None:
+    assert store_temperatures(tmp_path, {20: 1.5}) == {20: 1.5}
+    assert json.loads((tmp_path / FILE).read_text(encoding="utf-8"))["temperature"] == 1.5
+
+
+def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="nowhere"):
+        store_temperatures(tmp_path / "nowhere", {20: 1.0})
 
 
 def _look(grey: int, side: int) -> Look:
