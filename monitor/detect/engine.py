@@ -9,10 +9,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import openvino_door
+from monitor.detect import conversion
 from monitor.detect.ultralytics_door import open_ultralytics
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
+from monitor.runtime.openvino_door import installed
 
 log = logging.getLogger(__name__)
 
@@ -91,23 +92,23 @@ def load_engine(weights: Path, device: str, engine: EngineName = "auto") -> Engi
         ConfigError: One line that names the file and what to do about it.
     """
     _check(weights)
-    if engine == "openvino" and not openvino_door.installed():
+    if engine == "openvino" and not installed():
         raise ConfigError("engine openvino: not installed; pip install openvino, or take auto")
     wanted = engine == "openvino" or (engine == "auto" and device == "cpu")
-    if not wanted or weights.suffix != ".pt" or not openvino_door.installed():
+    if not wanted or weights.suffix != ".pt" or not installed():
         return _by_ultralytics(_opened(weights, device))
-    folder = openvino_door.kept_in()
-    converted = openvino_door.read(weights, folder)
+    folder = conversion.kept_in()
+    converted = conversion.read(weights, folder)
     if converted is None:
         backend = _opened(weights, device)
         if backend.end2end:
             return _by_ultralytics(backend)
         log.info("%s: converting for OpenVINO, once", weights)
-        converted = openvino_door.convert(weights, backend.model, backend.names, folder)
+        converted = conversion.convert(weights, backend.model, backend.names, folder)
     return _by_openvino(converted)
 
 
-def _by_openvino(converted: openvino_door.Converted) -> Engine:
+def _by_openvino(converted: conversion.Converted) -> Engine:
     open_ultralytics()  # resolves overlaps
     import torch
 

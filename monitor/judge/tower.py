@@ -8,15 +8,14 @@ have it: the same pictures would give other numbers on other machines, so it is 
 """
 
 import copy
-import importlib.util
 import logging
-import sys
 from typing import Any, Final, Protocol
 
 import numpy as np
 
 from monitor.errors import JudgeUnavailableError
 from monitor.judge.loading import shortened
+from monitor.runtime.openvino_door import core, installed, open_openvino
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def open_tower(network: Any, side: int) -> Tower:  # noqa: ANN401  (transformers
         network: A ResNetModel of basic blocks in evaluation mode; it is not changed.
         side: Of the pictures, in pixels.
     """
-    if importlib.util.find_spec("openvino") is not None:
+    if installed():
         try:
             return OpenVinoTower(network, side)
         except JudgeUnavailableError as error:
@@ -84,7 +83,7 @@ class OpenVinoTower:
     def __init__(self, network: Any, side: int) -> None:  # noqa: ANN401
         import torch
 
-        openvino = _openvino()
+        openvino = open_openvino()
         options = {
             "INFERENCE_PRECISION_HINT": "f32",  # else it halves where the processor can
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -93,7 +92,7 @@ class OpenVinoTower:
         }
         try:
             model = _Graph(openvino).model(network, side)
-            self._compiled = openvino.Core().compile_model(model, "CPU", options)
+            self._compiled = core().compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise JudgeUnavailableError(shortened(error)) from error
 
@@ -150,12 +149,3 @@ def _folded(layer: Any) -> Any:  # noqa: ANN401
     from torch.nn.utils.fusion import fuse_conv_bn_eval
 
     return fuse_conv_bn_eval(layer.convolution, layer.normalization)
-
-
-def _openvino() -> Any:  # noqa: ANN401
-    """The library, kept from telling its maker that it was imported."""
-    modules: dict[str, Any] = sys.modules
-    modules.setdefault("openvino_telemetry", None)  # found by nobody
-    import openvino  # noqa: PLC0415  (after the line above)
-
-    return openvino

@@ -1,16 +1,9 @@
-"""The one place that imports OpenVINO, and what this program does with it.
-
-Optional: where the package is not installed, torch runs the checkpoints. Left alone,
-OpenVINO reports its import over the network; behind this door it does not.
-"""
+"""Checkpoints in OpenVINO's form, made once and kept for the next start."""
 
 import hashlib
-import importlib.util
 import json
 import os
-import sys
 import tempfile
-import threading
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-_lock = threading.Lock()
+from monitor.runtime.openvino_door import core, open_openvino
+
 _EXAMPLE = (2, 3, 96, 64)  # unlike sizes, so that none of them is taken for fixed
 
 Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -35,21 +29,6 @@ class Converted:
     names: Mapping[int, str]
     """The classes, by their number in the output."""
     forward: Forward
-
-
-def installed() -> bool:
-    """Whether OpenVINO is there to be used."""
-    return importlib.util.find_spec("openvino") is not None
-
-
-def open_openvino() -> ModuleType:
-    """Import OpenVINO without its reports, and give the package back. Thread-safe."""
-    with _lock:
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not found
-        import openvino  # noqa: PLC0415  (optional, and slow to load)
-
-        package: ModuleType = openvino
-        return package
 
 
 def kept_in() -> Path:
@@ -68,8 +47,7 @@ def read(weights: Path, folder: Path) -> Converted | None:
         return None
     try:
         names = json.loads(facts.read_text(encoding="utf-8"))
-        core = open_openvino().Core()
-        return _compiled({int(number): name for number, name in names.items()}, core, model)
+        return _compiled({int(number): name for number, name in names.items()}, model)
     except (OSError, RuntimeError, ValueError):  # damaged: it will be written anew
         return None
 
@@ -94,13 +72,13 @@ def convert(weights: Path, network: Any, names: Mapping[int, str], folder: Path)
         warnings.simplefilter("ignore")  # of tracing
         model = ov.convert_model(network.eval(), example_input=torch.zeros(_EXAMPLE))
     _keep(ov, model, names, _paths(weights, folder))
-    return _compiled(names, ov.Core(), model)
+    return _compiled(names, model)
 
 
-def _compiled(names: Mapping[int, str], core: Any, model: Any) -> Converted:  # noqa: ANN401
+def _compiled(names: Mapping[int, str], model: Any) -> Converted:  # noqa: ANN401
     """Ready to run in float32: bfloat16, the default on some processors, moves boxes."""
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    request = core.compile_model(model, "CPU", settings).create_infer_request()
+    request = core().compile_model(model, "CPU", settings).create_infer_request()
 
     def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = request.infer([batch])[0]

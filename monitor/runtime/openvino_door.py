@@ -1,0 +1,40 @@
+"""The one place that imports OpenVINO. Optional: where it is not installed, torch computes.
+
+Left alone, OpenVINO reports its import over the network; behind this door it does not. And
+there is one ``Core`` for all models, for as long as the process lives: each brings its own
+stack for signals to the thread that opens it, and puts the earlier one back when it ends. Of
+two that end in the order in which they began, the second puts back one that is gone, and the
+next signal, a SIGTERM say, ends the process with SIGSEGV instead of in order.
+"""
+
+import importlib.util
+import sys
+import threading
+from types import ModuleType
+from typing import Any
+
+_lock = threading.RLock()
+_cores: list[Any] = []
+
+
+def installed() -> bool:
+    """Whether OpenVINO is there to be used."""
+    return importlib.util.find_spec("openvino") is not None
+
+
+def open_openvino() -> ModuleType:
+    """Import OpenVINO without its reports, and give the package back. Thread-safe."""
+    with _lock:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not found
+        import openvino  # noqa: PLC0415  (optional, and slow to load)
+
+        package: ModuleType = openvino
+        return package
+
+
+def core() -> Any:  # noqa: ANN401  (OpenVINO's Core)
+    """The process's only Core. Thread-safe."""
+    with _lock:
+        if not _cores:
+            _cores.append(open_openvino().Core())
+        return _cores[0]
