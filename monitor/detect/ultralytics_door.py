@@ -35,6 +35,8 @@ def open_ultralytics() -> ModuleType:
         import torch  # noqa: F401  (reads its number of threads before ultralytics limits it)
         import ultralytics
 
+        # It replaces PIL.Image.open by one that asks for a package whenever a picture is broken.
+        ultralytics.utils.patches._pil_plugins_registered = True  # noqa: SLF001
         if threads is None:
             os.environ.pop("OMP_NUM_THREADS", None)
         if ultralytics.settings["sync"]:

@@ -67,7 +67,7 @@ def test_a_clock_of_another_zone_changes_nothing(tmp_path: Path) -> None:
                 UUID(int=1),
                 1,
                 "t",
-                b'{"timings_ms": {}}',
+                b'{"late": false, "timings_ms": {}}',
                 elsewhere - timedelta(seconds=2),
             )
         )
