@@ -81,6 +81,7 @@ def _compiled(names: Mapping[int, str], model: Any) -> Converted:  # noqa: ANN40
     request = core().compile_model(model, "CPU", settings).create_infer_request()
 
     def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        """See Forward."""
         found: NDArray[np.float32] = request.infer([batch])[0]
         return found
 

@@ -113,6 +113,7 @@ def _by_openvino(converted: conversion.Converted) -> Engine:
     import torch
 
     def forward(batch: torch.Tensor) -> torch.Tensor:
+        """The conversion's answer as a tensor; see conversion.Forward."""
         return torch.from_numpy(converted.forward(batch.contiguous().numpy()))
 
     return Engine(converted.names, None, "openvino", forward, torch.device("cpu"))
