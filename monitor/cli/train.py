@@ -30,7 +30,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     """Train the embedded judge. Called again with the same --out, it goes on."""
     logs.start("info")
     from monitor.train.judge import train  # noqa: PLC0415  (torch is slow)
-    from monitor.train.judge_config import load_train_config  # noqa: PLC0415
+    from monitor.train.judge_config import TrainJudgeConfig  # noqa: PLC0415
 
     given = {
         "heads": data,
@@ -43,7 +43,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     }
     known = {name: value for name, value in given.items() if value is not None}
     path = config or bundled("configs") / "train-judge.yaml"
-    print(train(load_train_config(path, **known)))
+    print(train(load_given(path, TrainJudgeConfig, known)))
     return OK
 
 

@@ -2,16 +2,13 @@
 
 from pathlib import Path
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field
 
-from monitor.errors import ConfigError
+from monitor.config.section import Section
 
 
-class TrainJudgeConfig(BaseModel):
+class TrainJudgeConfig(Section):
     """How to train; every path is given by the caller, the rest may come from a file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     heads: Path  # labels.csv and the crops it names
     scenes: Path  # boxes.csv and whole pictures
@@ -40,24 +37,3 @@ class TrainJudgeConfig(BaseModel):
     measure_every_s: float = Field(300, gt=0)
     seed: int = 11
     version: str = "1"
-
-
-def load_train_config(path: Path | None, **given: object) -> TrainJudgeConfig:
-    """Settings from a YAML file, then those given by the caller, which win.
-
-    Raises:
-        ConfigError: The file cannot be read or a setting is wrong.
-    """
-    raw: dict[str, object] = {}
-    try:
-        if path is not None:
-            raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        return TrainJudgeConfig.model_validate(raw | given)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"{path or 'training'}: {where}: {first['msg']}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: not readable as YAML") from error

@@ -11,9 +11,10 @@ import pytest
 import torch  # noqa: TID253  (the tests of the training need what the training needs)
 from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: TID253
 
+from monitor.config.load import load_given
 from monitor.errors import ConfigError
 from monitor.train.judge import train
-from monitor.train.judge_config import load_train_config
+from monitor.train.judge_config import TrainJudgeConfig
 from monitor.train.judge_data import Pool, degraded, framed, normalised, set_before, wasted
 from monitor.train.judge_dev import fit_temperature, occluded_share, score
 from monitor.train.judge_faces import SIDE, Landmarks, Sample, Scene, read_rows, turned_heads
@@ -210,7 +211,7 @@ def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: 
         "crop_px": 64,
         "small_px": 32,
     }
-    folder = train(load_train_config(None, **settings, seconds=1.0))
+    folder = train(TrainJudgeConfig.model_validate({**settings, "seconds": 1.0}))
     first = torch.load(data / "out" / "checkpoint.pt", weights_only=True)["progress"]
 
     profile = json.loads((folder / "monitor.json").read_text(encoding="utf-8"))
@@ -229,24 +230,29 @@ def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: 
         list(profile["answers"].values())
     )
 
-    train(load_train_config(None, **settings, teacher=folder, more=[data / "heads"], seconds=2.0))
+    later = {"teacher": folder, "more": [data / "heads"], "seconds": 2.0}
+    train(TrainJudgeConfig.model_validate({**settings, **later}))
     second = torch.load(data / "out" / "checkpoint.pt", weights_only=True)["progress"]
     assert second[0] > first[0] >= 1
     assert second[1] >= 2.0
     assert len(read_shard(data / "out" / "pool" / "more-000.npz").keys) == 7
 
 
+def _folders(data: Path) -> dict[str, object]:
+    return dict.fromkeys(("heads", "scenes", "out"), data)
+
+
 def test_the_shipped_settings_are_valid(data: Path) -> None:
     shipped = Path(__file__).parents[2] / "configs" / "train-judge.yaml"
-    config = load_train_config(shipped, heads=data, scenes=data, out=data, seconds=60)
+    config = load_given(shipped, TrainJudgeConfig, _folders(data) | {"seconds": 60})
     assert config.seconds == 60
     assert config.batch > 1
 
 
 def test_a_wrong_setting_is_named(data: Path) -> None:
     (data / "bad.yaml").write_text("batches: 3\n", encoding="utf-8")
-    with pytest.raises(ConfigError, match=r"bad\.yaml: batches: Extra inputs"):
-        load_train_config(data / "bad.yaml", heads=data, scenes=data, out=data)
+    with pytest.raises(ConfigError, match=r"bad\.yaml: 1 wrong .*\n +batches: Extra inputs"):
+        load_given(data / "bad.yaml", TrainJudgeConfig, _folders(data))
 
 
 def test_a_missing_table_and_a_missing_column_are_named(data: Path) -> None:
