@@ -10,6 +10,7 @@ from monitor.answer import OCCLUDED_FROM, Face, answer, ranked
 from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
+from monitor.detect.afar import Afar
 from monitor.domain import (
     LOOK_MARGIN,
     CameraId,
@@ -43,8 +44,9 @@ def _never() -> bool:
 class Inference:
     """Answers single pictures and recordings. Not thread-safe, as its models are not.
 
-    All faces are judged and listed; the worst decides. Where no face is found the whole
-    picture is judged, and the answer says so. Once ``hurry`` says that time is up, the
+    All faces are judged and listed; the worst decides. Where a picture shows no face it is
+    looked at again, smaller; if that shows nobody either, the whole picture is judged, and
+    the answer says so. Once ``hurry`` says that time is up, the
     answer is made of what was judged until then, and says that it is not complete.
     """
 
@@ -113,7 +115,7 @@ class Inference:
         """The faces of one picture, whether any was found, and whether all were judged."""
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
-        (detections,) = self.models.detector.detect([frame])
+        (detections,) = Afar(self.models.detector).detect([frame])
         found = sorted(heads(detections, frame.width, frame.height), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
         if found:

@@ -1,0 +1,96 @@
+"""A second look from further away, where a face that fills the picture was not seen as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from monitor.detect import Detector
+from monitor.domain import Detection, Frame, Kind, Picture, Pixels
+from monitor.geometry import Box
+
+_SIZES = (1 / 3, 1 / 2)  # of the sheet's side, for the picture's longer one; the best first
+_GREY = 114  # as around every picture that YOLO models are shown
+_LEAST = 0.3  # of the picture's shorter side: a smaller face would have been seen at first
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """A Picture: another one in the middle of a grey square, in pixels of the other."""
+
+    inner: Picture
+    side: int
+
+    @property
+    def width(self) -> int:
+        """See Picture."""
+        return self.side
+
+    @property
+    def height(self) -> int:
+        """See Picture."""
+        return self.side
+
+    @property
+    def corner(self) -> tuple[int, int]:
+        """Where the other picture's top left corner lies."""
+        return (self.side - self.inner.width) // 2, (self.side - self.inner.height) // 2
+
+    def scaled(self, width: int, height: int) -> Pixels:
+        """See Picture. The whole is scaled, not cut out of a large sheet."""
+        across, down = width / self.side, height / self.side
+        wide = min(max(round(self.inner.width * across), 1), width)
+        high = min(max(round(self.inner.height * down), 1), height)
+        left, top = (width - wide) // 2, (height - high) // 2
+        sheet = np.full((height, width, 3), _GREY, np.uint8)
+        sheet[top : top + high, left : left + wide] = self.inner.scaled(wide, high)
+        return sheet
+
+    def cut(self, box: Box) -> Pixels:
+        """See Picture. What lies outside of the other picture is left out."""
+        left, top = self.corner
+        return self.inner.cut(box.moved(-left, -top))
+
+
+class Afar:
+    """A Detector that looks again where it sees no face, with the picture smaller on grey.
+
+    For single pictures, of which many show one head and nothing else: detectors are trained
+    on people with something around them, and miss a face that fills the picture. As
+    thread-safe as the detector that it asks.
+    """
+
+    def __init__(self, detector: Detector) -> None:
+        self._detector = detector
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        """See Detector."""
+        at_first = self._detector.detect(frames)
+        return [
+            found if _shows_a_face(found) else [*self._again(frame), *found]
+            for frame, found in zip(frames, at_first, strict=True)
+        ]
+
+    def _again(self, frame: Frame) -> list[Detection]:
+        """The large faces on the first sheet that shows any, the surest first."""
+        least = _LEAST * min(frame.width, frame.height)
+        for size in _SIZES:
+            sheet = _Sheet(frame.picture, round(max(frame.width, frame.height) / size))
+            (found,) = self._detector.detect([replace(frame, picture=sheet)])
+            left, top = sheet.corner
+            faces = [
+                replace(one, box=one.box.moved(-left, -top).clipped(frame.width, frame.height))
+                for one in found
+                if one.kind is Kind.FACE
+            ]
+            if large := [face for face in faces if _side(face.box) >= least]:
+                return large
+        return []
+
+
+def _side(box: Box) -> float:
+    return max(box.right - box.left, box.bottom - box.top)
+
+
+def _shows_a_face(found: Sequence[Detection]) -> bool:
+    return any(one.kind is Kind.FACE for one in found)
