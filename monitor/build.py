@@ -98,10 +98,21 @@ def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Det
             facts = _embedded_facts()
             weights = _EMBEDDED / str(facts["weights"])
             input_px = settings.input_px or int(str(facts["input_px"]))
-            found = Yolo(weights, input_px=input_px, min_scores=scores, engine=settings.engine)
-        case schema.YoloDetector(weights=weights, input_px=input_px, device=device, engine=engine):
             found = Yolo(
-                weights, input_px=input_px, min_scores=scores, device=device, engine=engine
+                weights,
+                input_px=input_px,
+                min_scores=scores,
+                engine=settings.engine,
+                precision=settings.precision,
+            )
+        case schema.YoloDetector():
+            found = Yolo(
+                settings.weights,
+                input_px=settings.input_px,
+                min_scores=scores,
+                device=settings.device,
+                engine=settings.engine,
+                precision=settings.precision,
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
             return YuNet(weights, scores[Kind.FACE], input_px=input_px)

@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.detect.rounding import Ranges, round_all
+from monitor.domain import Pixels
 from monitor.runtime.openvino_door import core, open_openvino
 
-_EXAMPLE = (2, 3, 96, 64)  # unlike sizes, so that none of them is taken for fixed
+_EXAMPLE = (2, 96, 64, 3)  # unlike sizes, so that none of them is taken for fixed
 
-Forward = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""(B, 3, H, W) red-green-blue 0..1 to (B, 4 + classes, anchors)."""
+Forward = Callable[[Pixels], NDArray[np.float32]]
+"""(B, H, W, 3) blue-green-red bytes to (B, 4 + classes, anchors)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Converted:
 
     names: Mapping[int, str]
     """The classes, by their number in the output."""
+    precision: str
+    """``float32`` or ``int8``."""
     forward: Forward
 
 
@@ -40,25 +44,32 @@ def kept_in() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "monitor"
 
 
-def read(weights: Path, folder: Path) -> Converted | None:
-    """The conversion of these very weights, if an earlier start left one."""
-    model, facts = _paths(weights, folder)
+def read(weights: Path, ranges: Ranges | None, folder: Path) -> Converted | None:
+    """The conversion of these very weights and ranges, if an earlier start left one."""
+    model, facts = _paths(weights, ranges, folder)
     if not (model.is_file() and facts.is_file()):
         return None
     try:
         names = json.loads(facts.read_text(encoding="utf-8"))
-        return _compiled({int(number): name for number, name in names.items()}, model)
+        return _compiled({int(number): name for number, name in names.items()}, ranges, model)
     except (OSError, RuntimeError, ValueError):  # damaged: it will be written anew
         return None
 
 
-def convert(weights: Path, network: Any, names: Mapping[int, str], folder: Path) -> Converted:  # noqa: ANN401
+def convert(
+    weights: Path,
+    network: Any,  # noqa: ANN401
+    names: Mapping[int, str],
+    ranges: Ranges | None,
+    folder: Path,
+) -> Converted:
     """Convert a network of ultralytics, and keep it for the next start if that is possible.
 
     Args:
         weights: Where the network was read from; a conversion is found again by its content.
         network: The torch module, in float32 and without training state. It is changed.
         names: Its classes.
+        ranges: They fit, and it is to compute in int8; None is float32.
         folder: Where conversions are kept. A folder that cannot be written costs the
             conversion, some seconds, at each start, and nothing else.
     """
@@ -68,31 +79,42 @@ def convert(weights: Path, network: Any, names: Mapping[int, str], folder: Path)
     network.model[-1].export = True  # boxes and scores in one tensor, nothing else
     network.model[-1].dynamic = True
     network.model[-1].format = "openvino"
+    if ranges is not None:
+        round_all(network, ranges)
+    network.register_forward_pre_hook(_from_bytes, prepend=True)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of tracing
-        model = ov.convert_model(network.eval(), example_input=torch.zeros(_EXAMPLE))
-    _keep(ov, model, names, _paths(weights, folder))
-    return _compiled(names, model)
+        model = ov.convert_model(network, example_input=torch.zeros(_EXAMPLE, dtype=torch.uint8))
+    _keep(ov, model, names, _paths(weights, ranges, folder))
+    return _compiled(names, ranges, model)
 
 
-def _compiled(names: Mapping[int, str], model: Any) -> Converted:  # noqa: ANN401
-    """Ready to run in float32: bfloat16, the default on some processors, moves boxes."""
+def _from_bytes(_network: object, taken: tuple[Any, ...]) -> tuple[Any]:
+    """(B, H, W, BGR) bytes as (B, RGB, H, W) 0..1."""
+    return (taken[0].permute(0, 3, 1, 2).flip(1).float() * (1 / 255),)
+
+
+def _compiled(names: Mapping[int, str], ranges: Ranges | None, model: Any) -> Converted:  # noqa: ANN401
+    """Ready to run, what is not rounded in float32: bfloat16 moves boxes."""
     settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
     request = core().compile_model(model, "CPU", settings).create_infer_request()
 
-    def forward(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+    def forward(sheet: Pixels) -> NDArray[np.float32]:
         """See Forward."""
-        found: NDArray[np.float32] = request.infer([batch])[0]
+        found: NDArray[np.float32] = request.infer([sheet])[0]
         return found
 
-    return Converted(dict(names), forward)
+    return Converted(dict(names), "float32" if ranges is None else "int8", forward)
 
 
-def _paths(weights: Path, folder: Path) -> tuple[Path, Path]:
+def _paths(weights: Path, ranges: Ranges | None, folder: Path) -> tuple[Path, Path]:
     """The model and the names of a conversion; another version of OpenVINO has others."""
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
     version = open_openvino().__version__.partition("-")[0]
-    stem = f"{digest}-openvino-{version}"
+    form = "float32"
+    if ranges is not None:
+        form = "int8-" + hashlib.sha256(json.dumps(dict(ranges)).encode()).hexdigest()[:8]
+    stem = f"{digest}-{form}-openvino-{version}"
     return folder / f"{stem}.xml", folder / f"{stem}.json"
 
 

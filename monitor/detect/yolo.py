@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detect.engine import EngineName, load_engine
+from monitor.detect.engine import EngineName, Precision, load_engine
 from monitor.detect.letterbox import Sheet, letterbox
 from monitor.domain import Detection, Frame, Kind
 from monitor.errors import ConfigError
@@ -31,6 +31,8 @@ class Yolo:
             left out is not reported at all.
         device: As torch names it: ``cpu``, ``cuda:0``.
         engine: Who runs a checkpoint on a processor; ``auto`` is the fastest installed.
+        precision: What OpenVINO computes in; ``auto`` is int8 where that is faster and the
+            weights come with what it needs.
 
     Raises:
         ConfigError: The weights cannot be loaded, or know neither people nor faces.
@@ -48,8 +50,9 @@ class Yolo:
         min_scores: Mapping[Kind, float],
         device: str = "cpu",
         engine: EngineName = "auto",
+        precision: Precision = "auto",
     ) -> None:
-        self._engine = load_engine(weights, device, engine)
+        self._engine = load_engine(weights, device, engine, precision)
         self._kinds = _kinds(weights, self._engine.names)
         self._input_px = input_px
         self._min_scores = dict(min_scores)

@@ -10,6 +10,7 @@ next signal, a SIGTERM say, ends the process with SIGSEGV instead of in order.
 import importlib.util
 import sys
 import threading
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,18 @@ _cores: list[Any] = []
 def installed() -> bool:
     """Whether OpenVINO is there to be used."""
     return importlib.util.find_spec("openvino") is not None
+
+
+def multiplies_bytes() -> bool:
+    """Whether the processor has instructions for sums of products of bytes (x86's VNNI, AMX).
+
+    Without them int8 gains little, and sums of two products may be cut off at 16 bits.
+    """
+    try:
+        facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return False
+    return not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(facts.split())
 
 
 def open_openvino() -> ModuleType:

@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 
 from monitor.detect import Detector
+from monitor.detect.engine import EngineName, Precision
 from monitor.detect.yolo import Yolo
 from monitor.detect.yunet import YuNet
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
@@ -32,6 +33,11 @@ from tests.benchmarks.detector_peers import Rfb640, YoloxNano
 
 WIDE = dict.fromkeys(Kind, 0.01)
 SIZES = (320, 416, 640)
+WAYS: dict[str, tuple[EngineName, Precision]] = {
+    "fastest": ("auto", "auto"),
+    "float32": ("auto", "float32"),
+    "torch": ("torch", "auto"),
+}
 LEAST_PX = 20.0
 EMBEDDED = Path(__file__).parents[2] / "models" / "detector" / "monitor-detector.pt"
 
@@ -130,14 +136,11 @@ def main() -> None:
     options.add_argument("--rounds", type=int, default=30)
     given = options.parse_args()
     ours: dict[str, Detector] = {
-        f"ours {px}, {engine}": Yolo(
-            given.weights,
-            input_px=px,
-            min_scores=WIDE,
-            engine="torch" if engine == "torch" else "auto",
+        f"ours {px}, {name}": Yolo(
+            given.weights, input_px=px, min_scores=WIDE, engine=engine, precision=precision
         )
         for px in SIZES
-        for engine in ("fastest", "torch")
+        for name, (engine, precision) in WAYS.items()
     }
     yunet = given.peers / "yunet_n_dynamic.onnx"
     peers: dict[str, Detector] = {
