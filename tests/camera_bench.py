@@ -11,6 +11,7 @@ from typing import Self
 
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame
+from monitor.ingest.attention import Attention
 from monitor.ingest.network import NetworkVideo
 from monitor.ingest.reader import Reader
 from monitor.runtime.backoff import Backoff
@@ -23,10 +24,17 @@ JOIN_S = 5.0
 ON_THE_WAY_S = 0.15
 
 
-def rtsp(name: str, url: str, *, analysis_fps: float = 5, **settings: object) -> NetworkVideo:
-    """One camera with these settings of RtspSource."""
+def rtsp(
+    name: str, url: str, *, attention: Attention | None = None, **settings: object
+) -> NetworkVideo:
+    """One camera, five frames a second of which are given out, with these settings of RtspSource.
+
+    Without ``attention`` all of its pictures are decoded.
+    """
     source = RtspSource.model_validate({"kind": "rtsp", "url": url} | settings)
-    return NetworkVideo(CameraId(name), source, analysis_fps=analysis_fps, clock=SystemClock())
+    return NetworkVideo(
+        CameraId(name), source, analysis_fps=5, clock=SystemClock(), attention=attention
+    )
 
 
 @dataclass

@@ -1,33 +1,37 @@
 """Cameras with random faults, for as long as wanted.
 
-    python -m tests.soak MINUTES CAMERAS [--no-detector] [--seed 1]
+    python -m tests.soak MINUTES CAMERAS [--no-analysis] [--width 320] [--fps 5] [--seed 1]
 
 Real RTSP servers (GStreamer's), each behind a fault proxy of its own, read as the daemon reads
-them; what arrives goes through the embedded detector. Prints once a minute what the process
-holds, how long frames waited, and which cameras are stuck: without a frame for longer than
-``STUCK_S`` though nothing is wrong with them.
+them; what arrives goes through the daemon's pipeline: detector, tracker, judge and alerts, at a
+lower rate while the machine is overloaded. The pictures are small and few so that it can run
+beside other work. Prints once a minute what the process holds, how long frames waited, and which
+cameras are stuck: without a frame for longer than ``STUCK_S`` though nothing is wrong with them.
+At the end what an hour adds to what the process holds.
 """
 
 import argparse
 import itertools
 import logging
 import random
-import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from monitor.domain import Frame
+from monitor.domain import CameraId
 from tests.camera_bench import CameraBench, Resources, Watched, rtsp
 from tests.camera_park import CameraPark, park_clips
 from tests.fault_proxy import STAGES, FaultProxy
+from tests.soak_analysis import Analysis
+from tests.soak_report import HEAD, Lags, Report, verdict
 
+ANALYSES = 5  # a second of each camera
 STUCK_S = 15.0  # after a fault has ended; the slowest way back: two time-outs and a pause
 LIMIT_S = 30.0
 HOUR_TICKS = 3600 * 90_000
@@ -45,8 +49,13 @@ class Settings:
     report_s: float = 60.0
     settle_s: float = STUCK_S + 1  # at the end, without faults
     seed: int = 1
-    width: int = 640
-    fps: int = 15
+    width: int = 320
+    fps: int = 5
+
+    @property
+    def names(self) -> list[str]:
+        """The cameras'."""
+        return [f"camera-{n}" for n in range(self.cameras)]
 
 
 @dataclass
@@ -62,36 +71,6 @@ class Victim:
     stuck: bool = False
 
 
-@dataclass(frozen=True)
-class Report:
-    """One line: what was so at one moment, and the lags since the last."""
-
-    minutes: float
-    faults: int
-    reconnects: int
-    held: Resources
-    lags_ms: Sequence[float]  # sorted
-    stuck: Sequence[str]
-
-    def lag(self, share: float) -> float:
-        """Milliseconds that this share of the frames waited at most; 0 without frames."""
-        return self.lags_ms[int(share * (len(self.lags_ms) - 1))] if self.lags_ms else 0.0
-
-    def __str__(self) -> str:
-        return (
-            f"{self.minutes:6.1f} {self.faults:7d} {self.reconnects:10d} {self.held.descriptors:4d}"
-            f" {self.held.threads:7d} {self.held.resident_mb:6.0f} {len(self.lags_ms):7d}"
-            f" {self.lag(0.5):6.0f} {self.lag(0.95):6.0f} {self.lag(0.99):6.0f} {self.lag(1):6.0f}"
-            f"  {', '.join(self.stuck) or '-'}"
-        )
-
-
-HEAD = (
-    f"{'min':>6} {'faults':>7} {'reconnects':>10} {'fds':>4} {'threads':>7} {'MB':>6} {'frames':>7}"
-    f" {'p50 ms':>6} {'p95':>6} {'p99':>6} {'max':>6}  stuck"
-)
-
-
 @dataclass
 class Soak:
     """The cameras, and the bad luck that befalls them."""
@@ -100,6 +79,7 @@ class Soak:
     park: CameraPark
     victims: list[Victim]
     luck: random.Random
+    analysis: Analysis | None = None
     faults: Counter[str] = field(default_factory=Counter)
 
     def reports(self) -> Iterator[Report]:
@@ -172,7 +152,7 @@ class Soak:
             victim.stuck |= sound and time.monotonic() - victim.watched.last_at > STUCK_S
 
     def _report(self, seconds: float) -> Report:
-        lags = sorted(
+        lags = Lags.of(
             itertools.chain.from_iterable(victim.watched.lags_s for victim in self.victims)
         )
         for victim in self.victims:
@@ -182,42 +162,33 @@ class Soak:
             self.faults.total(),
             sum(victim.watched.reader.status().reconnects for victim in self.victims),
             Resources.now(),
-            [1000 * lag for lag in lags],
+            lags,
             [victim.name for victim in self.victims if victim.stuck],
+            self.analysis.load.share if self.analysis else 1.0,
         )
 
 
 @contextmanager
-def soak(
-    settings: Settings, folder: Path, work: Callable[[Sequence[Frame]], object] = len
-) -> Iterator[Soak]:
+def soak(settings: Settings, folder: Path, analysis: Analysis | None = None) -> Iterator[Soak]:
     """All cameras at work.
 
     Args:
         settings: See Settings.
         folder: Where their clips go.
-        work: What is done with each batch of frames.
+        analysis: What is done with their frames; None does nothing.
     """
     clips = park_clips(folder, settings.fps, width=settings.width)
     with CameraPark(settings.cameras, clips) as park, ExitStack() as stack:
         proxies = [stack.enter_context(FaultProxy(port)) for port in park.ports]
-        bench = stack.enter_context(CameraBench(work))
-        victims = []
-        for index, proxy in enumerate(proxies):
-            name = f"camera-{index}"
-            watched = bench.add(rtsp(name, proxy.url()))
-            victims.append(Victim(name, index, proxy, watched, time.monotonic()))
+        bench = stack.enter_context(CameraBench(analysis or len))
+        victims: list[Victim] = []
+        for name, proxy in zip(settings.names, proxies, strict=True):
+            attention = analysis.attention[CameraId(name)] if analysis else None
+            watched = bench.add(rtsp(name, proxy.url(), attention=attention))
+            victims.append(Victim(name, len(victims), proxy, watched, time.monotonic()))
         bench.wait_for_frames([victim.watched for victim in victims], LIMIT_S)
         luck = random.Random(settings.seed)  # noqa: S311  (which fault comes next)
-        yield Soak(settings, park, victims, luck)
-
-
-def embedded_detector() -> Callable[[Sequence[Frame]], object]:
-    """What the daemon does with frames first. Takes seconds."""
-    from monitor.build import build_detector  # noqa: PLC0415  (torch)
-    from monitor.config.schema import EmbeddedDetector  # noqa: PLC0415
-
-    return build_detector(EmbeddedDetector()).detect
+        yield Soak(settings, park, victims, luck, analysis)
 
 
 def main() -> int:
@@ -225,40 +196,29 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Cameras with random faults.")
     parser.add_argument("minutes", type=float)
     parser.add_argument("cameras", type=int)
-    parser.add_argument("--no-detector", action="store_true")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-analysis", action="store_true")
+    for what in ("width", "fps", "seed"):
+        parser.add_argument(f"--{what}", type=int, default=getattr(Settings, what))
     asked = parser.parse_args()
     logging.basicConfig(level=logging.ERROR)  # that cameras go away is what this is about
-    settings = Settings(asked.minutes, asked.cameras, seed=asked.seed)
-    work = len if asked.no_detector else embedded_detector()
+    settings = Settings(
+        asked.minutes, asked.cameras, seed=asked.seed, width=asked.width, fps=asked.fps
+    )
     reports: list[Report] = []
-    with (
-        suppress(KeyboardInterrupt),
-        tempfile.TemporaryDirectory() as folder,
-        soak(settings, Path(folder), work) as cameras,
-    ):
+    with suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        folder = Path(name)
+        analysis = None
+        if not asked.no_analysis:
+            analysis = stack.enter_context(Analysis(settings.names, ANALYSES, folder))
+        cameras = stack.enter_context(soak(settings, folder, analysis))
         print(HEAD)  # noqa: T201  (a command's output)
         for report in cameras.reports():
             print(report, flush=True)  # noqa: T201
             reports.append(report)
         print(dict(cameras.faults))  # noqa: T201
-    return verdict(reports)
-
-
-def verdict(reports: Sequence[Report]) -> int:
-    """Say how the second half differs from the first: 0 if nothing is stuck."""
-    if len(reports) < 2:
-        return 0
-    half = len(reports) // 2
-    for what in ("descriptors", "threads", "resident_mb"):
-        first, second = (
-            statistics.mean(getattr(report.held, what) for report in part)
-            for part in (reports[:half], reports[half:])
-        )
-        print(f"{what}: {first:.1f} on average in the first half, {second:.1f} in the second")  # noqa: T201
-    stuck = {name for report in reports for name in report.stuck}
-    print(f"stuck: {', '.join(sorted(stuck)) or 'none'}")  # noqa: T201
-    return 1 if stuck else 0
+    lines, well = verdict(reports)
+    print("\n".join(lines))  # noqa: T201
+    return 0 if well else 1
 
 
 if __name__ == "__main__":

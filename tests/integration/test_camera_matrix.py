@@ -8,6 +8,7 @@ from tests.camera_bench import Resources
 from tests.camera_matrix import LIMIT_S, Settings, matrix
 from tests.soak import Settings as SoakSettings
 from tests.soak import soak
+from tests.soak_report import Lags, Report, growth, verdict
 
 pytestmark = pytest.mark.rtsp
 
@@ -58,9 +59,12 @@ def test_no_camera_is_stuck_after_random_faults(tmp_path: Path) -> None:
         reports = list(cameras.reports())
     assert reports[-1].faults > 1
     assert [report.stuck for report in reports] == [[]] * len(reports)
-    assert sum(len(report.lags_ms) for report in reports) > 20
-    assert reports[-1].lag(0.5) <= reports[-1].lag(1)
+    assert sum(report.lags.frames for report in reports) > 20
+    assert reports[-1].lags.within(0.5) <= reports[-1].lags.within(1)
     assert "-" in str(reports[-1])
+    lines, well = verdict(reports)
+    assert well
+    assert "stuck: none" in lines
 
 
 def test_what_the_process_holds_is_counted(tmp_path: Path) -> None:
@@ -69,3 +73,22 @@ def test_what_the_process_holds_is_counted(tmp_path: Path) -> None:
         assert Resources.now().descriptors == before.descriptors + 2
     assert before.threads >= 1
     assert before.resident_mb > 10
+
+
+def test_lags_are_told_by_the_share_of_frames_that_waited_no_longer() -> None:
+    lags = Lags.of([0.001] * 90 + [0.2] * 9 + [3.0])
+    assert [lags.within(share) for share in (0.5, 0.9, 0.95, 0.99, 1)] == [1, 1, 200, 200, 3000]
+    assert Lags().within(0.5) == 0
+
+
+def test_a_leak_is_told_by_what_it_adds_in_an_hour_and_a_stuck_camera_by_name() -> None:
+    reports = [
+        Report(minute, 0, 0, Resources(20, 9, 500 + minute), Lags.of([0.1]), stuck)
+        for minute, stuck in ((1.0, ()), (2.0, ()), (3.0, ("yard",)), (4.0, ("yard",)))
+    ]
+    assert growth(reports, "resident_mb") == pytest.approx(60)
+    assert growth(reports, "threads") == pytest.approx(0)
+    lines, well = verdict(reports)
+    assert not well
+    assert "stuck: yard" in lines
+    assert "resident_mb: 502 at 2 min, 504 at 4 min, +60.0 an hour" in lines

@@ -1,0 +1,70 @@
+"""What the daemon does with frames once they have been read, as one function."""
+
+import threading
+import time
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from monitor.build import Watch, build_pipeline, models
+from monitor.config.blindness import Blindness
+from monitor.config.economy import Economy
+from monitor.config.judges import Desk, EmbeddedJudge
+from monitor.config.policy import Policy
+from monitor.config.schema import EmbeddedDetector, Tracking
+from monitor.domain import CameraId, Frame
+from monitor.ingest.attention import Attention
+from monitor.ingest.load import Load
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.stop import StopSwitch
+
+JOIN_S = 10.0
+
+
+class Analysis:
+    """The embedded models and everything between them, from the block's start to its end.
+
+    Args:
+        names: The cameras.
+        analysis_fps: How many frames a second of each are to be looked at.
+        folder: Where the evidence goes.
+    """
+
+    def __init__(self, names: Collection[str], analysis_fps: float, folder: Path) -> None:
+        economy, clock = Economy(), SystemClock()
+        self.attention = {
+            CameraId(name): Attention(analysis_fps, key_frames_only=True, blindness=Blindness())
+            for name in names
+        }
+        self.load = Load(self.attention, economy.least_fps)
+        loaded = models(EmbeddedDetector(), EmbeddedJudge(), clock)
+        watch = Watch(Tracking(), Desk(), Policy(), folder / "evidence", economy)
+        zones = dict.fromkeys(self.attention)
+        self._pipeline, judge = build_pipeline(
+            watch, zones, loaded, clock, threading.Event(), self.attention
+        )
+        self._stop = StopSwitch()
+        self._judge = threading.Thread(target=judge.run, args=(self._stop,), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._judge.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stop.request()
+        self._judge.join(JOIN_S)
+
+    def __call__(self, frames: Sequence[Frame]) -> None:
+        """Look at one batch, and decide on all cameras."""
+        started = time.monotonic()
+        self._pipeline.observe(frames)
+        now = time.monotonic()
+        self.load.note([now - frame.moment.seconds for frame in frames], now - started, now)
+        for camera in self.attention:
+            self._pipeline.decide(camera, self._pipeline.now(camera))
