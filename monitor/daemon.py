@@ -105,6 +105,7 @@ class Analyst:
     pictures: PictureDesk
     load: Load | None = None
     _served: dict[CameraId, float] = field(init=False, default_factory=dict)
+    _swept_at: float = field(init=False, default=float("-inf"))
 
     def run(self, stop: Stop) -> None:
         """Work until stop is requested or every source has ended and been decided on."""
@@ -116,7 +117,7 @@ class Analyst:
             if frames:
                 self._observe(frames)
             self.pictures.serve(self.pipeline.lanes)
-            for camera in self.boxes:
+            for camera in self._undecided(frames):
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
             if frames:
                 self.bell.set()  # there may be more where these came from
@@ -125,6 +126,16 @@ class Analyst:
                 self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
         for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
             self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+
+    def _undecided(self, frames: Sequence[Frame]) -> list[CameraId]:
+        """The cameras of which something may have changed; of most of many, nothing has."""
+        new = {frame.camera for frame in frames} | self.pipeline.answered
+        now = self.clock.seconds()
+        if now - self._swept_at < POLL_S:
+            return [camera for camera in self.boxes if camera in new]
+        self._swept_at = now
+        lanes = self.pipeline.lanes
+        return [c for c in self.boxes if c in new or not lanes[c].policy.empty]
 
     def _newest(self) -> list[Frame]:
         """The newest frames of a few cameras: those that have waited longest for their turn."""
@@ -150,11 +161,13 @@ class Analyst:
 
     def _over(self, camera: CameraId) -> bool:
         """Whether a source has ended and its subjects have had time for their verdicts."""
+        if not self.boxes[camera].finished:
+            return False
         lane = self.pipeline.lanes[camera]
         view = lane.view
         seconds = view.frame.moment.seconds if view else float("-inf")
         idle_s = self.pipeline.now(camera).seconds - seconds
-        return self.boxes[camera].finished and idle_s > _LAST_WORDS_S and lane.policy.settled
+        return idle_s > _LAST_WORDS_S and lane.policy.settled
 
 
 def ending(analyst: Analyst, shelf: Shelf) -> Callable[[StopSwitch], None]:

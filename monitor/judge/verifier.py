@@ -148,6 +148,12 @@ class VerifierDesk:
         """How long somebody will wait for the answer, in seconds."""
         return question.until - self._clock.seconds()
 
+    @property
+    def answered(self) -> set[CameraId]:
+        """The cameras about whose alerts or doubts something has been said."""
+        with self._changed:
+            return {*self._opinions, *self._verdicts}
+
     def collect(self, camera: CameraId) -> list[Opinion]:
         """What has been said about one camera's alerts since it last asked."""
         with self._changed:

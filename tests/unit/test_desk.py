@@ -266,6 +266,14 @@ def test_verdicts_come_back_once_and_to_their_own_camera() -> None:
     assert [v.camera for v in at.desk.collect(LOBBY)] == [LOBBY]
 
 
+def test_the_desk_names_the_cameras_that_have_verdicts_waiting() -> None:
+    counter = Counter()
+    counter.look_at(0, 0.1)
+    assert counter.desk.answered == {YARD}
+    counter.desk.collect(YARD)
+    assert counter.desk.answered == set()
+
+
 def test_who_left_and_comes_back_is_looked_at_like_somebody_new() -> None:
     at = Counter()
     at.look_at(0, 0.05)

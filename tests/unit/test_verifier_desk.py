@@ -143,7 +143,9 @@ def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
         note(asked, number, 0.95)
         asked.ask(each)
     assert asked.waiting == 2
+    assert asked.answered == {YARD}
     assert [opinion.alert for opinion in asked.collect(YARD)] == [raised[0].id]
+    assert asked.answered == set()
     assert asked.counts.refused == 1
 
 
