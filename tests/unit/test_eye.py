@@ -1,0 +1,51 @@
+"""What is noticed of each picture, and how often."""
+
+import av
+import numpy as np
+
+from monitor.config.blindness import Blindness as Settings
+from monitor.domain import Blindness
+from monitor.ingest.attention import Attention
+from monitor.ingest.eye import Eye
+
+FPS = 5
+NOISE = np.random.default_rng(0)
+
+
+def picture(seconds: float, *, frozen: bool) -> av.VideoFrame:
+    """A room with a sensor's noise, or the same picture again."""
+    rows = np.linspace(40, 200, 90, dtype=np.uint8)
+    room = np.repeat(rows[:, None], 160, axis=1)
+    room[30:60, 40:80] = 20
+    if not frozen:
+        room += NOISE.integers(0, 16, room.shape, dtype=np.uint8)
+    room[0, 0] = round(10 * seconds) % 2
+    return av.VideoFrame.from_ndarray(np.repeat(room[:, :, None], 3, axis=2), format="bgr24")
+
+
+def seen(eye: Eye, start: int, end: int, *, frozen: bool) -> int:
+    """Show the seconds from start to end; in how many pictures something moved."""
+    times = np.arange(start * FPS, end * FPS) / FPS
+    return sum(eye.sees_motion(picture(at, frozen=frozen), float(at)) for at in times)
+
+
+def test_a_frozen_camera_is_noticed_in_its_time_though_not_every_picture_is_judged() -> None:
+    settings = Settings(frozen_after_s=6)
+    attention = Attention(FPS, blindness=settings)
+    eye = Eye(attention, settings)
+    seen(eye, 0, 10, frozen=False)
+    assert attention.blind is None
+    seen(eye, 10, 15, frozen=True)
+    assert attention.blind is None, "not yet"
+    seen(eye, 15, 18, frozen=True)
+    assert attention.blind is Blindness.FROZEN
+    seen(eye, 18, 24, frozen=False)
+    assert attention.blind is None
+
+
+def test_motion_is_looked_for_in_every_picture() -> None:
+    eye = Eye(Attention(FPS))
+    assert seen(eye, 0, 2, frozen=True) == 1, "the first, of which nothing is known"
+    changed = av.VideoFrame.from_ndarray(np.full((90, 160, 3), 250, np.uint8), format="bgr24")
+    assert eye.sees_motion(changed, 2.0)
+    assert eye.sees_motion(changed, 2.2)
