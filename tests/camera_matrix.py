@@ -72,7 +72,9 @@ class Matrix:
     bench: CameraBench
     park: CameraPark
     proxy: FaultProxy  # in front of the park's camera 0
+    grave: FaultProxy  # in front of it too, but switched off from the start
     sick: Watched
+    dead: Watched
     well: dict[str, Watched]
 
     def row(
@@ -135,6 +137,9 @@ class Matrix:
         yield from self._lossy()
         yield from self._password()
         park.play(0, "moving")
+        yield self.row_of(
+            self.dead, "dead from the start, then on", partial(bool, 0), self.grave.power_on
+        )
 
     def _mute(self, stage: str) -> None:
         self.proxy.fall_silent(stage)
@@ -207,17 +212,17 @@ def matrix(settings: Settings, folder: Path) -> Iterator[Matrix]:
     with (
         CameraPark(settings.cameras - 1, clips) as park,
         FaultProxy(park.ports[0]) as proxy,
-        FaultProxy(park.ports[0]) as dead,
+        FaultProxy(park.ports[0]) as grave,
         CameraBench() as bench,
     ):
-        dead.power_off()
-        bench.add(rtsp("dead", dead.url()))
+        grave.power_off()
+        dead = bench.add(rtsp("dead", grave.url()))
         sick = bench.add(rtsp("sick", proxy.url()))
         names = [f"well-{n}" for n in range(1, settings.cameras - 1)]
         well = {name: bench.add(rtsp(name, park.url(n + 1))) for n, name in enumerate(names)}
         bench.wait_for_frames([sick, *well.values()], LIMIT_S)
-        yield Matrix(settings, bench, park, proxy, sick, well)
-        assert bench.cameras["dead"].reader.status().state is StreamState.CONNECTING
+        assert dead.reader.status().state is StreamState.CONNECTING
+        yield Matrix(settings, bench, park, proxy, grave, sick, dead, well)
 
 
 def say(line: object) -> None:

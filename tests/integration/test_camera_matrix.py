@@ -32,10 +32,11 @@ def test_a_camera_comes_back_from_every_fault_and_the_others_go_on(tmp_path: Pat
         assert all(one.reader.status().reconnects == 0 for one in cameras.well.values())
         assert all(one.reader.status().fps > 0 for one in cameras.well.values())
     assert {fault for fault, row in rows.items() if row.back_s >= LIMIT_S} == set()
-    assert len(rows) == 14
+    assert len(rows) == 15
     assert rows["power off, then on"].reconnects == 1
     assert rows["stall, TCP alive"].reconnects == 0
     assert rows["H.264 to H.265 and back"].reconnects >= 1, "its decoder is another one"
+    assert rows["dead from the start, then on"].reconnects == 0, "it is the first connection"
     assert rows["time stamps wrap"].reconnects == 0
     assert rows["640x360 to 1280x720 and back"].reconnects == 0
     first, last = held[0], held[-1]
