@@ -33,14 +33,11 @@ def test_a_frozen_camera_is_noticed_in_its_time_though_not_every_picture_is_judg
     settings = Settings(frozen_after_s=6)
     attention = Attention(FPS, blindness=settings)
     eye = Eye(attention, settings)
-    seen(eye, 0, 10, frozen=False)
-    assert attention.blind is None
-    seen(eye, 10, 15, frozen=True)
-    assert attention.blind is None, "not yet"
-    seen(eye, 15, 18, frozen=True)
-    assert attention.blind is Blindness.FROZEN
-    seen(eye, 18, 24, frozen=False)
-    assert attention.blind is None
+    told = []
+    for start, end, frozen in ((0, 10, False), (10, 15, True), (15, 18, True), (18, 24, False)):
+        seen(eye, start, end, frozen=frozen)
+        told.append(attention.blind)
+    assert told == [None, None, Blindness.FROZEN, None], "in its time, and over in its time"
 
 
 def test_motion_is_looked_for_in_every_picture() -> None:
