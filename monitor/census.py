@@ -39,7 +39,7 @@ class Sight:
         state = replace(
             state,
             analysis_fps=attention.wanted.fps,
-            spared=round(self.load.spared * attention.full_fps),
+            spared=round(self.load.spared * attention.full_fps) + attention.left_out,
         )
         if state.state is not StreamState.STREAMING:
             return state

@@ -40,6 +40,7 @@ class Attention:
         self._fps = fps
         self._occupied = True  # until the analyst has seen that it is not
         self._blind: Blindness | None = None
+        self._left_out = 0
 
     @property
     def wanted(self) -> Wanted:
@@ -56,6 +57,17 @@ class Attention:
         """Look at so many frames per second from now on, at most the full rate."""
         with self._lock:
             self._fps = min(fps, self.full_fps)
+
+    @property
+    def left_out(self) -> int:
+        """Pictures that were not decoded because there was no time to, since the start."""
+        with self._lock:
+            return self._left_out
+
+    def leave_out(self, pictures: int) -> None:
+        """Count pictures that there was no time to decode; the reader says so."""
+        with self._lock:
+            self._left_out += pictures
 
     @property
     def blind(self) -> Blindness | None:

@@ -16,10 +16,10 @@ from monitor.ingest.attention import Attention
 from monitor.ingest.av_errors import translated
 from monitor.ingest.decoding import video_stream
 from monitor.ingest.eye import Eye
+from monitor.ingest.intake import Intake
 from monitor.ingest.opening import opened
 from monitor.ingest.picture import VideoPicture
 from monitor.ingest.sampling import ArrivalSampler
-from monitor.ingest.thrift import ThriftyDecoder
 from monitor.ingest.timeline import Timeline
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
@@ -119,20 +119,20 @@ class NetworkVideo:
         self, container: av.container.InputContainer, stream: VideoStream, host: str
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive."""
-        decoder = ThriftyDecoder(stream, self._clock)
+        intake = Intake(stream, self._clock, self._attention, self.label)
         sampler = ArrivalSampler(self._attention.full_fps)
         playback = _Playback(container, stream, self._clock)
         sequence = 0
-        last_picture = self._clock.seconds()
+        asked = last_picture = self._clock.seconds()
         with translated(f"reading {host}"):
             # All streams, though only pictures count: the time-out is one packet's, and
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
                 self._check_silence(last_picture, host)
-                wanted, spared, seen = self._attention.wanted, decoder.spared, decoder.seen
-                sampler.pace(wanted.fps)
-                due = sampler.would_take(self._clock.seconds())
-                for picture in decoder.pictures(packet, everything=wanted.everything, due=due):
+                spared, seen, came = intake.spared, intake.seen, self._clock.seconds()
+                intake.waited(came - asked)
+                sampler.pace(self._attention.wanted.fps)
+                for picture in intake.pictures(packet, due=sampler.would_take(came)):
                     playback.wait_for(picture.frame.pts)
                     last_picture = self._clock.seconds()
                     if not sampler.due(last_picture):
@@ -146,9 +146,10 @@ class NetworkVideo:
                         moved=self._eye.sees_motion(picture.frame, last_picture),
                     )
                     sequence += 1
-                self._decoded += decoder.seen - seen
-                if decoder.spared != spared:  # it came, though nobody needs it
-                    last_picture = self._clock.seconds()
+                asked = self._clock.seconds()
+                self._decoded += intake.seen - seen
+                if intake.spared != spared:  # it came, though nobody needs it
+                    last_picture = asked
         raise SourceUnavailableError(f"reading {host}: the stream ended")
 
     def _check_silence(self, last_picture: float, host: str) -> None:

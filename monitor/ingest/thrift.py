@@ -56,6 +56,7 @@ class ThriftyDecoder:
         self._interval_s = math.inf  # between the last two
         self._kept: list[AnyPacket] = []  # since the last key frame, while resting
         self._resting = False
+        self._broken = False  # pictures were left out that others need, until a key frame comes
         self._woken = False  # by a surge: rest no more before the next key frame but one
         self._sizes = _Sizes()
         self.spared = 0  # pictures that were never decoded
@@ -64,6 +65,20 @@ class ThriftyDecoder:
     def seen(self) -> int:
         """Pictures that came, decoded or spared."""
         return self._decoder.decoded + self.spared
+
+    def hurried(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
+        """As ``pictures``, while there is no time for more than key frames."""
+        if packet.stream.index != self._index:
+            return
+        self._end_rest()
+        if packet.size and packet.is_keyframe and due:
+            self._context.skip_frame = "DEFAULT"
+            yield from self._decoder.pictures(packet)
+            yield from self._decoder.drained()
+        elif packet.size:
+            self.spared += 1
+        self._broken = not self._intra_only
+        self._key_at = -math.inf
 
     def pictures(self, packet: AnyPacket, *, everything: bool, due: bool) -> Iterator[Decoded]:
         """The pictures that come out when this packet goes in: often none.
@@ -81,7 +96,10 @@ class ThriftyDecoder:
         if not packet.size:  # the end
             yield from self._decoder.pictures(packet)
         elif packet.is_keyframe:
+            self._broken = False
             yield from self._key(packet, everything=everything, due=due)
+        elif self._broken:
+            self.spared += 1
         elif self._resting:
             self._kept.append(packet)
             self.spared += 1

@@ -53,6 +53,7 @@ class Played:
         *,
         everything: Callable[[int], bool] = lambda _: True,
         due: Callable[[int], bool] = lambda _: True,
+        hurry: Callable[[int], bool] = lambda _: False,
     ) -> None:
         self.given: list[tuple[int, Decoded]] = []  # with the number of the packet
         self.keys: list[int] = []
@@ -65,7 +66,12 @@ class Played:
                 clock.move_to(n / FPS)
                 if packet.is_keyframe:
                     self.keys.append(n)
-                for picture in self.decoder.pictures(packet, everything=everything(n), due=due(n)):
+                out = (
+                    self.decoder.hurried(packet, due=due(n))
+                    if hurry(n)
+                    else self.decoder.pictures(packet, everything=everything(n), due=due(n))
+                )
+                for picture in out:
                     self.given.append((n, picture))
 
     @property
@@ -109,6 +115,22 @@ def test_it_is_back_at_once_and_its_pictures_are_the_same(still: Path, back_at: 
     assert [n for n in played.numbers if back_at <= n < QUIET] == list(range(back_at, QUIET))
     for n, picture in played.given:
         assert picture.frame.pts == truth[n].pts
+        assert np.array_equal(picture.frame.to_ndarray(), truth[n].to_ndarray()), n
+
+
+@pytest.mark.parametrize("hurried", [range(15, 36), range(20, 40), range(15, 31)])
+def test_in_a_hurry_only_key_frames_are_decoded_and_nothing_is_spoilt_after_it(
+    still: Path, hurried: range
+) -> None:
+    played = Played(still, hurry=lambda n: n in hurried)
+    first_whole = next(n for n in played.keys if n >= hurried.stop)
+    expected = [
+        n for n in range(QUIET + 30) if n < hurried.start or n in played.keys or n >= first_whole
+    ]
+    assert played.numbers == expected
+    assert played.decoder.seen == QUIET + 30
+    truth = plainly(still)
+    for n, picture in played.given:
         assert np.array_equal(picture.frame.to_ndarray(), truth[n].to_ndarray()), n
 
 

@@ -1,0 +1,85 @@
+"""From a camera's packets to pictures: no more than are wanted, and than there is time for."""
+
+import logging
+from collections.abc import Iterator
+
+from av.video.stream import VideoStream
+
+from monitor.ingest.attention import Attention
+from monitor.ingest.backlog import Backlog
+from monitor.ingest.decoding import Decoded
+from monitor.ingest.thrift import AnyPacket, ThriftyDecoder
+from monitor.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Intake:
+    """One connection's decoder. Owned by the connection's thread.
+
+    Args:
+        stream: Whose packets they are; those of others are passed over.
+        clock: Ours.
+        attention: What the analyst wants; it is told what there was no time for.
+        label: How the log names the camera.
+    """
+
+    def __init__(self, stream: VideoStream, clock: Clock, attention: Attention, label: str) -> None:
+        self._decoder = ThriftyDecoder(stream, clock)
+        self._backlog = Backlog()
+        self._index = stream.index
+        self._clock = clock
+        self._attention = attention
+        self._label = label
+        self._left_out = 0  # since there was no time for more than key frames
+
+    @property
+    def seen(self) -> int:
+        """Pictures that came, decoded or not."""
+        return self._decoder.seen
+
+    @property
+    def spared(self) -> int:
+        """Pictures that were never decoded."""
+        return self._decoder.spared
+
+    def waited(self, seconds: float) -> None:
+        """Note how long the camera's next data has just been waited for."""
+        self._backlog.waited(seconds)
+
+    def pictures(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
+        """The pictures that come out when this packet goes in: often none.
+
+        Args:
+            packet: Of any stream.
+            due: Whether a picture that came now would be looked at.
+
+        Raises:
+            av.FFmpegError: Anything but damaged data.
+        """
+        if packet.stream.index != self._index:
+            return
+        if packet.dts is not None and packet.time_base is not None:
+            self._note(float(packet.dts * packet.time_base))
+        if not self._backlog.hurry:
+            everything = self._attention.wanted.everything
+            yield from self._decoder.pictures(packet, everything=everything, due=due)
+            return
+        before = self._decoder.spared
+        yield from self._decoder.hurried(packet, due=due)
+        left_out = self._decoder.spared - before
+        self._left_out += left_out
+        self._attention.leave_out(left_out)
+
+    def _note(self, stamp: float) -> None:
+        hurried = self._backlog.hurry
+        self._backlog.note(stamp, self._clock.seconds())
+        if self._backlog.hurry and not hurried:
+            log.warning(
+                "%s: overloaded: its pictures come faster than they can be decoded; "
+                "only key frames are until nothing waits",
+                self._label,
+            )
+        elif hurried and not self._backlog.hurry:
+            log.info("%s: caught up; %d pictures were left out", self._label, self._left_out)
+            self._left_out = 0
