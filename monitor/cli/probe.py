@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from monitor.config.sources import Camera, FileSource, FolderSource, Source
 from monitor.errors import MonitorError, SourceUnavailableError
 from monitor.ingest.file import probe as file_facts
+from monitor.ingest.hardware import SOFTWARE
 from monitor.ingest.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 
@@ -56,7 +57,7 @@ def described(facts: CameraFacts) -> str:
     parts = [
         f"{facts.codec} {facts.width}x{facts.height}, {facts.fps:.1f} pictures/s, {keys}",
         f"{facts.megabits_s:.1f} Mbit/s",
-        f"decoding all of it takes {100 * facts.core:.0f} % of a core",
+        _cost(facts),
         _clock(facts.skew_s),
     ]
     if facts.width * facts.height > LARGE_PX:
@@ -64,6 +65,14 @@ def described(facts: CameraFacts) -> str:
     if facts.key_frames_s is None or facts.key_frames_s > RARE_KEYS_S:
         parts.append(f"set a key frame every {RARE_KEYS_S / 2:.0f} s or less")
     return "; ".join(parts)
+
+
+def _cost(facts: CameraFacts) -> str:
+    cost = f"takes {100 * facts.core:.0f} % of a core"
+    if facts.decoder != SOFTWARE:
+        return f"decoding all of it by {facts.decoder} {cost}"
+    why = f", in software ({facts.not_by})" if facts.not_by else ""
+    return f"decoding all of it {cost}{why}"
 
 
 def _clock(skew_s: float | None) -> str:

@@ -19,6 +19,10 @@ AnalysisRate = Annotated[float, Field(ge=2, le=60)]
 """Frames per second; with fewer than two, nobody could be followed from one to the next."""
 
 
+DecoderName: TypeAlias = Literal["software", "auto", "cuda", "vaapi", "qsv"]
+"""Who decodes: the processor, or a graphics card if it can; ``auto`` is any card that can."""
+
+
 class _Network(Section):
     """What every source on a network has in common."""
 
@@ -33,6 +37,8 @@ class _Network(Section):
     """Give up connecting after this long, and try again."""
     silence_limit_s: PositiveFloat = 5
     """Reconnect after this long without a picture."""
+    decoder: DecoderName = "software"
+    """A card that is missing or fails is given up, with a line in the log."""
     check_certificate: bool = True
     """With rtsps and https: whether a camera must prove who it is. False invites imposters."""
     ca_file: Path | None = None
@@ -110,6 +116,7 @@ class DeviceSource(Section):
     """``mjpeg`` or ``yuyv422``, say; ``v4l2-ctl --list-formats`` names them."""
     open_timeout_s: PositiveFloat = 5
     silence_limit_s: PositiveFloat = 5
+    decoder: DecoderName = "software"
 
     @model_validator(mode="after")
     def _both_sides_or_none(self) -> Self:

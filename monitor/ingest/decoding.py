@@ -1,12 +1,13 @@
 """Packets to decoded pictures, whatever is wrong with some of them."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import av
 from av.codec.context import CodecContext
 from av.packet import Packet
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from monitor.errors import SourceRejectedError
@@ -42,14 +43,23 @@ def video_stream(container: av.container.InputContainer, name: str) -> VideoStre
 
 
 class Decoder:
-    """Decodes one stream's packets, skipping what is damaged. Owned by one thread."""
+    """Decodes one stream's packets, skipping what is damaged. Owned by one thread.
 
-    def __init__(self, stream: VideoStream, clock: Clock) -> None:
+    Args:
+        stream: Packets of others are passed over.
+        clock: Ours.
+        context: What decodes; None is the stream's own decoder.
+    """
+
+    def __init__(
+        self, stream: VideoStream, clock: Clock, context: VideoCodecContext | None = None
+    ) -> None:
+        self.context = context or stream.codec_context
         self._index = stream.index
-        self._context = stream.codec_context
         self._clock = clock
         self.decoded = 0
         self.damaged = 0  # packets that gave no picture because they could not be understood
+        self.failures = 0  # of the decoder itself
 
     def pictures(self, packet: "Packet[VideoStream] | Packet[Stream]") -> Iterator[Decoded]:
         """The pictures that come out when this packet goes in: none, one or several.
@@ -58,7 +68,7 @@ class Decoder:
             av.FFmpegError: Anything but damaged data.
         """
         if packet.stream.index == self._index:
-            yield from self._decoded(packet.decode)
+            yield from self._decoded(packet)
 
     def drained(self) -> Iterator[Decoded]:
         """What the decoder still holds back. Only a key frame may follow.
@@ -66,18 +76,20 @@ class Decoder:
         Raises:
             av.FFmpegError: Anything but damaged data.
         """
-        yield from self._decoded(self._context.decode)
-        self._context.flush_buffers()
+        yield from self._decoded(None)
+        self.context.flush_buffers()
 
-    def _decoded(self, decode: Callable[[], Sequence[object]]) -> Iterator[Decoded]:
+    def _decoded(self, packet: "Packet[VideoStream] | Packet[Stream] | None") -> Iterator[Decoded]:
         started = self._clock.seconds()
         try:
-            frames = decode()
+            frames = self.context.decode(packet)
         except av.error.InvalidDataError:
             self.damaged += 1
             return
+        except av.FFmpegError:
+            self.failures += 1
+            raise
         spent_ms = 1000 * (self._clock.seconds() - started)
         for frame in frames:
-            if isinstance(frame, av.VideoFrame):
-                self.decoded += 1
-                yield Decoded(frame, spent_ms / len(frames))
+            self.decoded += 1
+            yield Decoded(frame, spent_ms / len(frames))

@@ -8,10 +8,14 @@ from av.video.stream import VideoStream
 from monitor.ingest.attention import Attention
 from monitor.ingest.backlog import Backlog
 from monitor.ingest.decoding import Decoded
+from monitor.ingest.hardware import SOFTWARE, Hardware
 from monitor.ingest.thrift import AnyPacket, ThriftyDecoder
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
+
+DECODER_THREADS = 2  # where a picture is worth dividing; most cameras do not allow it
+ONE_THREAD_PX = 1_000_000  # pictures of fewer pixels are decoded by one
 
 
 class Intake:
@@ -21,16 +25,24 @@ class Intake:
         stream: Whose packets they are; those of others are passed over.
         clock: Ours.
         attention: What the analyst wants; it is told what there was no time for.
-        label: How the log names the camera.
+        hardware: Says what decodes, and is told by ``end`` how that went.
     """
 
-    def __init__(self, stream: VideoStream, clock: Clock, attention: Attention, label: str) -> None:
-        self._decoder = ThriftyDecoder(stream, clock)
+    def __init__(
+        self, stream: VideoStream, clock: Clock, attention: Attention, hardware: Hardware
+    ) -> None:
+        self._by, context = hardware.decoder(stream)
+        # By frames would hold pictures back.
+        context.thread_type = "SLICE"
+        large = stream.codec_context.width * stream.codec_context.height >= ONE_THREAD_PX
+        context.thread_count = DECODER_THREADS if large and self._by == SOFTWARE else 1
+        self._decoder = ThriftyDecoder(stream, clock, context)
+        self._hardware = hardware
         self._backlog = Backlog()
         self._index = stream.index
         self._clock = clock
         self._attention = attention
-        self._label = label
+        self._label = hardware.label
         self._left_out = 0  # since there was no time for more than key frames
 
     @property
@@ -42,6 +54,13 @@ class Intake:
     def spared(self) -> int:
         """Pictures that were never decoded."""
         return self._decoder.spared
+
+    def end(self) -> None:
+        """Note that the connection has ended."""
+        decoder = self._decoder.decoder
+        self._hardware.ended(
+            self._by, pictures=decoder.decoded, failures=decoder.failures + decoder.damaged
+        )
 
     def waited(self, seconds: float) -> None:
         """Note how long the camera's next data has just been waited for."""

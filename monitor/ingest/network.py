@@ -16,6 +16,7 @@ from monitor.ingest.attention import Attention
 from monitor.ingest.av_errors import translated
 from monitor.ingest.decoding import video_stream
 from monitor.ingest.eye import Eye
+from monitor.ingest.hardware import Hardware
 from monitor.ingest.intake import Intake
 from monitor.ingest.opening import opened
 from monitor.ingest.picture import VideoPicture
@@ -26,8 +27,6 @@ from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-DECODER_THREADS = 2  # where a picture is worth dividing; most cameras do not allow it
-ONE_THREAD_PX = 1_000_000  # pictures of fewer pixels are decoded by one
 LONGEST_WAIT_S = 3.0  # between two pictures of a recording; longer gaps are skipped
 USUAL_FPS = 25.0  # for recordings that do not say
 STALLED_S = 3.0  # without a picture, and a camera counts as stalled
@@ -56,6 +55,7 @@ class NetworkVideo:
         self._source = source
         self._attention = attention or Attention(analysis_fps)
         self._eye = Eye(self._attention, self._attention.blindness)
+        self._hardware = Hardware(source.decoder, camera)
         self._clock = clock
         self._decoded = 0
         self._warned = False
@@ -98,12 +98,14 @@ class NetworkVideo:
         host = address_of(self._source).place
         with opened(self._source, self._clock) as container:
             stream = video_stream(container, host)
-            stream.thread_type = "SLICE"  # by frames would hold pictures back
-            large = stream.codec_context.width * stream.codec_context.height >= ONE_THREAD_PX
-            stream.thread_count = DECODER_THREADS if large else 1
             self._warn_of_pieces(container)
-            with closing(self._frames(container, stream, host)) as frames:
-                yield frames
+            intake = Intake(stream, self._clock, self._attention, self._hardware)
+            playback = _Playback(container, stream, self._clock)
+            try:
+                with closing(self._frames(container, intake, playback)) as frames:
+                    yield frames
+            finally:
+                intake.end()
 
     def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
         """FFmpeg forgets whom to trust when it fetches what an HLS list names."""
@@ -116,12 +118,11 @@ class NetworkVideo:
             )
 
     def _frames(
-        self, container: av.container.InputContainer, stream: VideoStream, host: str
+        self, container: av.container.InputContainer, intake: Intake, playback: "_Playback"
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive."""
-        intake = Intake(stream, self._clock, self._attention, self.label)
+        host = address_of(self._source).place
         sampler = ArrivalSampler(self._attention.full_fps)
-        playback = _Playback(container, stream, self._clock)
         sequence = 0
         asked = last_picture = self._clock.seconds()
         with translated(f"reading {host}"):

@@ -12,6 +12,7 @@ from monitor.errors import SourceUnavailableError
 from monitor.ingest.address import address_of
 from monitor.ingest.av_errors import translated
 from monitor.ingest.decoding import Decoder, video_stream
+from monitor.ingest.hardware import SOFTWARE, Hardware
 from monitor.ingest.opening import opened
 from monitor.runtime.clock import Clock
 
@@ -32,6 +33,8 @@ class CameraFacts:
     megabits_s: float  # per second
     decode_ms: float  # of one core, per picture
     skew_s: float | None  # how far the camera's clock is ahead of ours; None if it does not say
+    decoder: str = SOFTWARE  # what decoded it: this, or a card's name
+    not_by: str = ""  # why not a card that was wanted
 
     @property
     def core(self) -> float:
@@ -49,9 +52,11 @@ def examine(source: LiveSource, clock: Clock, seconds: float = LOOK_S) -> Camera
     place = address_of(source).place
     with opened(source, clock) as container:
         stream = video_stream(container, place)
-        stream.thread_count = 1  # so that seconds are seconds of one core
-        notes = _Notes(clock)
-        decoder = Decoder(stream, clock)
+        hardware = Hardware(source.decoder, place)
+        by, context = hardware.decoder(stream)
+        context.thread_count = 1  # so that seconds are seconds of one core
+        notes = _Notes(clock, by, hardware.reasons)
+        decoder = Decoder(stream, clock, context)
         with translated(f"reading {place}"):
             for packet in container.demux(stream):
                 notes.note(packet, container, decoder)
@@ -65,6 +70,8 @@ class _Notes:
     """What has been seen of one stream."""
 
     clock: Clock
+    decoder: str
+    not_by: str
     size: tuple[int, int] | None = None
     _stamps: list[float] = field(default_factory=list)  # seconds on the camera's clock
     _key_stamps: list[float] = field(default_factory=list)
@@ -127,4 +134,6 @@ class _Notes:
             decode_ms=sum(self._decode_ms) / len(self._decode_ms),
             # What was on its way for the shortest time tells most.
             skew_s=max(self._skews_s) if self._skews_s else None,
+            decoder=self.decoder,
+            not_by=self.not_by,
         )

@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from av.packet import Packet
 from av.stream import Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
 from monitor.ingest.decoding import Decoded, Decoder
@@ -46,10 +47,12 @@ class ThriftyDecoder:
     decoded in one go, so that no key frame has to be waited for. Owned by one thread.
     """
 
-    def __init__(self, stream: VideoStream, clock: Clock) -> None:
-        self._decoder = Decoder(stream, clock)
+    def __init__(
+        self, stream: VideoStream, clock: Clock, context: VideoCodecContext | None = None
+    ) -> None:
+        self.decoder = Decoder(stream, clock, context)
         self._index = stream.index
-        self._context = stream.codec_context
+        self._context = self.decoder.context
         self._intra_only = self._context.codec.intra_only
         self._clock = clock
         self._key_at = -math.inf  # when the last key frame came
@@ -64,7 +67,7 @@ class ThriftyDecoder:
     @property
     def seen(self) -> int:
         """Pictures that came, decoded or spared."""
-        return self._decoder.decoded + self.spared
+        return self.decoder.decoded + self.spared
 
     def hurried(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
         """As ``pictures``, while there is no time for more than key frames."""
@@ -73,8 +76,8 @@ class ThriftyDecoder:
         self._end_rest()
         if packet.size and packet.is_keyframe and due:
             self._context.skip_frame = "DEFAULT"
-            yield from self._decoder.pictures(packet)
-            yield from self._decoder.drained()
+            yield from self.decoder.pictures(packet)
+            yield from self.decoder.drained()
         elif packet.size:
             self.spared += 1
         self._broken = not self._intra_only
@@ -94,7 +97,7 @@ class ThriftyDecoder:
         if packet.stream.index != self._index:
             return
         if not packet.size:  # the end
-            yield from self._decoder.pictures(packet)
+            yield from self.decoder.pictures(packet)
         elif packet.is_keyframe:
             self._broken = False
             yield from self._key(packet, everything=everything, due=due)
@@ -114,7 +117,7 @@ class ThriftyDecoder:
             pause_s = 0.0 if everything else KEY_PACE_S
             if due and now - self._key_at >= pause_s:
                 self._key_at = now
-                yield from self._decoder.pictures(packet)
+                yield from self.decoder.pictures(packet)
             else:
                 self.spared += 1
             return
@@ -128,15 +131,15 @@ class ThriftyDecoder:
         self._resting = True
         self._kept = [packet]
         self._context.skip_frame = "DEFAULT"
-        yield from self._decoder.pictures(packet)
-        yield from self._decoder.drained()
+        yield from self.decoder.pictures(packet)
+        yield from self.decoder.drained()
 
     def _plain(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
         """One packet as it comes. A picture that no other needs is left out unless due."""
         self._context.skip_frame = "DEFAULT" if due else "NONREF"
-        before = self._decoder.decoded
-        yield from self._decoder.pictures(packet)
-        if not due and self._decoder.decoded == before:
+        before = self.decoder.decoded
+        yield from self.decoder.pictures(packet)
+        if not due and self.decoder.decoded == before:
             self.spared += 1
 
     def _must_wake(self, packet: AnyPacket) -> bool:
@@ -153,7 +156,7 @@ class ThriftyDecoder:
         self._context.skip_frame = "DEFAULT"
         newest: Decoded | None = None
         for packet in kept:
-            for picture in self._decoder.pictures(packet):
+            for picture in self.decoder.pictures(packet):
                 newest = picture
                 self.spared -= 1  # counted when it was put aside
         if newest is not None:
