@@ -1,17 +1,23 @@
 """Which frames of a camera are worth the detector's time."""
 
 import math
+from collections.abc import Sequence
 
 from monitor.config.economy import Economy
-from monitor.domain import Frame
+from monitor.domain import Detection, Frame
 from monitor.ingest.attention import SETTLED_S, Attention
 
 LINGER_S = 1.0  # after the last motion: who stops moving is looked at a few times more
 ROUNDING_S = 0.02  # frames do not come exactly when they are due
+STILL_S = 5.0  # without any motion, and who was found is a poster, or stands as still as one
+STILL_LOOK_S = 1.0  # how often that is looked at again, so long as nothing moves
 
 
 class Gate:
     """Lets frames through while something moves or somebody is in view, and now and then.
+
+    Who is found where nothing has moved for a while is looked at once a second; in the frames
+    between they are ``standing`` where they were.
 
     Decides by the frames and by what was found in them, so the same frames are let through
     each time. Owned by the analyst's thread.
@@ -35,6 +41,8 @@ class Gate:
         self._moved_at = -math.inf
         self._looked_at = -math.inf
         self._found_at = -math.inf
+        self._found: Sequence[Detection] = ()  # in the last frame that was let through
+        self._since = -math.inf  # somebody has been found in every frame
         self.spared = 0  # frames that the detector never saw
 
     def opens(self, frame: Frame) -> bool:
@@ -48,21 +56,31 @@ class Gate:
         self._tell(now)
         return False
 
-    def saw(self, frame: Frame, *, somebody: bool) -> None:
+    @property
+    def standing(self) -> Sequence[Detection]:
+        """Who is in a frame that was not let through: nothing has moved since they were found."""
+        return self._found
+
+    def saw(self, frame: Frame, found: Sequence[Detection]) -> None:
         """What the detector found in a frame that was let through."""
         self._looked_at = frame.moment.seconds
-        if somebody:
+        if not self._found:
+            self._since = self._looked_at
+        self._found = found
+        if found:
             self._found_at = self._looked_at
         self._tell(self._looked_at)
 
     def _open(self, now: float) -> bool:
         if self._economy is None or not self._economy.motion_gate:
             return True
-        return (
-            now - self._moved_at <= LINGER_S
-            or now - self._found_at <= self._lost_after_s
-            or now - self._looked_at >= self._economy.look_around_s - ROUNDING_S
-        )
+        if now - self._moved_at <= LINGER_S:
+            return True
+        pause_s = self._economy.look_around_s
+        if now - self._found_at <= self._lost_after_s:
+            motionless = self._found and now - max(self._moved_at, self._since) > STILL_S
+            pause_s = min(STILL_LOOK_S, pause_s) if motionless else 0.0
+        return now - self._looked_at >= pause_s - ROUNDING_S
 
     def _tell(self, now: float) -> None:
         """Say whether the reader may be content with key frames."""

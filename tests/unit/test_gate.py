@@ -1,28 +1,34 @@
 """Which frames the detector is asked about."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from monitor.config.economy import Economy
-from monitor.domain import Frame
+from monitor.domain import Detection, Frame
+from monitor.geometry import Box
 from monitor.ingest.attention import Attention
 from monitor.ingest.gate import Gate
-from tests.fakes import YARD, ArrayPicture, moment
+from tests.fakes import YARD, ArrayPicture, moment, person
 
 PICTURE = ArrayPicture(np.zeros((2, 2, 3), np.uint8))
 FPS = 5
+FOUND = [person(Box(0, 0, 1, 2))]
 
 
 def frame(seconds: float, *, moved: bool = False) -> Frame:
     return Frame(YARD, 0, moment(seconds), PICTURE, decode_ms=1.0, moved=moved)
 
 
-def looked_at(gate: Gate, *, seconds: float, start: float = 0.0) -> list[float]:
-    """When the gate opened for a camera on which nothing moves and nobody is found."""
+def looked_at(
+    gate: Gate, found: Sequence[Detection] = (), *, seconds: float, start: float = 0.0
+) -> list[float]:
+    """When the gate opened for a camera on which nothing moves and this is always found."""
     times = []
     for n in range(round(seconds * FPS)):
         shown = frame(start + n / FPS)
         if gate.opens(shown):
-            gate.saw(shown, somebody=False)
+            gate.saw(shown, found)
             times.append(round(shown.moment.seconds, 3))
     return times
 
@@ -42,25 +48,34 @@ def test_motion_opens_it_at_once_and_for_a_second_more() -> None:
     looked_at(gate, seconds=1)
     moving = frame(1.0, moved=True)
     assert gate.opens(moving)
-    gate.saw(moving, somebody=False)
+    gate.saw(moving, ())
     assert looked_at(gate, seconds=2, start=1.2) == [1.2, 1.4, 1.6, 1.8, 2.0]
 
 
-def test_who_stands_still_is_looked_at_in_every_frame_once_found() -> None:
+def test_who_stops_moving_is_looked_at_in_every_frame_for_a_while_and_then_once_a_second() -> None:
     """One can turn invisible by standing still, users of other programs complain."""
     gate = Gate(Economy())
-    looked_at(gate, seconds=1.9)
-    for n in range(100):
-        still = frame(2 + n / FPS)
-        assert gate.opens(still)
-        gate.saw(still, somebody=True)
+    coming = frame(0.0, moved=True)
+    assert gate.opens(coming)
+    gate.saw(coming, FOUND)
+    assert looked_at(gate, FOUND, seconds=4.8, start=0.2) == [n / FPS for n in range(1, 25)]
+    assert looked_at(gate, FOUND, seconds=4, start=5.2) == [5.8, 6.8, 7.8, 8.8]
+    assert gate.standing == FOUND, "in the frames between as well"
+    assert gate.opens(frame(9.2, moved=True)), "and at once when anything moves"
+
+
+def test_a_poster_is_looked_at_once_a_second_and_gone_when_it_is_gone() -> None:
+    gate = Gate(Economy())
+    assert len(looked_at(gate, FOUND, seconds=20)) == 26 + 14, "in each frame for 5 s first"
+    looked_at(gate, seconds=1, start=20)
+    assert gate.standing == ()
 
 
 def test_who_is_missed_for_a_moment_is_still_looked_for() -> None:
     gate = Gate(Economy(), lost_after_s=3)
     first = frame(0.0)
     assert gate.opens(first)
-    gate.saw(first, somebody=True)
+    gate.saw(first, FOUND)
     assert looked_at(gate, seconds=2.8, start=0.2) == [n / FPS for n in range(1, 15)]
 
 
@@ -80,13 +95,13 @@ def test_key_frames_are_enough_only_after_five_quiet_seconds() -> None:
     assert everything(attention), "before anything is known"
     moving = frame(0.0, moved=True)
     gate.opens(moving)
-    gate.saw(moving, somebody=False)
+    gate.saw(moving, ())
     looked_at(gate, seconds=4.8, start=0.2)
     assert everything(attention)
     looked_at(gate, seconds=1, start=5.0)
     assert not everything(attention)
     gate.opens(frame(6.2, moved=True))
-    gate.saw(frame(6.2, moved=True), somebody=False)
+    gate.saw(frame(6.2, moved=True), ())
     assert everything(attention)
 
 
