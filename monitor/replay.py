@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import TextIO
 from uuid import UUID
 
+from monitor.ahead import Ahead
 from monitor.alert.policy import AlertPolicy
 from monitor.build import Models, Watch, build_pipeline, verifier_loops
 from monitor.config.schema import ReplayConfig
 from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
 from monitor.ingest.file import FileVideo
-from monitor.judge.loop import JudgeLoop
-from monitor.pipeline import Change, Pipeline
+from monitor.pipeline import Change
 from monitor.publish.payload import recorded_body
 from monitor.record.annotate import AnnotatedVideo, draw
 from monitor.runtime.clock import RecordingClock
@@ -38,7 +38,7 @@ class Summary:
     alerts: int
     video_s: float
     taken_s: float
-    stage_ms: dict[str, float]  # wall-clock milliseconds per stage, in all
+    stage_ms: dict[str, float]  # wall-clock milliseconds per stage, in all; stages overlap
 
 
 @dataclass(slots=True)
@@ -81,7 +81,9 @@ class Replay:
             out.mkdir(parents=True, exist_ok=True)
             with ExitStack() as stack:
                 tracks = stack.enter_context((out / "tracks.csv").open("w", encoding="utf-8"))
-                session = _Session(self, source, out, tracks, annotate=annotate)
+                frames = stack.enter_context(source.open())
+                ahead = stack.enter_context(Ahead(frames, self.models.detector))
+                session = _Session(self, source, ahead, (out, tracks), annotate=annotate)
                 stack.callback(session.close)
                 return session.run(progress)
         except OSError as error:
@@ -90,7 +92,8 @@ class Replay:
     def _source(self, path: Path) -> FileVideo:
         camera = CameraId(_topic_word(path.stem))
         fps = self.config.analysis_fps
-        return FileVideo(camera, path, analysis_fps=fps, paced=False, clock=self.clock)
+        still = RecordingClock()  # decoding runs ahead of the recording's time, and takes none
+        return FileVideo(camera, path, analysis_fps=fps, paced=False, clock=still)
 
 
 class _Session:
@@ -100,17 +103,20 @@ class _Session:
         self,
         replay: Replay,
         source: FileVideo,
-        out: Path,
-        tracks: TextIO,
+        ahead: Ahead,
+        results: tuple[Path, TextIO],
         *,
         annotate: bool,
     ) -> None:
+        out, tracks = results
         config = replay.config
         watch = Watch(
             config.tracking, config.desk, config.policy, out / "evidence", verifier=config.verifier
         )
         camera = source.camera
-        self._pipeline, self._judge = _built(watch, camera, replay)
+        self._ahead = ahead
+        models = replace(replay.models, detector=ahead)
+        self._pipeline, self._judge = build_pipeline(watch, {camera: None}, models, replay.clock)
         self._verifiers = verifier_loops(self._pipeline, replay.models)[:1]
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
@@ -133,11 +139,11 @@ class _Session:
         started = time.perf_counter()
         analysed, last = 0, None
         meter = self._pipeline.meter
-        with self._source.open() as frames:
-            while (frame := _next(frames, meter)) is not None:
-                analysed, last = analysed + 1, frame.moment
-                self._step(frame)
-                progress(frame.moment.seconds)
+        frames = self._ahead.frames()
+        while (frame := _next(frames, meter)) is not None:
+            analysed, last = analysed + 1, frame.moment
+            self._step(frame)
+            progress(frame.moment.seconds)
         if last is not None:
             self._note(self._pipeline.finish(self._camera, last))
         alerts = list(self._alerts.values())
@@ -151,7 +157,10 @@ class _Session:
             alerts=len(alerts),
             video_s=round(self._source.info.duration_s or (last.seconds if last else 0.0), 3),
             taken_s=round(time.perf_counter() - started, 3),
-            stage_ms={stage: round(ms, 1) for stage, ms in meter.totals_ms().items()},
+            stage_ms={
+                stage: round(ms, 1)
+                for stage, ms in {**meter.totals_ms(), **self._ahead.stage_ms}.items()
+            },
         )
         (self._out / "summary.json").write_text(
             json.dumps(asdict(summary), indent=2) + "\n", encoding="utf-8"
@@ -212,13 +221,9 @@ class _Session:
         (self._out / "alerts.jsonl").write_text(text, encoding="utf-8")
 
 
-def _built(watch: Watch, camera: CameraId, replay: Replay) -> tuple[Pipeline, JudgeLoop]:
-    return build_pipeline(watch, {camera: None}, replay.models, replay.clock)
-
-
 def _next(frames: Iterator[Frame], meter: StageMeter) -> Frame | None:
-    """The next frame to look at, or None at the end; decoding it is counted."""
-    with meter.measure("decode"):
+    """The next frame to look at, or None at the end; waiting for it is counted."""
+    with meter.measure("wait"):
         return next(frames, None)
 
 

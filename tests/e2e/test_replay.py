@@ -64,7 +64,9 @@ def test_the_summary_adds_up(results: Path) -> None:
     assert summary["looks"] > 5
     assert summary["taken_s"] > 0
     assert {"decode", "detect", "track", "judge"} <= summary["stage_ms"].keys()
-    assert sum(summary["stage_ms"].values()) <= 1000 * summary["taken_s"]
+    alongside = {"decode", "detect"}
+    in_turn = sum(ms for stage, ms in summary["stage_ms"].items() if stage not in alongside)
+    assert 0 < in_turn <= 1000 * summary["taken_s"]
     with (results / "tracks.csv").open() as tracks:
         subjects = {row["subject"] for row in csv.DictReader(tracks)}
     assert len(subjects) == summary["subjects"]
