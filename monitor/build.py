@@ -1,6 +1,5 @@
 """From settings to objects: the only place that names implementations."""
 
-import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,9 +10,8 @@ from monitor.alert.policy import AlertPolicy
 from monitor.config import judges, schema, sources
 from monitor.config.economy import Economy
 from monitor.config.policy import Policy
-from monitor.detect import Detector
+from monitor.detect import Detector, embedded
 from monitor.domain import CameraId, Kind
-from monitor.errors import ConfigError
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
 from monitor.ingest.file import FileVideo
@@ -34,7 +32,6 @@ from monitor.runtime.resources import bundled
 from monitor.runtime.stop import Stop
 from monitor.track.bytetrack import BodyTracker
 
-_EMBEDDED = bundled("models") / "detector"
 _WIDE = 0.01  # a threshold so low that every box worth a place on a curve is above it
 _JUDGE_PAUSE = (0.5, 10.0)  # seconds between tries of a judge that fails, first and longest
 
@@ -55,19 +52,27 @@ def models(
     judge: judges.Judge,
     clock: Clock,
     verifier: judges.Verifier | None = None,
+    camera_px: Mapping[CameraId, int] = MappingProxyType({}),
 ) -> Models:
     """Load all models and judge a picture, so that a broken one is found at start.
+
+    Args:
+        detector: Its settings.
+        judge: Its settings.
+        clock: Times the judges' answers.
+        verifier: Its settings; None is nobody.
+        camera_px: The detector's ``input_px`` for the frames of some cameras.
 
     Raises:
         ConfigError: A model is missing, broken or of the wrong kind.
     """
     first = build_judge(judge, clock)
     if verifier is None:
-        return Models(build_detector(detector), first, judge.batch)
+        return Models(build_detector(detector, camera_px=camera_px), first, judge.batch)
     again = verifier.judge
     hosted = isinstance(again, judges.RemoteJudge | judges.BynnJudge)
     return Models(
-        build_detector(detector),
+        build_detector(detector, camera_px=camera_px),
         first,
         judge.batch,
         verifier=build_judge(again, clock, sentences=True),
@@ -75,12 +80,18 @@ def models(
     )
 
 
-def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Detector:
+def build_detector(
+    settings: schema.Detector,
+    *,
+    open_wide: bool = False,
+    camera_px: Mapping[CameraId, int] = MappingProxyType({}),
+) -> Detector:
     """The detector that the settings name.
 
     Args:
         settings: Which, and its thresholds.
         open_wide: Report also what is far below the thresholds, as measuring it needs.
+        camera_px: Its ``input_px`` for the frames of some cameras.
 
     Raises:
         ConfigError: Its weights are missing or unusable.
@@ -95,15 +106,16 @@ def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Det
     found: Detector
     match settings:
         case schema.EmbeddedDetector():
-            facts = _embedded_facts()
-            weights = _EMBEDDED / str(facts["weights"])
-            input_px = settings.input_px or int(str(facts["input_px"]))
+            own = embedded.facts()
+            weights = embedded.FOLDER / own.weights
+            input_px = settings.input_px or own.input_px
             found = Yolo(
                 weights,
                 input_px=input_px,
                 min_scores=scores,
                 engine=settings.engine,
                 precision=settings.precision,
+                camera_px=camera_px,
             )
         case schema.YoloDetector():
             found = Yolo(
@@ -113,9 +125,10 @@ def build_detector(settings: schema.Detector, *, open_wide: bool = False) -> Det
                 device=settings.device,
                 engine=settings.engine,
                 precision=settings.precision,
+                camera_px=camera_px,
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
-            return YuNet(weights, scores[Kind.FACE], input_px=input_px)
+            return YuNet(weights, scores[Kind.FACE], input_px=input_px, camera_px=camera_px)
     return Tiled(found, settings.tiles) if settings.tiles > 1 else found
 
 
@@ -127,12 +140,10 @@ def min_scores(settings: schema.Detector) -> dict[Kind, float]:
     """
     match settings:
         case schema.EmbeddedDetector(min_person_score=person, min_face_score=face):
-            own = _embedded_facts()["min_scores"]
-            if not isinstance(own, dict):
-                raise ConfigError(f"{_EMBEDDED}: no min_scores; install monitor again")
+            own = embedded.facts().min_scores
             return {
-                Kind.PERSON: float(own[Kind.PERSON]) if person is None else person,
-                Kind.FACE: float(own[Kind.FACE]) if face is None else face,
+                Kind.PERSON: own[Kind.PERSON] if person is None else person,
+                Kind.FACE: own[Kind.FACE] if face is None else face,
             }
         case schema.YoloDetector(min_person_score=person, min_face_score=face):
             return {Kind.PERSON: person, Kind.FACE: face}
@@ -281,18 +292,3 @@ def build_source(
                 main, camera.main, analysis_fps=fps, clock=clock, attention=follower
             )
             return TwinVideo(video, large, clock)
-
-
-def _embedded_facts() -> dict[str, object]:
-    """What the embedded detector says of itself."""
-    card = _EMBEDDED / "detector.json"
-    try:
-        facts: dict[str, object] = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"{card}: the embedded detector is not readable ({error}); install monitor again"
-        ) from error
-    missing = {"weights", "input_px", "min_scores"} - facts.keys()
-    if missing:
-        raise ConfigError(f"{card}: no {', '.join(sorted(missing))}; install monitor again")
-    return facts

@@ -7,6 +7,7 @@ import typer
 
 from monitor.cli.errors import FAILED, OK
 from monitor.config import load
+from monitor.domain import CameraId
 from monitor.runtime import logs
 
 
@@ -25,5 +26,10 @@ def run(
     logs.start(log_level)
     settings = load(config)
     clock = SystemClock()
-    loaded = models(settings.detector, settings.judge, clock, settings.verifier)
+    camera_px = {
+        CameraId(name): camera.detect_px
+        for name, camera in settings.cameras.items()
+        if camera.detect_px is not None
+    }
+    loaded = models(settings.detector, settings.judge, clock, settings.verifier, camera_px)
     return OK if watch(settings, loaded, clock) else FAILED

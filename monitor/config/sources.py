@@ -152,6 +152,9 @@ class Camera(Section):
     the small one; heads are cut from here, where they are larger."""
     analysis_fps: AnalysisRate = 5
     """Frames per second that are looked at; the others are decoded and dropped."""
+    detect_px: Annotated[int, Field(ge=64, le=4096)] | None = None
+    """The longer side that this camera's pictures are scaled to for the detector; unset takes
+    the detector's ``input_px``."""
     zone: Name | None = None
     """A name for the place, carried in every alert."""
 

@@ -46,6 +46,12 @@ def letterbox(
     return Sheet(pixels, scales)
 
 
+def sheet_size(frame: Frame, longer_px: int) -> tuple[int, int]:
+    """Width and height of the least sheet that a frame fits on, its longer side scaled so."""
+    width, height = _fitted(frame, longer_px, None)
+    return _padded(width), _padded(height)
+
+
 def _fitted(frame: Frame, longer_px: int, fixed: tuple[int, int] | None) -> tuple[int, int]:
     """Width and height that the frame is scaled to; at least 1 by 1."""
     if fixed is None:

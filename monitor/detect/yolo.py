@@ -3,13 +3,14 @@
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from monitor.detect.engine import EngineName, Precision, load_engine
-from monitor.detect.letterbox import Sheet, letterbox
-from monitor.domain import Detection, Frame, Kind
+from monitor.detect.letterbox import Sheet, letterbox, sheet_size
+from monitor.domain import CameraId, Detection, Frame, Kind
 from monitor.errors import ConfigError
 from monitor.geometry import Box
 
@@ -31,6 +32,7 @@ class Yolo:
             left out is not reported at all.
         device: As torch names it: ``cpu``, ``cuda:0``.
         engine: Who runs a checkpoint on a processor; ``auto`` is the fastest installed.
+        camera_px: As ``input_px``, for the frames of some cameras.
         precision: What OpenVINO computes in; ``auto`` is int8 where that is faster and the
             weights come with what it needs.
 
@@ -42,7 +44,7 @@ class Yolo:
         networks and engines are those of the library ultralytics.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (each is a setting of its own)
         self,
         weights: Path,
         *,
@@ -51,18 +53,31 @@ class Yolo:
         device: str = "cpu",
         engine: EngineName = "auto",
         precision: Precision = "auto",
+        camera_px: Mapping[CameraId, int] = MappingProxyType({}),
     ) -> None:
         self._engine = load_engine(weights, device, engine, precision)
         self._kinds = _kinds(weights, self._engine.names)
         self._input_px = input_px
+        self._camera_px = dict(camera_px)
         self._min_scores = dict(min_scores)
         self._lock = threading.Lock()
 
     def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-        """See Detector."""
-        if not frames:
-            return []
-        sheet = letterbox(frames, self._input_px, fixed=self._engine.fixed_size)
+        """See Detector. Frames whose sheets are alike share a forward pass; none is padded more."""
+        alike: dict[tuple[int, ...], list[int]] = {}
+        for place, frame in enumerate(frames):
+            longer_px = self._camera_px.get(frame.camera, self._input_px)
+            size = self._engine.fixed_size or sheet_size(frame, longer_px)
+            alike.setdefault((longer_px, *size), []).append(place)
+        found: dict[int, list[Detection]] = {}
+        for (longer_px, *_), places in alike.items():
+            together = [frames[place] for place in places]
+            found |= zip(places, self._looked_at(together, longer_px), strict=True)
+        return [found[place] for place in range(len(frames))]
+
+    def _looked_at(self, frames: Sequence[Frame], longer_px: int) -> list[list[Detection]]:
+        """One forward pass."""
+        sheet = letterbox(frames, longer_px, fixed=self._engine.fixed_size)
         with self._lock:
             found = self._engine.run(
                 sheet.pixels,

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import warnings
 from copy import deepcopy
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
@@ -180,6 +181,17 @@ def test_boxes_come_in_the_pixels_of_their_own_frame_whatever_the_batch(trained:
     alone = [detector.detect([one])[0] for one in frames]
     for one, other in zip(together, alone, strict=True):
         assert one[0].score == pytest.approx(other[0].score, abs=0.05)
+
+
+def test_a_camera_is_looked_at_in_its_own_size_whatever_the_batch(trained: Path) -> None:
+    truth = (300, 100, 322, 144)
+    near = frame(384, 216, truth)
+    far = replace(near, camera=CameraId("far"))
+    sizes = {far.camera: 384}  # at 64 it is too small to be found
+    detector = Yolo(trained, input_px=64, min_scores=EVERYTHING, camera_px=sizes)
+    first, second, _ = detector.detect([far, near, near])
+    assert overlap(first[0], truth) > 0.6
+    assert not any(overlap(one, truth) > 0.6 for one in second)
 
 
 def test_an_export_sees_the_same_as_its_checkpoint(trained: Path, exported: Path) -> None:
