@@ -32,6 +32,7 @@ from monitor.runtime.resources import bundled
 from monitor.runtime.stop import Stop
 from monitor.track.bytetrack import BodyTracker
 
+_KEPT = 0.45  # of a person's threshold: as sure as that, somebody goes on being followed
 _WIDE = 0.01  # a threshold so low that every box worth a place on a curve is above it
 _JUDGE_PAUSE = (0.5, 10.0)  # seconds between tries of a judge that fails, first and longest
 
@@ -96,11 +97,14 @@ def build_detector(
     Raises:
         ConfigError: Its weights are missing or unusable.
     """
+    from monitor.detect.doubt import Doubting  # noqa: PLC0415
     from monitor.detect.tiled import Tiled  # noqa: PLC0415
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
-    scores = min_scores(settings)
+    sure_from = min_scores(settings)
+    factors = {kind: _KEPT if kind is Kind.PERSON else 1.0 for kind in sure_from}
+    scores = {kind: factor * sure_from[kind] for kind, factor in factors.items()}
     if open_wide:
         scores = dict.fromkeys(scores, _WIDE)
     found: Detector
@@ -129,7 +133,8 @@ def build_detector(
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
             return YuNet(weights, scores[Kind.FACE], input_px=input_px, camera_px=camera_px)
-    return Tiled(found, settings.tiles) if settings.tiles > 1 else found
+    found = Tiled(found, settings.tiles) if settings.tiles > 1 else found
+    return found if open_wide else Doubting(found, sure_from)
 
 
 def min_scores(settings: schema.Detector) -> dict[Kind, float]:

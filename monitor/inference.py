@@ -116,7 +116,8 @@ class Inference:
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
         (detections,) = Afar(self.models.detector).detect([frame])
-        found = sorted(heads(detections, frame.width, frame.height), key=lambda head: -head.area)
+        sure = [one for one in detections if one.sure]
+        found = sorted(heads(sure, frame.width, frame.height), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
         if found:
             looks = [_look(frame, SubjectId(n), head) for n, head in enumerate(found)]

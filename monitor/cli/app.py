@@ -55,6 +55,7 @@ evaluations = typer.Typer(no_args_is_help=True, help="Measure a model on labelle
 evaluations.command("judge")(command(evaluate.judge))
 evaluations.command("calibrate")(command(evaluate.calibrate))
 evaluations.command("detector")(command(evaluate.detector))
+evaluations.command("thresholds")(command(evaluate.thresholds))
 app.add_typer(evaluations, name="evaluate")
 
 trainings = typer.Typer(no_args_is_help=True, help="Train the embedded models on a folder.")

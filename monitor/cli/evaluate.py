@@ -9,7 +9,7 @@ import typer
 from monitor.cli.errors import OK
 from monitor.config.load import load_replay
 from monitor.domain import Kind
-from monitor.errors import OutputError
+from monitor.errors import ConfigError, OutputError
 from monitor.runtime import logs
 
 _Json = Annotated[Path, typer.Option("--json", help="Where to write the figures.")]
@@ -107,6 +107,34 @@ def detector(
             f"precision {_share(figures.precision)}{_range(figures.precision_wilson)} "
             f"at {figures.threshold:.2f}; recall {_share(figures.recall_at_p90)} at precision 0.9"
         )
+    return OK
+
+
+def thresholds(
+    folder: Annotated[Path, typer.Argument(help="A folder with boxes.csv and pictures.")],
+    weights: Annotated[Path, typer.Option(help="A trained checkpoint; its profile is written.")],
+    version: Annotated[str, typer.Option(help="Of the weights, for people.")],
+    input_px: Annotated[int, typer.Option(help="The longer side of pictures.", min=32)] = 416,
+) -> int:
+    """Choose a detector's thresholds, where F1 is highest, and write its detector.json."""
+    logs.start("warning")
+    from monitor.build import build_detector  # noqa: PLC0415  (torch takes seconds)
+    from monitor.config.schema import YoloDetector  # noqa: PLC0415
+    from monitor.evaluate.detector import evaluate  # noqa: PLC0415
+    from monitor.train.detector_profile import write_profile  # noqa: PLC0415
+
+    settings = YoloDetector(kind="yolo", weights=weights, input_px=input_px)
+    report = evaluate(folder, build_detector(settings, open_wide=True))
+    chosen: dict[Kind, float] = {}
+    for kind, figures in report.kinds.items():
+        if figures.best_threshold is None:
+            raise ConfigError(f"{folder}: no {kind} was found; give scenes that show some")
+        chosen[kind] = round(figures.best_threshold, 2)
+        print(f"{kind}: {chosen[kind]:.2f}, AP50 {_share(figures.ap)}, {figures.boxes} boxes")
+    try:
+        print(write_profile(weights, chosen, input_px=input_px, version=version))
+    except OSError as error:
+        raise OutputError(f"{weights.parent}: {error.strerror}; make it writable") from error
     return OK
 
 

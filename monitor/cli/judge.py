@@ -67,12 +67,17 @@ def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
     """As a picture if it is one, else as a video."""
     from monitor.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
-    from monitor.ingest.picture import read_picture  # noqa: PLC0415
+    from monitor.ingest.picture import ArrayPicture, read_picture  # noqa: PLC0415
+    from monitor.ingest.stills import is_still, stills  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     if path.stat().st_size <= _LARGEST_PICTURE:
+        encoded = path.read_bytes()
+        if is_still(encoded):
+            with suppress(SourceRejectedError):  # a damaged one: what of it can be read counts
+                return inference.pictures(ArrayPicture(one.pixels) for one in stills(encoded))
         with suppress(SourceRejectedError):
-            return inference.picture(read_picture(path))
+            return inference.picture(read_picture(encoded))
     video = FileVideo(
         REQUEST, path, analysis_fps=_ANALYSES_PER_S, paced=False, clock=RecordingClock()
     )

@@ -101,6 +101,7 @@ class Detection:
     kind: Kind
     box: Box
     score: float  # the detector's confidence, 0..1; comparable only within one model
+    sure: bool = True  # false: too doubtful for somebody new, enough to go on following somebody
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Gate:
         if not self._found:
             self._since = self._looked_at
         self._found = found
-        if found:
+        if any(one.sure for one in found):
             self._found_at = self._looked_at
         self._tell(self._looked_at)
 

@@ -41,6 +41,7 @@ class Body:
     person: Box | None
     face: Box | None
     score: float  # the more confident of the two detections
+    sure: bool  # whether either of them is
 
 
 def bodies(detections: Sequence[Detection], width: int, height: int) -> list[Body]:
@@ -56,12 +57,13 @@ def bodies(detections: Sequence[Detection], width: int, height: int) -> list[Bod
     for index, person in enumerate(people):
         face = pairs.get(index)
         score = max(person.score, face.score if face else 0.0)
-        found.append(Body(person.box, person.box, face.box if face else None, score))
+        sure = person.sure or (face is not None and face.sure)
+        found.append(Body(person.box, person.box, face.box if face else None, score, sure))
     bound = {id(face) for face in pairs.values()}
     for face in faces:
         if id(face) not in bound:
             outline = guessed_outline(face.box).clipped(width, height)
-            found.append(Body(outline, None, face.box, face.score))
+            found.append(Body(outline, None, face.box, face.score, face.sure))
     return found
 
 

@@ -14,6 +14,7 @@ from monitor.geometry import Box
 from monitor.track.bodies import Body, bodies, guessed_head
 
 _BUFFER_RATE = 30.0  # ByteTrack counts its memory in frames of 1/30 s, whatever the camera's rate
+_SURE = 0.5  # ByteTrack is told 1 of what the detector is sure of, and 0 of the rest
 _HEAD_MEMORY_S = 2.0  # where a face was on its person is worth this long
 
 
@@ -30,8 +31,9 @@ class _Known:
 class BodyTracker:
     """A Tracker that follows whole people and knows where their heads are. Not thread-safe.
 
-    Ages are in seconds, so the camera's rate may change. Ids are this tracker's own, so
-    two cameras never share one, and none is ever given twice.
+    What the detector is not sure of makes nobody new, but goes on with somebody whom nothing
+    surer matches. Ages are in seconds, so the camera's rate may change. Ids are this tracker's
+    own, so two cameras never share one, and none is ever given twice.
 
     Source:
         Zhang et al., "ByteTrack: Multi-Object Tracking by Associating Every Detection Box",
@@ -43,10 +45,10 @@ class BodyTracker:
         self._lost_after_s = settings.lost_after_s
         self._tracker = ByteTrackTracker(
             lost_track_buffer=round(settings.lost_after_s * _BUFFER_RATE),
-            track_activation_threshold=0.0,  # the detector's thresholds have decided already
+            track_activation_threshold=_SURE,  # the detector's thresholds have decided already
             minimum_consecutive_frames=settings.confirm_after,
             minimum_iou_threshold=0.1,
-            high_conf_det_threshold=0.0,
+            high_conf_det_threshold=_SURE,
         )
         self._ids = itertools.count(1)
         self._known: dict[int, _Known] = {}  # by ByteTrack's id
@@ -69,7 +71,7 @@ class BodyTracker:
         ]
         boxes = supervision.Detections(
             xyxy=np.array(outlines, dtype=np.float32).reshape(-1, 4),  # (N, 4)
-            confidence=np.array([b.score for b in found], dtype=np.float32),  # (N,)
+            confidence=np.array([float(b.sure) for b in found], dtype=np.float32),  # (N,)
             data={"index": np.arange(len(found))},
         )
         tracked = self._tracker.update(boxes, timestamp=seconds)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from monitor.cli.demo_clip import DemoScript, demo_frames, write_demo_clip
@@ -54,6 +55,17 @@ def test_a_balaclava_in_a_picture_is_named(frames: list[Pixels], tmp_path: Path)
     found = response(monitor("judge", path))
     assert found["occluded"] is True
     assert found["covering"] == "balaclava"
+
+
+def test_the_worst_picture_of_an_animation_decides(frames: list[Pixels], tmp_path: Path) -> None:
+    path = tmp_path / "moving.webp"
+    shown = cv2.Animation()
+    shown.frames = [at(frames, BARE_S), at(frames, COVERED_S), at(frames, BARE_S)]
+    shown.durations = np.array([500] * 3)
+    cv2.imwriteanimation(str(path), shown)
+    printed = monitor("judge", path)
+    assert json.loads(printed)["moderation_type"] == "image"
+    assert response(printed)["covering"] == "balaclava"
 
 
 def test_a_recording_is_judged_like_a_picture(tmp_path: Path) -> None:

@@ -151,6 +151,28 @@ def test_one_detection_is_not_yet_a_person() -> None:
     assert counts == [0, 0, 1, 1, 1]
 
 
+def doubtful(box: Box) -> Detection:
+    return Detection(Kind.PERSON, box, 0.2, sure=False)
+
+
+def test_what_the_detector_is_not_sure_of_is_nobody_new() -> None:
+    tracker = BodyTracker(YARD, SOON)
+    assert [show(tracker, n / 5, [doubtful(STANDING)]) for n in range(6)] == [[]] * 6
+
+
+def test_who_is_followed_is_not_lost_while_the_detector_doubts() -> None:
+    tracker = BodyTracker(YARD, SOON)
+    (before,) = meet(tracker, 0, [person(STANDING)])
+    seen = [show(tracker, n / 5, [doubtful(STANDING)]) for n in range(1, 30)]
+    assert [[subject.id for subject in subjects] for subjects in seen] == [[before.id]] * 29
+
+
+def test_a_doubtful_person_with_a_certain_face_is_somebody() -> None:
+    both = [doubtful(STANDING), face(ITS_FACE)]
+    (subject,) = meet(BodyTracker(YARD, SOON), 0, both)
+    assert (subject.person, subject.head) == (STANDING, ITS_FACE)
+
+
 @pytest.mark.parametrize("fps", [2, 5, 25])
 def test_who_is_hidden_for_a_moment_is_the_same_at_any_rate(fps: int) -> None:
     tracker = BodyTracker(YARD, SOON)

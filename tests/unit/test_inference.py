@@ -1,5 +1,7 @@
 """One picture or recording in, one answer out."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from monitor.build import Models
@@ -75,6 +77,12 @@ def test_a_person_without_a_face_is_judged_by_the_upper_part() -> None:
     found = response(answer(person(Box(180, 20, 290, 240)), blue=(RIGHT,)))
     assert found["covering"] == "balaclava"
     assert found["face_found"] is True
+
+
+def test_in_a_picture_only_people_count_that_the_detector_is_sure_of() -> None:
+    doubtful = replace(person(Box(180, 20, 290, 240)), sure=False)
+    found = response(answer(doubtful, blue=(RIGHT,)))
+    assert found["face_found"] is False
 
 
 def test_where_nobody_is_found_the_whole_picture_is_judged_and_it_says_so() -> None:

@@ -1,0 +1,31 @@
+"""What a detector is not sure of: nobody new, but perhaps somebody who is followed already."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from monitor.detect import Detector
+from monitor.domain import Detection, Frame, Kind
+
+
+class Doubting:
+    """A Detector that says of what another finds whether it is sure of it. As thread-safe as that.
+
+    Args:
+        detector: Built with thresholds below these.
+        sure_from: The score, in 0..1, from which on a detection of a kind is sure.
+
+    Source:
+        The two thresholds of Zhang et al., "ByteTrack: Multi-Object Tracking by Associating
+        Every Detection Box", 2022.
+    """
+
+    def __init__(self, detector: Detector, sure_from: Mapping[Kind, float]) -> None:
+        self._detector = detector
+        self._sure_from = dict(sure_from)
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        """See Detector."""
+        return [
+            [replace(one, sure=one.score >= self._sure_from[one.kind]) for one in found]
+            for found in self._detector.detect(frames)
+        ]
