@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
 
 from monitor.cli.demo_clip import DemoScript, demo_frames, write_demo_clip
@@ -61,7 +60,7 @@ def test_the_worst_picture_of_an_animation_decides(frames: list[Pixels], tmp_pat
     path = tmp_path / "moving.webp"
     shown = cv2.Animation()
     shown.frames = [at(frames, BARE_S), at(frames, COVERED_S), at(frames, BARE_S)]
-    shown.durations = np.array([500] * 3)
+    shown.durations = [500] * 3
     cv2.imwriteanimation(str(path), shown)
     printed = monitor("judge", path)
     assert json.loads(printed)["moderation_type"] == "image"
