@@ -32,7 +32,6 @@ from monitor.runtime.resources import bundled
 from monitor.runtime.stop import Stop
 from monitor.track.bytetrack import BodyTracker
 
-_KEPT = 0.45  # of a person's threshold: as sure as that, somebody goes on being followed
 _WIDE = 0.01  # a threshold so low that every box worth a place on a curve is above it
 _JUDGE_PAUSE = (0.5, 10.0)  # seconds between tries of a judge that fails, first and longest
 
@@ -97,16 +96,13 @@ def build_detector(
     Raises:
         ConfigError: Its weights are missing or unusable.
     """
-    from monitor.detect.doubt import Doubting  # noqa: PLC0415
+    from monitor.detect.doubt import Doubting, doubtful_from  # noqa: PLC0415
     from monitor.detect.tiled import Tiled  # noqa: PLC0415
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
     sure_from = min_scores(settings)
-    factors = {kind: _KEPT if kind is Kind.PERSON else 1.0 for kind in sure_from}
-    scores = {kind: factor * sure_from[kind] for kind, factor in factors.items()}
-    if open_wide:
-        scores = dict.fromkeys(scores, _WIDE)
+    scores = dict.fromkeys(sure_from, _WIDE) if open_wide else doubtful_from(sure_from)
     found: Detector
     match settings:
         case schema.EmbeddedDetector():

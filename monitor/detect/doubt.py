@@ -6,6 +6,13 @@ from dataclasses import replace
 from monitor.detect import Detector
 from monitor.domain import Detection, Frame, Kind
 
+_KEPT = {Kind.PERSON: 0.45}  # of a kind's threshold; of other kinds nothing doubtful is reported
+
+
+def doubtful_from(sure_from: Mapping[Kind, float]) -> dict[Kind, float]:
+    """The scores to build a detector with whose doubtful detections are to be told too."""
+    return {kind: _KEPT.get(kind, 1.0) * score for kind, score in sure_from.items()}
+
 
 class Doubting:
     """A Detector that says of what another finds whether it is sure of it. As thread-safe as that.

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitor.detect.doubt import Doubting
+from monitor.detect.doubt import Doubting, doubtful_from
 from monitor.domain import Kind
 from monitor.geometry import Box
 from tests.fakes import ArrayPicture, ScriptedDetector, face, frame, person
@@ -19,3 +19,9 @@ def test_each_kind_has_its_own_threshold_and_nothing_is_left_out() -> None:
         (Kind.FACE, 0.4, False),
         (Kind.PERSON, 0.3, False),
     ]
+
+
+def test_people_are_reported_below_their_threshold_and_faces_are_not() -> None:
+    low = doubtful_from({Kind.PERSON: 0.4, Kind.FACE: 0.4})
+    assert low[Kind.PERSON] < 0.4 == low[Kind.FACE]
+    assert doubtful_from({Kind.FACE: 0.5}) == {Kind.FACE: 0.5}
