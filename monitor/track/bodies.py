@@ -30,6 +30,7 @@ _BODY_OF_FACE = (
     0.4,
     7.0,
 )  # of a missed person, in faces: width, above the face, below its top
+_SAME: Final = 0.4  # overlap (IoU) above which a doubtful person is one who was found
 _DUPLICATE = 0.6  # overlap, of the smaller box, at which two boxes of one kind are one thing
 
 
@@ -41,30 +42,35 @@ class Body:
     person: Box | None
     face: Box | None
     score: float  # the more confident of the two detections
-    sure: bool  # whether either of them is
+    sure: bool = True  # false: made of a person only whom the detector doubts
 
 
 def bodies(detections: Sequence[Detection], width: int, height: int) -> list[Body]:
     """One body per person in a frame of the given size in pixels.
 
     Each face goes to one person at most, and each person to one face, so that as many as can
-    be are together, and all in all as near as can be to where faces are on people.
+    be are together, and all in all as near as can be to where faces are on people. What the
+    detector doubts gets no face, and counts only where nobody else was found.
     """
-    people = [d for d in detections if d.kind is Kind.PERSON]
+    people = [d for d in detections if d.kind is Kind.PERSON and d.sure]
     faces = _without_duplicates([d for d in detections if d.kind is Kind.FACE])
     pairs = _pairs(people, faces)
     found = []
     for index, person in enumerate(people):
         face = pairs.get(index)
         score = max(person.score, face.score if face else 0.0)
-        sure = person.sure or (face is not None and face.sure)
-        found.append(Body(person.box, person.box, face.box if face else None, score, sure))
+        found.append(Body(person.box, person.box, face.box if face else None, score))
     bound = {id(face) for face in pairs.values()}
     for face in faces:
         if id(face) not in bound:
             outline = guessed_outline(face.box).clipped(width, height)
-            found.append(Body(outline, None, face.box, face.score, face.sure))
-    return found
+            found.append(Body(outline, None, face.box, face.score))
+    doubtful = [d for d in detections if d.kind is Kind.PERSON and not d.sure]
+    return found + [
+        Body(person.box, person.box, None, person.score, sure=False)
+        for person in doubtful
+        if not any(_about(person.box, body) for body in found)
+    ]
 
 
 def heads(detections: Sequence[Detection], width: int, height: int) -> list[Box]:
@@ -124,6 +130,16 @@ def _apart(person: Box, face: Box) -> float:
     down = (y - (head.top + head.bottom) / 2) / size
     larger = np.log(max(face.bottom - face.top, 1.0) / size)
     return float(np.linalg.norm(np.array((across, down, larger)) / _SPREAD))
+
+
+def _about(doubtful: Box, body: Body) -> bool:
+    """Whether a box shows, though not well, somebody who was found."""
+    if body.face is not None and _apart(doubtful, body.face) <= _FARTHEST:
+        return True
+    wide = min(doubtful.right, body.outline.right) - max(doubtful.left, body.outline.left)
+    tall = min(doubtful.bottom, body.outline.bottom) - max(doubtful.top, body.outline.top)
+    shared = max(wide, 0.0) * max(tall, 0.0)
+    return shared > _SAME * (doubtful.area + body.outline.area - shared)
 
 
 def _without_duplicates(found: Sequence[Detection]) -> list[Detection]:

@@ -167,10 +167,22 @@ def test_who_is_followed_is_not_lost_while_the_detector_doubts() -> None:
     assert [[subject.id for subject in subjects] for subjects in seen] == [[before.id]] * 29
 
 
-def test_a_doubtful_person_with_a_certain_face_is_somebody() -> None:
+def test_a_certain_face_is_somebody_without_the_doubtful_person_about_it() -> None:
     both = [doubtful(STANDING), face(ITS_FACE)]
     (subject,) = meet(BodyTracker(YARD, SOON), 0, both)
-    assert (subject.person, subject.head) == (STANDING, ITS_FACE)
+    assert (subject.person, subject.head) == (None, ITS_FACE)
+
+
+def test_a_doubtful_box_about_several_people_takes_nobodys_place() -> None:
+    """A man with a face and a woman lost each other's numbers to a box about both."""
+    tracker = BodyTracker(YARD, SOON)
+    hers = Box(220, 80, 300, 350)
+    wide = doubtful(Box(90, 40, 330, 355))
+    first = meet(tracker, 0, [person(STANDING), face(ITS_FACE), person(hers)])
+    for n in range(1, 20):
+        some = [face(ITS_FACE), wide, person(hers) if n % 3 else doubtful(hers)]
+        ids = {subject.id for subject in show(tracker, n / 5, some)}
+        assert ids <= {subject.id for subject in first}
 
 
 @pytest.mark.parametrize("fps", [2, 5, 25])
