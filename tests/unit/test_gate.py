@@ -1,6 +1,7 @@
 """Which frames the detector is asked about."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -62,6 +63,13 @@ def test_who_stops_moving_is_looked_at_in_every_frame_for_a_while_and_then_once_
     assert looked_at(gate, FOUND, seconds=4, start=5.2) == [5.8, 6.8, 7.8, 8.8]
     assert gate.standing == FOUND, "in the frames between as well"
     assert gate.opens(frame(9.2, moved=True)), "and at once when anything moves"
+
+
+def test_what_the_detector_doubts_is_no_reason_to_look_more_often() -> None:
+    chair = [replace(FOUND[0], sure=False)]
+    gate = Gate(Economy())
+    assert looked_at(gate, chair, seconds=6) == [0.0, 2.0, 4.0]
+    assert gate.standing == chair, "but who is followed may be it"
 
 
 def test_a_poster_is_looked_at_once_a_second_and_gone_when_it_is_gone() -> None:
