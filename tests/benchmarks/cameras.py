@@ -34,7 +34,7 @@ from monitor.config.schema import EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
 from monitor.controls import PictureDesk
 from monitor.daemon import Analyst, Dispatch
-from monitor.domain import CameraId, Frame, Pixels
+from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.attention import Attention
 from monitor.ingest.load import Load
 from monitor.ingest.reader import Reader
@@ -52,7 +52,8 @@ from tests.many_cameras import ManyCameras
 from tests.unit.test_daemon import Silent
 
 FPS, ANALYSES = 15, 5
-SETTLE_S = 12.0  # until idle cameras have calmed down, before anything is measured
+CONNECT_S = 60.0  # for all cameras to send, on a machine with much else to do
+SETTLE_S = 10.0  # until idle cameras have calmed down, before anything is measured
 MOST_LAG_MS = 500.0
 OFTEN = 0.95  # of the frames wait no longer; and of those wanted are given
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -138,10 +139,19 @@ class Box:
             Worker("judge", judge.run, self.stop),
         ]
 
+    def _wait_for_all(self) -> None:
+        """Until every camera sends, or for as long as anybody would wait for that."""
+        end = time.monotonic() + CONNECT_S
+        while time.monotonic() < end and any(
+            reader.status().state is not StreamState.STREAMING for reader in self.readers.values()
+        ):
+            time.sleep(0.2)
+
     def measure(self, seconds: float, server: int) -> "Line":
         """Run, and give one line of the table; ``server`` is the cameras' process."""
         for worker in self.workers:
             worker.start()
+        self._wait_for_all()
         time.sleep(SETTLE_S)
         self.load.lags.clear()
         spared = sum(lane.gate.spared for lane in self.pipeline.lanes.values())
