@@ -30,6 +30,7 @@ from monitor.train.synthesis_innocent import (
 )
 from monitor.train.synthesis_look import night, watermark
 from monitor.train.synthesis_things import hand_object, near_hand
+from monitor.train.synthesis_turned import turned_balaclava
 from monitor.train.synthesis_wrap import hood, scarf, stocking
 
 SHARES: Final = {
@@ -45,6 +46,7 @@ SHARES: Final = {
 }
 """How often each kind is drawn; ``none`` is an innocent edit or none at all."""
 _WHOLE_HEAD: Final = ("balaclava", "stocking", "helmet", "hood")
+_TURNED: Final = 0.35  # of the balaclavas, on heads that look aside
 _SHELLS: Final = ("helmet", "hood", "hard_hat")
 _EYES_FREE: Final = ("none", "hood", "balaclava", "scarf", "mask", "hard_hat")
 
@@ -72,6 +74,10 @@ def dress(
         kind: Of KINDS; None draws one by SHARES.
     """
     kind = kind or _drawn_kind(rng)
+    if kind == "balaclava" and happens(rng, _TURNED):
+        turned = turned_balaclava(face, background, rng)
+        if turned is not None:
+            return _with_things(turned, rng)
     if kind in _WHOLE_HEAD and happens(rng, 0.9 if kind == "stocking" else 0.6):
         face = transplanted(face, background, rng)
     face, key = _below(face, kind, rng)
@@ -82,6 +88,16 @@ def dress(
     if kind != "sunglasses" and happens(rng, 0.07):  # their glass is clear in infrared
         face = Face(night(face, rng, eyes=kind in _EYES_FREE), face.points)
     pixels = watermark(face.pixels, rng) if happens(rng, 0.08) else face.pixels
+    return Dressed(Face(pixels, face.points), key)
+
+
+def _with_things(turned: tuple[Face, str], rng: Rng) -> Dressed:
+    """A turned head, now and then with a hand before it, at night, or written over."""
+    face, key = turned
+    pixels = hand_object(face, rng)[0] if happens(rng, 0.15) else face.pixels
+    face = Face(pixels, face.points)
+    pixels = night(face, rng, eyes=True) if happens(rng, 0.06) else face.pixels
+    pixels = watermark(pixels, rng) if happens(rng, 0.12) else pixels
     return Dressed(Face(pixels, face.points), key)
 
 
