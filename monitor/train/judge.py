@@ -30,7 +30,8 @@ from monitor.train.judge_model import (
 from monitor.train.judge_natural import Teacher, natural_samples
 from monitor.train.judge_pool import Amount, draw, prepare, prepare_more, write_shard
 from monitor.train.judge_start import take_over
-from monitor.train.judge_stream import stream
+from monitor.train.judge_stream import Batch, stream
+from monitor.train.judge_teacher import TeacherRun, Voices, train_teacher
 from monitor.train.synthesis_innocent import load_overlays
 
 _COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -63,14 +64,27 @@ def train(config: TrainJudgeConfig) -> Path:
             _LOG.warning("%s names none of the faces in %s", config.teacher, config.scenes)
     amount = Amount(config.shards, config.shard_size, config.seed, config.leave_out)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
-    return Training(config, Pool(pool_folder, config.leave_out)).run()
+    pool = Pool(pool_folder, config.leave_out)
+    return Training(config, pool, _voices(config, pool)).run()
+
+
+def _voices(config: TrainJudgeConfig, pool: Pool) -> Voices | None:
+    """The teacher, trained now unless an earlier call has, and the judge that we start from."""
+    if not config.taught_s:
+        return None
+    weights = config.out / "teacher.pt"
+    if not weights.exists():
+        config.out.mkdir(parents=True, exist_ok=True)
+        train_teacher(pool, weights, TeacherRun(config.taught_s, config.crop_px, config.seed))
+    return Voices(weights, config.start)
 
 
 class Training:
     """One run: the model, its average, its optimiser and where it has come to."""
 
-    def __init__(self, config: TrainJudgeConfig, pool: Pool) -> None:
+    def __init__(self, config: TrainJudgeConfig, pool: Pool, voices: Voices | None = None) -> None:
         torch.manual_seed(config.seed)
+        self._voices = voices
         self._config = config
         self._pool = pool
         self._shape = Shape(crop_px=config.crop_px, widths=config.widths)
@@ -122,19 +136,21 @@ class Training:
         if self._spent >= until:
             return
         self._prompt = _prompt(replace(self._shape, crop_px=crop_px))
-        batches = stream(self._pool, config.batch, crop_px, (config.seed, self._step))
+        seed = (config.seed, self._step)
+        batches = stream(self._pool, config.batch, crop_px, seed, self._voices)
         batch = next(batches)  # the other process takes seconds to start
         while self._spent < until:
             began = time.monotonic()
-            loss = self._learn(*batch)
+            loss = self._learn(batch)
             batch = next(batches)
             self._spent += time.monotonic() - began
             yield self._step, loss
             if self._spent - self._measured >= config.measure_every_s:
                 self._measure(dev)
 
-    def _learn(self, pixels: Any, keys: list[str]) -> float:  # noqa: ANN401
+    def _learn(self, batch: Batch) -> float:
         """One step; returns the loss of the answers."""
+        pixels, keys, said = batch
         config = self._config
         share = self._spent / config.seconds
         rate = config.rate * max(0.5 * (1 + math.cos(math.pi * min(share, 1.0))), 1e-3)
@@ -148,6 +164,9 @@ class Training:
             logits = self._model(input_ids=read, pixel_values=crops).logits.float()
         words = logits[:, self._prompt.shape[1] - 1 :]  # (N, T, V): each stands before its word
         answer = self._targets.answer_loss(words[:, 0], labels[:, 0])
+        if said is not None:
+            taught = self._targets.taught_loss(words[:, 0], keys, said)
+            answer = answer + config.taught_weight * (taught - answer)
         loss = answer + config.hint_weight * self._hint.loss(keys)
         loss = loss + config.sentence_weight * sentence_loss(words, labels)
         self._optimiser.zero_grad()

@@ -19,6 +19,8 @@ class TrainJudgeConfig(Section):
     more: tuple[Path, ...] = ()  # further folders with labels.csv, such as a site's own
     teacher: Path | None = None  # an earlier judge, to name the faces of the scenes
     start: Path | None = None  # an earlier judge, whose weights are gone on from where they fit
+    taught_s: float = Field(0, ge=0)  # seconds of training a convolutional teacher first; 0: none
+    taught_weight: float = Field(0.6, ge=0, le=1)  # of what the teachers say, beside the labels
     leave_out: str = ""  # a source that is not learned from, to be measured on
     seconds: float = Field(2900, gt=0)
     batch: int = Field(64, ge=1)

