@@ -25,7 +25,7 @@ class Face:
     evaluable: bool
     flaws: tuple[Flaw, ...]
     look: Look = field(repr=False)
-    main: bool = True  # false: much smaller than the largest head of the picture
+    main: bool = True  # false: somebody in the background
 
     def occluded(self, *, quality_is_occlusion: bool) -> bool:
         """Whether it counts as occluded; a head too poor to judge does if told so.
@@ -46,9 +46,20 @@ class Face:
 
 
 def ranked(faces: Sequence[Face], *, quality_is_occlusion: bool) -> list[Face]:
-    """The faces, the worst first; who is much smaller than the largest is a passer-by."""
+    """The faces, the worst first.
+
+    Who is much smaller than the largest is a passer-by, and so is who stands out of focus
+    behind a larger face that can be judged.
+    """
     largest = max((_side(face.head) for face in faces), default=0.0)
-    sized = [_sized(face, main=_side(face.head) >= _MAIN * largest) for face in faces]
+    judged = max((_side(face.head) for face in faces if face.evaluable), default=0.0)
+
+    def is_main(face: Face) -> bool:
+        """Whether the picture is of them."""
+        side = _side(face.head)
+        return side >= _MAIN * largest and (face.evaluable or side >= judged)
+
+    sized = [_sized(face, main=is_main(face)) for face in faces]
 
     def badness(face: Face) -> tuple[bool, bool, float]:
         """How bad one is."""
