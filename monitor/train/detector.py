@@ -16,6 +16,7 @@ import cv2
 import torch
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
+from monitor.train.averaging import follow
 from monitor.train.detector_feed import Batch, open_feed
 from monitor.train.detector_loss import Spared, spare, spared_anchors
 from monitor.train.detector_material import prepare
@@ -178,8 +179,4 @@ def _step(run: _Run, batch: Batch, config: TrainDetectorConfig) -> float:
 def _follow(run: _Run) -> None:
     """Move the average towards the model; quickly at first, by 1 in 1000 later."""
     decay = 0.999 * (1 - math.exp(-run.steps / 500))
-    live = run.model.state_dict()
-    floats = [(v, live[k]) for k, v in run.average.state_dict().items() if v.is_floating_point()]
-    targets, sources = [v for v, _ in floats], [v for _, v in floats]
-    with torch.no_grad():
-        torch._foreach_lerp_(targets, sources, 1 - decay)
+    follow(run.average, run.model, decay)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from monitor.train.averaging import follow
 from monitor.train.judge_config import TrainJudgeConfig
 from monitor.train.judge_data import Pool, normalised
 from monitor.train.judge_dev import DevScore, DevSet, answer_logits, read_dev, score
@@ -182,13 +183,7 @@ class Training:
     def _average_in(self) -> None:
         """Move the average a little towards the model, its batch statistics too."""
         keep = min(self._config.averaging, (1 + self._step) / (10 + self._step))
-        fresh = self._model.state_dict()
-        with torch.no_grad():
-            for name, kept in self._average.state_dict().items():
-                if kept.is_floating_point():
-                    kept.lerp_(fresh[name], 1 - keep)
-                else:
-                    kept.copy_(fresh[name])
+        follow(self._average, self._model, keep)
 
     def _measure(self, dev: DevSet) -> None:
         """Score the averaged weights on dev; keep them if they are the best so far."""

@@ -25,6 +25,7 @@ from torch.nn import functional
 
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
+from monitor.train.averaging import follow
 from monitor.train.judge_data import Pool, normalised
 from monitor.train.judge_natural import Teacher
 from monitor.train.judge_stream import stream
@@ -132,20 +133,9 @@ def train_teacher(pool: Pool, out: Path, run: TeacherRun) -> Path:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)
         optimiser.step()
-        _follow(average, model, min(_AVERAGING, (1 + step) / (10 + step)))
+        follow(average, model, min(_AVERAGING, (1 + step) / (10 + step)))
         if step % 50 == 0:
             _LOG.info("teacher, step %d, %.0f %%: loss %.3f", step, 100 * share, loss.item())
     part = out.with_suffix(".part")
     torch.save(average.state_dict(), part)
     return part.rename(out)
-
-
-def _follow(average: Any, model: Any, keep: float) -> None:  # noqa: ANN401
-    """Move the average a little towards the model, its batch statistics too."""
-    fresh = model.state_dict()
-    with torch.no_grad():
-        for name, kept in average.state_dict().items():
-            if kept.is_floating_point():
-                kept.lerp_(fresh[name], 1 - keep)
-            else:
-                kept.copy_(fresh[name])
