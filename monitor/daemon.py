@@ -31,6 +31,7 @@ from monitor.publish.states import StateBoard
 from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock
+from monitor.runtime.heap import Trimmer
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.systemd import notify
@@ -237,9 +238,21 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         if (server := _door(config, models, vitals, doors)) is not None:
             workers.append(Worker("http", server.run, stop))
         notify("READY=1")
-        clean = supervise(workers, stop, beat=lambda: notify("WATCHDOG=1"))
+        clean = supervise(workers, stop, _beat(readers.values(), clock))
         mail.last_words()
     return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
+
+
+def _beat(readers: Iterable[Reader], clock: Clock) -> Callable[[], None]:
+    """What is done every second, as long as all goes well."""
+    trimmer = Trimmer(lambda: sum(reader.status().reconnects for reader in readers), clock)
+
+    def beat() -> None:
+        """Tell systemd so, and give back what old connections held."""
+        notify("WATCHDOG=1")
+        trimmer.tick()
+
+    return beat
 
 
 def _dispatch(

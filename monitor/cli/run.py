@@ -8,7 +8,7 @@ import typer
 from monitor.cli.errors import FAILED, OK
 from monitor.config import load
 from monitor.domain import CameraId
-from monitor.runtime import logs
+from monitor.runtime import heap, logs
 
 
 def run(
@@ -19,6 +19,7 @@ def run(
     ] = "info",
 ) -> int:
     """Watch cameras and publish alerts until SIGTERM or Ctrl-C."""
+    heap.keep_few()  # before libraries start threads
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds; `check` needs none)
     from monitor.daemon import run as watch  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
