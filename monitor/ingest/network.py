@@ -93,8 +93,7 @@ class NetworkVideo:
 
     @contextmanager
     def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        """See Source."""
-        del left  # FFmpeg cannot be asked to leave
+        """See Source. FFmpeg cannot be asked to leave, but after each packet we can."""
         host = address_of(self._source).place
         with opened(self._source, self._clock) as container:
             stream = video_stream(container, host)
@@ -102,7 +101,7 @@ class NetworkVideo:
             intake = Intake(stream, self._clock, self._attention, self._hardware)
             playback = _Playback(container, stream, self._clock)
             try:
-                with closing(self._frames(container, intake, playback)) as frames:
+                with closing(self._frames(container, intake, playback, left)) as frames:
                     yield frames
             finally:
                 intake.end()
@@ -118,9 +117,13 @@ class NetworkVideo:
             )
 
     def _frames(
-        self, container: av.container.InputContainer, intake: Intake, playback: "_Playback"
+        self,
+        container: av.container.InputContainer,
+        intake: Intake,
+        playback: "_Playback",
+        left: Stop | None,
     ) -> Generator[Frame, None, None]:
-        """The frames that are due, as they arrive."""
+        """The frames that are due, as they arrive, until nobody wants them any more."""
         host = address_of(self._source).place
         sampler = ArrivalSampler(self._attention.full_fps)
         sequence = 0
@@ -129,6 +132,8 @@ class NetworkVideo:
             # All streams, though only pictures count: the time-out is one packet's, and
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
+                if left is not None and left.requested:
+                    return
                 self._check_silence(last_picture, host)
                 spared, seen, came = intake.spared, intake.seen, self._clock.seconds()
                 intake.waited(came - asked)

@@ -174,6 +174,26 @@ def test_the_right_password_opens_and_the_wrong_one_is_named(
     assert wrong.value.__suppress_context__
 
 
+def test_nothing_of_a_camera_goes_on_after_a_stop(clip: Path) -> None:
+    """A thread that OpenCV works for while the interpreter ends would abort the program."""
+    with RtspServer(clip) as server:
+        watched = Watched(camera(server.url))
+        watched.thread.start()
+        watched.next_frame(20)
+        watched.stop.request()
+        watched.thread.join(20)
+        left = [thread.name for thread in threading.enumerate() if "yard" in thread.name]
+    assert left == []
+
+
+def test_a_connection_gives_nothing_more_once_it_is_left(clip: Path) -> None:
+    left = StopSwitch()
+    with RtspServer(clip) as server, camera(server.url).open(left) as frames:
+        next(frames)
+        left.request()
+        assert list(frames) == []
+
+
 def test_a_refused_password_is_asked_again_and_stays_secret(
     clip: Path, password_file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

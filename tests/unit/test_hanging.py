@@ -60,7 +60,7 @@ def test_stops_at_once_while_a_connection_hangs_and_takes_nothing_from_it_later(
     started = time.monotonic()
     stop.request()
     thread.join(5)
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 3, "it waited for the connection"
     source.let_go.set()
     assert source.gone.wait(5)
     assert frames.finished
