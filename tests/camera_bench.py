@@ -16,6 +16,7 @@ from monitor.ingest.network import NetworkVideo
 from monitor.ingest.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
+from monitor.runtime.heap import Trimmer
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 
@@ -72,6 +73,7 @@ class CameraBench:
         self._bell = threading.Event()
         self._stop = StopSwitch()
         self._taker = threading.Thread(target=self._take, daemon=True)
+        self._trimmer = Trimmer(self._reconnects, SystemClock())
 
     def __enter__(self) -> Self:
         self._taker.start()
@@ -114,6 +116,7 @@ class CameraBench:
         while not self._stop.requested:
             self._bell.wait(0.1)
             self._bell.clear()
+            self._trimmer.tick()
             cameras = list(self.cameras.values())
             taken = [(one, frame) for one in cameras if (frame := one.box.take(0)) is not None]
             if not taken:
@@ -122,6 +125,9 @@ class CameraBench:
             for one, frame in taken:
                 _note(one, frame)
             self._bell.set()  # there may be more where these came from
+
+    def _reconnects(self) -> int:
+        return sum(one.reader.status().reconnects for one in list(self.cameras.values()))
 
 
 def _note(watched: Watched, frame: Frame) -> None:

@@ -25,6 +25,7 @@ from functools import partial
 from pathlib import Path
 
 from monitor.domain import CameraId
+from monitor.runtime import heap
 from tests.camera_bench import CameraBench, Resources, Watched, rtsp
 from tests.camera_park import CameraPark, park_clips
 from tests.fault_proxy import STAGES, FaultProxy
@@ -200,6 +201,7 @@ def main() -> int:
     for what in ("width", "fps", "seed"):
         parser.add_argument(f"--{what}", type=int, default=getattr(Settings, what))
     asked = parser.parse_args()
+    heap.keep_few()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # that cameras go away is what this is about
     settings = Settings(
         asked.minutes, asked.cameras, seed=asked.seed, width=asked.width, fps=asked.fps

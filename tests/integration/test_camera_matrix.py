@@ -22,6 +22,7 @@ def test_a_camera_comes_back_from_every_fault_and_the_others_go_on(tmp_path: Pat
         hold_s=0.4,
         black_s=0.4,
         reconnects=RECONNECTS,
+        rates_s=0.4,
         width=320,
         fps=10,
         stages=("SETUP",),
