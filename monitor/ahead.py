@@ -10,32 +10,33 @@ from typing import Self, TypeAlias
 
 from monitor.detect import Detector
 from monitor.domain import Detection, Frame
+from monitor.runtime.openvino_door import lanes
 
 BATCH = 4  # frames for one pass of the detector; more gain little, and delay the first verdict
-BATCHES_AHEAD = 3  # one is decoded and one looked at while one waits
+BATCHES_WAITING = 2  # one is decoded and one waits while others are looked at
 _AHEAD_BYTES = 1 << 26  # decoded frames of one batch; large pictures go in smaller batches
 
-_Batch: TypeAlias = tuple[list[Frame], list[list[Detection]]]
+_Batch: TypeAlias = tuple[list[Frame], list[list[Detection]], float]
 
 
 class Ahead:
     """Frames in their order, and a Detector that has looked at them already.
 
-    One thread decodes and one detects, in batches that depend on the recording alone, so the
+    One thread decodes and a few detect, in batches that depend on the recording alone, so the
     same file gives the same detections. What goes wrong there is raised by ``frames``, where
     it would have been raised without them. Owned by one thread, which leaves the ``with``
-    block to stop both.
+    block to stop all.
 
     Args:
         frames: All of a recording; taken from another thread, one at a time.
-        detector: Asked from a third thread.
+        detector: Asked from other threads, several at a time.
     """
 
     def __init__(self, frames: Iterator[Frame], detector: Detector) -> None:
         self._source = frames
         self._detector = detector
         self._decoding = ThreadPoolExecutor(1, "decode-ahead")
-        self._detecting = ThreadPoolExecutor(1, "detect-ahead")
+        self._detecting = ThreadPoolExecutor(lanes(), "detect-ahead")
         self._coming: deque[Future[_Batch]] = deque()
         self._found: dict[int, list[Detection]] = {}
         self._decode_s = 0.0
@@ -60,11 +61,12 @@ class Ahead:
 
     def frames(self) -> Iterator[Frame]:
         """All frames in their order; each is to be detected before the next is taken."""
-        self._coming.extend(self._next() for _ in range(BATCHES_AHEAD))
+        self._coming.extend(self._next() for _ in range(BATCHES_WAITING + lanes()))
         while True:
-            frames, found = self._coming.popleft().result()
+            frames, found, detect_s = self._coming.popleft().result()
             if not frames:
                 return
+            self._detect_s += detect_s
             self._coming.append(self._next())
             for frame, detections in zip(frames, found, strict=True):
                 self._found = {frame.sequence: detections}
@@ -96,5 +98,4 @@ class Ahead:
         frames = decoded.result()
         started = time.perf_counter()
         found = self._detector.detect(frames)
-        self._detect_s += time.perf_counter() - started
-        return frames, found
+        return frames, found, time.perf_counter() - started

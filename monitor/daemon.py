@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +20,7 @@ from monitor.ingest.attention import Attention
 from monitor.ingest.load import Load
 from monitor.ingest.reader import Reader
 from monitor.mailroom import Mailroom
+from monitor.overlap import Overlap
 from monitor.pipeline import Change, Pipeline
 from monitor.publish.blind import BlindBook
 from monitor.publish.covered import OVER, CoveredBoard
@@ -110,23 +111,28 @@ class Analyst:
 
     def run(self, stop: Stop) -> None:
         """Work until stop is requested or every source has ended and been decided on."""
+        with Overlap(self.pipeline) as overlap:
+            open_cameras = self._watched(stop, overlap)
+        for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
+            self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+
+    def _watched(self, stop: Stop, overlap: Overlap) -> set[CameraId]:
+        """Work; gives back which sources have not ended."""
         open_cameras = set(self.boxes)
         while open_cameras and not stop.requested:
-            self.bell.wait(POLL_S)
+            if not overlap.busy:
+                self.bell.wait(POLL_S)
             self.bell.clear()
-            frames = self._newest()
-            if frames:
-                self._observe(frames)
+            frames = self._observed(overlap)
             self.pictures.serve(self.pipeline.lanes)
             for camera in self._undecided(frames):
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
             if frames:
                 self.bell.set()  # there may be more where these came from
-            for camera in [c for c in open_cameras if self._over(c)]:
+            for camera in [c for c in open_cameras if not overlap.busy and self._over(c)]:
                 open_cameras.discard(camera)
                 self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
-        for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
-            self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+        return open_cameras
 
     def _undecided(self, frames: Sequence[Frame]) -> list[CameraId]:
         """The cameras of which something may have changed; of most of many, nothing has."""
@@ -138,23 +144,31 @@ class Analyst:
         lanes = self.pipeline.lanes
         return [c for c in self.boxes if c in new or not lanes[c].policy.empty]
 
-    def _newest(self) -> list[Frame]:
+    def _newest(self, but: Collection[CameraId]) -> Sequence[Frame]:
         """The newest frames of a few cameras: those that have waited longest for their turn."""
         frames: list[Frame] = []
         for camera in sorted(self.boxes, key=lambda camera: self._served.get(camera, 0.0)):
-            if (frame := self.boxes[camera].take(0)) is not None:
+            if camera not in but and (frame := self.boxes[camera].take(0)) is not None:
                 self._served[camera] = self.clock.seconds()
                 frames.append(frame)
                 if len(frames) == _BATCH:
                     break
         return frames
 
-    def _observe(self, frames: Sequence[Frame]) -> None:
+    def _observed(self, overlap: Overlap) -> Sequence[Frame]:
+        """Follow whom the detector has found while it looks at what has come meanwhile."""
+        overlap.fill(self._newest)
+        if (seen := overlap.take()) is None:
+            return ()
+        frames = seen.batch.frames
+        overlap.fill(self._newest, but=frames)
         started = self.clock.seconds()
-        self.pipeline.observe(frames)
+        self.pipeline.follow(seen)
         if self.load is not None:
             now = self.clock.seconds()
-            self.load.note([now - f.moment.seconds for f in frames], now - started, now)
+            busy_s = max(now - started, seen.detect_s / overlap.most)
+            self.load.note([now - f.moment.seconds for f in frames], busy_s, now)
+        return frames
 
     def _hand_out(self, changes: Sequence[Change]) -> None:
         for change in changes:

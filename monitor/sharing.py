@@ -5,22 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.build import Models
-from monitor.detect import Detector
-from monitor.domain import Detection, Frame, JudgeName, Look, Verdict
+from monitor.domain import JudgeName, Look, Verdict
 from monitor.judge import Judge
-
-
-@dataclass(slots=True)
-class SharedDetector:
-    """A Detector that several threads may use: one at a time. See Detector."""
-
-    detector: Detector
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-        """See Detector."""
-        with self.lock:
-            return self.detector.detect(frames)
 
 
 @dataclass(slots=True)
@@ -47,10 +33,8 @@ class SharedJudge:
 
 
 def shared(models: Models) -> Models:
-    """The same models, for cameras and requests at once.
+    """The same models, for cameras and requests at once; detectors are thread-safe as they are.
 
     Between two forward passes for the one there is room for one for the other.
     """
-    return replace(
-        models, detector=SharedDetector(models.detector), judge=SharedJudge(models.judge)
-    )
+    return replace(models, judge=SharedJudge(models.judge))

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from types import ModuleType
 from typing import Any
 
@@ -16,17 +17,17 @@ from numpy.typing import NDArray
 
 from monitor.detect.rounding import Ranges, round_all
 from monitor.domain import Pixels
-from monitor.runtime.openvino_door import core, open_openvino
+from monitor.runtime.openvino_door import core, cores, lanes, open_openvino
 
 _EXAMPLE = (2, 96, 64, 3)  # unlike sizes, so that none of them is taken for fixed
 
 Forward = Callable[[Pixels], NDArray[np.float32]]
-"""(B, H, W, 3) blue-green-red bytes to (B, 4 + classes, anchors)."""
+"""(B, H, W, 3) blue-green-red bytes to (B, 4 + classes, anchors). Thread-safe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """A checkpoint in OpenVINO's form. One call of ``forward`` at a time."""
+    """A checkpoint in OpenVINO's form."""
 
     names: Mapping[int, str]
     """The classes, by their number in the output."""
@@ -96,12 +97,24 @@ def _from_bytes(_network: object, taken: tuple[Any, ...]) -> tuple[Any]:
 
 def _compiled(names: Mapping[int, str], ranges: Ranges | None, model: Any) -> Converted:  # noqa: ANN401
     """Ready to run, what is not rounded in float32: bfloat16 moves boxes."""
-    settings = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
-    request = core().compile_model(model, "CPU", settings).create_infer_request()
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": cores(),
+        "NUM_STREAMS": lanes(),
+        "ENABLE_CPU_PINNING": False,  # other threads want the same cores
+    }
+    compiled = core().compile_model(model, "CPU", settings)
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(lanes()):
+        free.put(compiled.create_infer_request())
 
     def forward(sheet: Pixels) -> NDArray[np.float32]:
         """See Forward."""
-        found: NDArray[np.float32] = request.infer([sheet])[0]
+        request = free.get()
+        try:
+            found: NDArray[np.float32] = request.infer([sheet])[0]  # a copy of its own
+        finally:
+            free.put(request)
         return found
 
     return Converted(dict(names), "float32" if ranges is None else "int8", forward)

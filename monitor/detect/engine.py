@@ -1,6 +1,7 @@
 """One door to every engine that ultralytics can run a YOLO model with."""
 
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ _FOLDERS = {"_openvino_model": "*.xml"}
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Engine:
-    """A loaded model. Owned by whoever loaded it; one call at a time."""
+    """A loaded model. Thread-safe: calls are at work side by side where the engine can do that."""
 
     names: Mapping[int, str]
     """The classes, by their number in the output."""
@@ -151,10 +152,13 @@ def _by_openvino(converted: conversion.Converted) -> Engine:
 def _by_ultralytics(backend: Any) -> Engine:  # noqa: ANN401
     import torch
 
+    one_at_a_time = threading.Lock()  # networks remember the last sheet's grid
+
     def forward(sheet: Pixels) -> object:
         """(B, H, W, BGR) bytes as (B, RGB, H, W) 0..1, left channels-last in memory, answered."""
-        batch = torch.from_numpy(sheet).to(backend.device)
-        return backend(batch.permute(0, 3, 1, 2).flip(1).float().div_(255))
+        with one_at_a_time:
+            batch = torch.from_numpy(sheet).to(backend.device)
+            return backend(batch.permute(0, 3, 1, 2).flip(1).float().div_(255))
 
     return Engine(
         dict(backend.names),

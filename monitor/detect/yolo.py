@@ -1,6 +1,5 @@
 """People and faces with any YOLO model: a checkpoint, or its export to another engine."""
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -20,7 +19,7 @@ _MOST_PER_FRAME = 300
 
 
 class Yolo:
-    """A Detector for people and faces. Thread-safe: one batch runs at a time.
+    """A Detector for people and faces. Thread-safe.
 
     Args:
         weights: A checkpoint (.pt) or an export (.onnx, a folder ``*_openvino_model``,
@@ -60,7 +59,6 @@ class Yolo:
         self._input_px = input_px
         self._camera_px = dict(camera_px)
         self._min_scores = dict(min_scores)
-        self._lock = threading.Lock()
 
     def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         """See Detector. Frames whose sheets are alike share a forward pass; none is padded more."""
@@ -78,14 +76,13 @@ class Yolo:
     def _looked_at(self, frames: Sequence[Frame], longer_px: int) -> list[list[Detection]]:
         """One forward pass."""
         sheet = letterbox(frames, longer_px, fixed=self._engine.fixed_size)
-        with self._lock:
-            found = self._engine.run(
-                sheet.pixels,
-                classes=sorted(self._kinds),
-                min_score=min(self._min_scores.values(), default=1.0),
-                overlap_limit=_OVERLAP_LIMIT,
-                limit=_MOST_PER_FRAME,
-            )
+        found = self._engine.run(
+            sheet.pixels,
+            classes=sorted(self._kinds),
+            min_score=min(self._min_scores.values(), default=1.0),
+            overlap_limit=_OVERLAP_LIMIT,
+            limit=_MOST_PER_FRAME,
+        )
         return [
             self._read(rows, frame, sheet, index)
             for index, (rows, frame) in enumerate(zip(found, frames, strict=True))

@@ -44,8 +44,8 @@ _LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
 _BT601 = (0.299, 0.114)
 
 
-@dataclass(slots=True)
-class _Converters(threading.local):
+@dataclass  # no slots: what is in them would be all threads'
+class Converters(threading.local):
     """This thread's converters; setting one up costs more than using it."""
 
     kept: OrderedDict[tuple[object, ...], VideoReformatter] = field(default_factory=OrderedDict)
@@ -59,7 +59,7 @@ class _Converters(threading.local):
         return converter
 
 
-_converters = _Converters()
+_converters = Converters()
 
 
 def scaled_bgr(frame: av.VideoFrame, width: int, height: int) -> Pixels:

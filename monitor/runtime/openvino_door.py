@@ -8,11 +8,14 @@ next signal, a SIGTERM say, ends the process with SIGSEGV instead of in order.
 """
 
 import importlib.util
+import os
 import sys
 import threading
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+_MOST_LANES = 4
 
 _lock = threading.RLock()
 _cores: list[Any] = []
@@ -33,6 +36,20 @@ def multiplies_bytes() -> bool:
     except OSError:
         return False
     return not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(facts.split())
+
+
+def cores() -> int:
+    """How many cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def lanes() -> int:
+    """How many calls of a model are worth having at work at a time, each on some of the cores.
+
+    Threads of one call wait for one another after every layer, for as long as the slowest of
+    them is kept from its core by other work; those of different calls never do.
+    """
+    return min(cores(), _MOST_LANES)
 
 
 def open_openvino() -> ModuleType:

@@ -7,10 +7,11 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from monitor.ahead import BATCH, BATCHES_AHEAD, Ahead
+from monitor.ahead import BATCH, BATCHES_WAITING, Ahead
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
+from monitor.runtime.openvino_door import lanes
 from tests.fakes import ArrayPicture, ScriptedDetector
 
 MakeFrame = Callable[[int], Frame]
@@ -73,7 +74,7 @@ def test_batches_depend_on_the_recording_alone(make_frame: MakeFrame) -> None:
     counter = BatchCounter()
     with Ahead(iter([make_frame(number) for number in range(2 * BATCH + 1)]), counter) as ahead:
         assert len(list(ahead.frames())) == 2 * BATCH + 1
-    assert [batch for batch in counter.batches if batch] == [BATCH, BATCH, 1]
+    assert sorted(batch for batch in counter.batches if batch) == [1, BATCH, BATCH]
 
 
 def test_large_pictures_go_in_smaller_batches(make_frame: MakeFrame) -> None:
@@ -84,7 +85,7 @@ def test_large_pictures_go_in_smaller_batches(make_frame: MakeFrame) -> None:
     counter = BatchCounter()
     with Ahead(iter(frames), counter) as ahead:
         assert len(list(ahead.frames())) == 4
-    assert [batch for batch in counter.batches if batch] == [3, 1]
+    assert sorted(batch for batch in counter.batches if batch) == [1, 3]
 
 
 def test_no_more_is_decoded_than_there_is_room_for(make_frame: MakeFrame) -> None:
@@ -92,7 +93,7 @@ def test_no_more_is_decoded_than_there_is_room_for(make_frame: MakeFrame) -> Non
     with Ahead(iter(recording), BatchCounter()) as ahead:
         taken = list(islice(ahead.frames(), 2 * BATCH))
     assert [frame.sequence for frame in taken] == list(range(2 * BATCH))
-    assert recording.decoded <= (2 + BATCHES_AHEAD) * BATCH
+    assert recording.decoded <= (2 + BATCHES_WAITING + lanes()) * BATCH
     assert not ahead_threads()
 
 
