@@ -13,7 +13,8 @@ from monitor.build import Models, Watch, build_pipeline, build_source, verifier_
 from monitor.census import Census, Sight
 from monitor.config.schema import Config
 from monitor.controls import Controls, PictureDesk
-from monitor.domain import CameraId, Frame, Severity, StreamState
+from monitor.dispatch import Dispatch
+from monitor.domain import CameraId, Frame, StreamState
 from monitor.inference import Inference
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
@@ -23,12 +24,8 @@ from monitor.mailroom import Mailroom
 from monitor.overlap import Overlap
 from monitor.pipeline import Change, Pipeline
 from monitor.publish.blind import BlindBook
-from monitor.publish.covered import OVER, CoveredBoard
-from monitor.publish.frigate import Mirror
-from monitor.publish.outbox import Message
-from monitor.publish.payload import alert_payload, alert_topic
+from monitor.publish.covered import CoveredBoard
 from monitor.publish.shelf import Shelf
-from monitor.publish.states import StateBoard
 from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock
@@ -50,49 +47,6 @@ POLL_S = 0.1  # how late an alert may end when no camera sends anything
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
 _LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
 _DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
-
-
-@dataclass(slots=True)
-class Dispatch:
-    """Where the analyst's alerts go: to disk first, pictures to the board. One thread's own."""
-
-    site: str
-    shelf: Shelf
-    board: StateBoard
-    covered: CoveredBoard
-    clock: Clock
-    mirror: Mirror | None = None
-    retention: Retention | None = None
-
-    def hand_out(self, change: Change) -> None:
-        """Store one alert's new state and show its picture."""
-        alert = change.alert
-        log.info(
-            "%s: alert %s %s: %s, %s, probability %.2f",
-            alert.camera,
-            alert.id,
-            alert.state,
-            alert.severity,
-            alert.covering,
-            alert.probability,
-        )
-        topic = alert_topic(self.site, alert.camera)
-        payload = alert_payload(self.site, alert)
-        note, over = alert.severity is Severity.NOTE, alert.state in OVER
-        self.shelf.add(
-            Message(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
-        )
-        self.covered.note(alert)
-        if self.retention is not None:
-            self.retention.note(alert)
-        if change.pictures is not None:
-            self.board.snapshot(alert.camera, change.pictures.snapshot)
-        if self.mirror is not None:
-            for message in self.mirror.messages(alert, self.clock.now()):
-                self.shelf.add(message)
-            if change.pictures is not None:
-                topic = self.mirror.snapshot_topic(alert.camera)
-                self.board.keep(topic, change.pictures.snapshot)
 
 
 @dataclass(slots=True)

@@ -33,7 +33,8 @@ from monitor.config.policy import Policy
 from monitor.config.schema import EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
 from monitor.controls import PictureDesk
-from monitor.daemon import Analyst, Dispatch
+from monitor.daemon import Analyst
+from monitor.dispatch import Dispatch
 from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.attention import Attention
 from monitor.ingest.load import Load

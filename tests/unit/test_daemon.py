@@ -6,7 +6,8 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.controls import PictureDesk
-from monitor.daemon import Analyst, Dispatch, ending
+from monitor.daemon import Analyst, ending
+from monitor.dispatch import Dispatch
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES

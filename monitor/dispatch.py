@@ -1,0 +1,60 @@
+"""Where an alert goes when its state has changed."""
+
+import logging
+from dataclasses import dataclass
+
+from monitor.domain import Severity
+from monitor.pipeline import Change
+from monitor.publish.covered import OVER, CoveredBoard
+from monitor.publish.frigate import Mirror
+from monitor.publish.outbox import Message
+from monitor.publish.payload import alert_payload, alert_topic
+from monitor.publish.shelf import Shelf
+from monitor.publish.states import StateBoard
+from monitor.record.retention import Retention
+from monitor.runtime.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Dispatch:
+    """Where the analyst's alerts go: to disk first, pictures to the board. One thread's own."""
+
+    site: str
+    shelf: Shelf
+    board: StateBoard
+    covered: CoveredBoard
+    clock: Clock
+    mirror: Mirror | None = None
+    retention: Retention | None = None
+
+    def hand_out(self, change: Change) -> None:
+        """Store one alert's new state and show its picture."""
+        alert = change.alert
+        log.info(
+            "%s: alert %s %s: %s, %s, probability %.2f",
+            alert.camera,
+            alert.id,
+            alert.state,
+            alert.severity,
+            alert.covering,
+            alert.probability,
+        )
+        topic = alert_topic(self.site, alert.camera)
+        payload = alert_payload(self.site, alert)
+        note, over = alert.severity is Severity.NOTE, alert.state in OVER
+        self.shelf.add(
+            Message(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
+        )
+        self.covered.note(alert)
+        if self.retention is not None:
+            self.retention.note(alert)
+        if change.pictures is not None:
+            self.board.snapshot(alert.camera, change.pictures.snapshot)
+        if self.mirror is not None:
+            for message in self.mirror.messages(alert, self.clock.now()):
+                self.shelf.add(message)
+            if change.pictures is not None:
+                topic = self.mirror.snapshot_topic(alert.camera)
+                self.board.keep(topic, change.pictures.snapshot)
