@@ -40,6 +40,28 @@ def test_where_nothing_moves_it_looks_around_every_two_seconds() -> None:
     assert gate.spared == 45
 
 
+def test_a_key_frame_that_comes_a_little_early_is_looked_at_all_the_same() -> None:
+    """Of 100 idle cameras on a busy machine every sixth look around was left out."""
+    gate, times = Gate(Economy()), [0.0, 2.05, 3.95, 6.0, 7.9, 10.1]
+    seen = []
+    for seconds in times:
+        shown = frame(seconds)
+        if gate.opens(shown):
+            gate.saw(shown, ())
+            seen.append(seconds)
+    assert seen == times
+
+
+def test_key_frames_that_come_every_second_are_looked_at_by_turns() -> None:
+    gate, seen = Gate(Economy()), []
+    for seconds in (0.0, 1.0, 1.97, 3.0, 4.0, 5.02, 5.95):
+        shown = frame(seconds)
+        if gate.opens(shown):
+            gate.saw(shown, ())
+            seen.append(seconds)
+    assert seen == [0.0, 1.97, 4.0, 5.95]
+
+
 def test_it_looks_around_as_often_as_it_is_told() -> None:
     assert looked_at(Gate(Economy(look_around_s=1)), seconds=3) == [0.0, 1.0, 2.0]
 
