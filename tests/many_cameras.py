@@ -3,8 +3,9 @@
     python -m tests.many_cameras CLIP.mp4
 
 Every connection is a camera that plays the clip (H.264 without B-frames) over and over, over
-TCP, each at a moment of its own so that they do not all send at once. GStreamer's server takes
-more than twice as much of the processor. Writes its port when it listens.
+TCP, each at a moment of its own so that neither pictures nor key frames of all come at once,
+however quickly they are connected to. GStreamer's server takes more than twice as much of the
+processor. Writes its port when it listens.
 """
 
 import asyncio
@@ -22,7 +23,7 @@ import av
 
 RTP_HZ = 90_000
 MOST_BYTES = 1400  # of one RTP packet's payload
-PHASES = 97  # different moments within a picture's time at which cameras send
+PHASES = 97  # different moments between two key frames at which cameras begin
 SDP = (
     "v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=camera\r\nt=0 0\r\nm=video 0 RTP/AVP 96\r\n"
     "a=rtpmap:96 H264/90000\r\na=fmtp:96 packetization-mode=1;sprop-parameter-sets={}\r\n"
@@ -79,11 +80,12 @@ class Film:
             stream = container.streams.video[0]
             sets = parameter_sets(bytes(stream.codec_context.extradata or b""))
             self.fps = float(stream.average_rate or 15)
+            packets = [packet for packet in container.demux(stream) if packet.size]
             self.pictures = [
                 payloads([*(sets if packet.is_keyframe else []), *units(bytes(packet))])
-                for packet in container.demux(stream)
-                if packet.size
+                for packet in packets
             ]
+            self.key_s = len(packets) / sum(packet.is_keyframe for packet in packets) / self.fps
         self.sdp = SDP.format(",".join(base64.b64encode(one).decode() for one in sets))
 
     async def play(self, writer: asyncio.StreamWriter, late_s: float) -> None:
@@ -116,7 +118,7 @@ class Server:
     async def talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, to its end."""
         self._clients += 1
-        late_s = (self._clients * 37 % PHASES) / PHASES / self._film.fps
+        late_s = (self._clients * 37 % PHASES) / PHASES * self._film.key_s
         playing: asyncio.Task[None] | None = None
         try:
             while first := await reader.readexactly(1):
