@@ -1,4 +1,4 @@
-"""The embedded judge's short way from crops to scores: exact, and several times as fast.
+"""The embedded judge's short way from crops to scores and words: exact, and far faster.
 
 What transformers does anew for every call is done once: the question becomes vectors, the
 places of all words are known, only the answers' scores are computed, only at the last place.
@@ -6,8 +6,9 @@ Pictures are scaled and normalised as the model's own processor does it, to the 
 Models of other shapes, and other devices, go the long way.
 """
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,10 @@ from monitor.judge.loading import Loaded
 from monitor.judge.model import answering
 from monitor.judge.tower import Tower, open_tower
 
+T = TypeVar("T")
+
 _BICUBIC: Final = 3  # as Pillow numbers ways of scaling
+_MOST_WRITTEN: Final = 64  # tokens; sentences of alerts are shorter
 _WANTED: Final = {
     "do_resize": True,
     "do_center_crop": False,
@@ -56,7 +60,9 @@ class FastAnswers:
     def __init__(self, loaded: Loaded, prompt: str, tokens: Sequence[int], tower: Tower) -> None:
         self.engine = tower.engine
         self._tower = tower
+        self._tokenizer = loaded.processor.tokenizer
         self._scale = _Scale(loaded.processor.image_processor)
+        self._thread = _one_core() if tower.engine == "openvino" else None
         with answering():
             self._text = _Text(loaded, prompt, tokens)
 
@@ -72,10 +78,49 @@ class FastAnswers:
         Raises:
             JudgeUnavailableError: Out of memory, or the engine failed.
         """
-        with answering():
-            scores = self._text.scores(self._tower(self._scale.tensor(crops)))
-            found: NDArray[np.float32] = scores.float().numpy()
-        return found
+        return self._done(lambda: self._text.scores(self._features(crops)).float().numpy())
+
+    def write(self, crop: Pixels, limit: int) -> str:
+        """What the model writes about one picture, word by word and without chance.
+
+        Args:
+            crop: As one of those of ``logits``.
+            limit: Tokens written at most.
+
+        Raises:
+            JudgeUnavailableError: See ``logits``.
+        """
+        tokens = self._done(lambda: self._text.written(self._features([crop]), limit))
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def _features(self, crops: Sequence[Pixels]) -> Any:  # noqa: ANN401
+        return self._tower(self._scale.tensor(crops))
+
+    def _done(self, work: Callable[[], T]) -> T:
+        """Do it where torch uses one core, unless torch computes the tower too."""
+
+        def answered() -> T:
+            """What comes of it, or a JudgeUnavailableError."""
+            with answering():
+                return work()
+
+        return answered() if self._thread is None else self._thread.submit(answered).result()
+
+
+def _one_core() -> ThreadPoolExecutor:
+    """A thread in which torch uses no others.
+
+    A text model of one small layer is computed in a tenth of the time that threads need to
+    agree on who does what. How many threads torch uses is each thread's own setting, and at
+    the same time that of all threads to come, which is put back.
+    """
+    import torch
+
+    usual = torch.get_num_threads()
+    thread = ThreadPoolExecutor(1, "judge-fast", initializer=torch.set_num_threads, initargs=(1,))
+    thread.submit(torch.get_num_threads).result()
+    torch.set_num_threads(usual)
+    return thread
 
 
 class _Scale:
@@ -122,23 +167,53 @@ class _Text:
         self._behind = words[:, places[-1] + 1 :]
         self._project = model.model.multi_modal_projector
         self._language = model.model.language_model
-        long = ids.shape[1]
+        self._long = ids.shape[1]
+        most = self._long + _MOST_WRITTEN
         nothing = torch.finfo(torch.float32).min
-        self._unseen = torch.full((long, long), nothing).triu(1)[None, None]  # what comes later
-        self._turned = self._language.rotary_emb(words, torch.arange(long)[None])
-        self._answers = model.get_output_embeddings().weight[list(tokens)].T  # (D, K)
+        self._unseen = torch.full((most, most), nothing).triu(1)[None, None]  # what comes later
+        self._turned = self._language.rotary_emb(words, torch.arange(most)[None])
+        self._words = model.get_output_embeddings().weight  # (V, D)
+        self._read = model.get_input_embeddings()
+        self._answers = self._words[list(tokens)].T  # (D, K)
+        ends = model.generation_config.eos_token_id
+        self._ends = set(ends if isinstance(ends, list) else [ends])
 
     def scores(self, features: Any) -> Any:  # noqa: ANN401
         """(N, C, s, s) of the tower to (N, K)."""
+        return self._last(self._asked(features)) @ self._answers
+
+    def written(self, features: Any, limit: int) -> list[int]:  # noqa: ANN401
+        """The tokens that follow (1, C, s, s) of the tower, each the likeliest, up to an end."""
+        import torch
+
+        x = self._asked(features)
+        tokens: list[int] = []
+        for _ in range(min(limit, _MOST_WRITTEN)):
+            token = int((self._last(x) @ self._words.T).argmax())
+            if token in self._ends:
+                break
+            tokens.append(token)
+            x = torch.cat([x, self._read(torch.tensor([[token]]))], dim=1)
+        return tokens
+
+    def _asked(self, features: Any) -> Any:  # noqa: ANN401
+        """The question with the picture in it, (N, L, D)."""
         import torch
 
         count = len(features)
         seen = self._project(features.flatten(2).transpose(1, 2))  # (N, s * s, D)
         sides = (self._before.expand(count, -1, -1), self._behind.expand(count, -1, -1))
-        x = torch.cat([sides[0], seen, sides[1]], dim=1)
+        return torch.cat([sides[0], seen, sides[1]], dim=1)
+
+    def _last(self, x: Any) -> Any:  # noqa: ANN401
+        """What the layers make of the last of (N, L, D): (N, D)."""
+        long = x.shape[1]
+        turned = tuple(part[:, :long] for part in self._turned)
         for layer in self._language.layers:
-            x = layer(x, attention_mask=self._unseen, position_embeddings=self._turned)
-        return self._language.norm(x[:, -1]) @ self._answers
+            x = layer(
+                x, attention_mask=self._unseen[:, :, :long, :long], position_embeddings=turned
+            )
+        return self._language.norm(x[:, -1])
 
 
 def _tower(model: Any) -> Any:  # noqa: ANN401

@@ -99,7 +99,10 @@ class LocalJudge:
         if self._model.chats:
             prompt = self._model.prompt(EXPLAIN)
             return one_line(self._model.write(picture, prompt, _SENTENCE_TOKENS))
-        reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS).strip()
+        if self._fast is not None:
+            reply = self._fast.write(look.pixels, _SENTENCE_TOKENS).strip()
+        else:
+            reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS).strip()
         first, _, sentence = reply.partition(" ")
         return one_line(sentence if first in self._profile.words else reply)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from monitor.errors import JudgeUnavailableError
 from monitor.judge.loading import shortened
-from monitor.runtime.openvino_door import core, installed, open_openvino
+from monitor.runtime.openvino_door import core, cores, installed, open_openvino
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -81,12 +81,10 @@ class OpenVinoTower:
     engine: Final = "openvino"
 
     def __init__(self, network: Any, side: int) -> None:  # noqa: ANN401
-        import torch
-
         openvino = open_openvino()
         options = {
             "INFERENCE_PRECISION_HINT": "f32",  # else it halves where the processor can
-            "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+            "INFERENCE_NUM_THREADS": max(cores() // 2, 1),  # the detector wants some, too
             "ENABLE_CPU_PINNING": False,  # other threads want the same cores
             "PERFORMANCE_HINT": "LATENCY",
         }

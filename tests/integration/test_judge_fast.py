@@ -100,6 +100,23 @@ def test_a_crop_gets_the_same_alone_as_in_a_batch(
     assert fast.logits(CROPS[3:4])[0] == pytest.approx(together[3], abs=1e-4)
 
 
+def test_what_is_written_is_what_the_auto_classes_write(loaded: Loaded, tokens: list[int]) -> None:
+    """Word for word: only the pictures' features are computed otherwise."""
+    fast = answers(loaded, tokens, open_tower(loaded.model.model.vision_tower, 96))
+    found, expected = [], []
+    for crop in CROPS[::4]:
+        picture = np.ascontiguousarray(crop[..., ::-1])
+        prompt = read_profile(FOLDER).prompt
+        inputs = loaded.processor(images=[picture], text=[prompt], return_tensors="pt")
+        written = loaded.model.generate(**inputs, max_new_tokens=40, do_sample=False)
+        new = written[0, inputs["input_ids"].shape[1] :]
+        expected.append(loaded.processor.tokenizer.decode(new, skip_special_tokens=True))
+        found.append(fast.write(crop, 40))
+    assert found == expected
+    assert len(set(found)) > 4, "the crops are all alike"
+    assert fast.write(CROPS[0], 2).split() == found[0].split()[:2]
+
+
 def test_crops_of_any_shape_and_memory_are_read(loaded: Loaded, tokens: list[int]) -> None:
     fast = answers(loaded, tokens, open_tower(loaded.model.model.vision_tower, 96))
     odd = [np.full(shape, 90, np.uint8) for shape in ((1, 1, 3), (3, 500, 3), (700, 5, 3))]
