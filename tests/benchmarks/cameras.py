@@ -43,6 +43,7 @@ from monitor.publish.covered import CoveredBoard
 from monitor.publish.outbox import Outbox
 from monitor.publish.shelf import Shelf
 from monitor.publish.states import StateBoard
+from monitor.runtime import heap
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
@@ -248,6 +249,7 @@ def main() -> None:
     parser.add_argument("--video", type=Path)
     asked = parser.parse_args()
     width, height = (int(side) for side in asked.size.split("x"))
+    heap.keep_few()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # overload is what this is about
     loaded = models(EmbeddedDetector(), EmbeddedJudge(), SystemClock())
     print(HEAD)  # noqa: T201
