@@ -225,9 +225,11 @@ def _is_known(config: Any) -> bool:  # noqa: ANN401
     if config.model_type != "fast_vlm":
         return False
     tower, text = config.vision_config, config.text_config
-    plain_tower = tower.model_type == "resnet" and tower.layer_type == "basic"
+    residual = tower.model_type == "resnet" and tower.layer_type == "basic"
+    plain_tower = residual and tower.hidden_act == "relu"
+    efficient = tower.model_type == "efficientnet" and tower.hidden_act == "relu6"
     plain_text = text.model_type == "qwen2" and set(text.layer_types) == {"full_attention"}
-    return plain_tower and tower.hidden_act == "relu" and plain_text
+    return (plain_tower or efficient) and plain_text
 
 
 def _is_plain(image_processor: Any) -> bool:  # noqa: ANN401

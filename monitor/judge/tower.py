@@ -11,10 +11,10 @@ import copy
 import logging
 from typing import Any, Final, Protocol
 
-import numpy as np
-
 from monitor.errors import JudgeUnavailableError
+from monitor.judge.folding import fold
 from monitor.judge.loading import shortened
+from monitor.judge.tower_graph import graph_of
 from monitor.runtime.openvino_door import core, cores, installed, open_openvino
 
 _LOG: Final = logging.getLogger(__name__)
@@ -35,7 +35,8 @@ def open_tower(network: Any, side: int) -> Tower:  # noqa: ANN401  (transformers
     """The fastest exact tower on this machine.
 
     Args:
-        network: A ResNetModel of basic blocks in evaluation mode; it is not changed.
+        network: A ResNetModel of basic blocks, or an EfficientNetModel that stops at six, in
+            evaluation mode; it is not changed.
         side: Of the pictures, in pixels.
     """
     if installed():
@@ -56,10 +57,8 @@ class TorchTower:
 
         self._format = torch.channels_last
         network = copy.deepcopy(network).requires_grad_(requires_grad=False)
-        for module in network.modules():
-            if hasattr(module, "convolution") and hasattr(module, "normalization"):
-                module.convolution = _folded(module)
-                module.normalization = torch.nn.Identity()
+        for module in list(network.modules()):
+            fold(module)
         self._network = network.to(memory_format=self._format)
 
     def __call__(self, pixels: Any) -> Any:  # noqa: ANN401
@@ -89,7 +88,7 @@ class OpenVinoTower:
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
-            model = _Graph(openvino).model(network, side)
+            model = graph_of(openvino, network, side)
             self._compiled = core().compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise JudgeUnavailableError(shortened(error)) from error
@@ -99,51 +98,3 @@ class OpenVinoTower:
         import torch
 
         return torch.from_numpy(self._compiled(pixels.numpy())[0])
-
-
-class _Graph:
-    """Writes a residual network of basic blocks as an OpenVINO graph."""
-
-    def __init__(self, openvino: Any) -> None:  # noqa: ANN401
-        self._openvino = openvino
-        self._op = openvino.opset13
-
-    def model(self, network: Any, side: int) -> Any:  # noqa: ANN401
-        """The whole tower, for any number of pictures."""
-        pixels = self._op.parameter([-1, 3, side, side], np.float32)
-        stem = network.embedder
-        pool = stem.pooler
-        x = self._op.relu(self._convolved(pixels, stem.embedder))
-        edge = [pool.padding] * 2
-        pooled = self._op.max_pool(x, [pool.stride] * 2, [1, 1], edge, edge, [pool.kernel_size] * 2)
-        x = pooled.output(0)
-        for stage in network.encoder.stages:
-            for block in stage.layers:
-                x = self._block(x, block)
-        return self._openvino.Model([x], [pixels])
-
-    def _block(self, x: Any, block: Any) -> Any:  # noqa: ANN401
-        """Two convolutions and what goes around them."""
-        first, second = block.layer
-        around = self._convolved(x, block.shortcut) if _convolves(block.shortcut) else x
-        inner = self._op.relu(self._convolved(x, first))
-        return self._op.relu(self._op.add(self._convolved(inner, second), around))
-
-    def _convolved(self, x: Any, layer: Any) -> Any:  # noqa: ANN401
-        """A convolution with its batch norm folded in; its activation is the caller's."""
-        folded = _folded(layer)
-        weight = self._op.constant(folded.weight.detach().numpy())
-        bias = self._op.constant(folded.bias.detach().numpy().reshape(1, -1, 1, 1))
-        stride, edge = list(folded.stride), list(folded.padding)
-        return self._op.add(self._op.convolution(x, weight, stride, edge, edge, [1, 1]), bias)
-
-
-def _convolves(layer: Any) -> bool:  # noqa: ANN401
-    return hasattr(layer, "convolution")
-
-
-def _folded(layer: Any) -> Any:  # noqa: ANN401
-    """One convolution that does what a convolution and its batch norm do."""
-    from torch.nn.utils.fusion import fuse_conv_bn_eval
-
-    return fuse_conv_bn_eval(layer.convolution, layer.normalization)

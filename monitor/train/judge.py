@@ -30,7 +30,7 @@ from monitor.train.judge_model import (
 )
 from monitor.train.judge_natural import Teacher, natural_samples
 from monitor.train.judge_pool import Amount, draw, prepare, prepare_more, write_shard
-from monitor.train.judge_start import take_over
+from monitor.train.judge_start import take_over, take_tower
 from monitor.train.judge_stream import Batch, stream
 from monitor.train.judge_teacher import TeacherRun, Voices, train_teacher
 from monitor.train.synthesis_innocent import load_overlays
@@ -77,7 +77,7 @@ def _voices(config: TrainJudgeConfig, pool: Pool) -> Voices | None:
     if not weights.exists():
         config.out.mkdir(parents=True, exist_ok=True)
         train_teacher(pool, weights, TeacherRun(config.taught_s, config.crop_px, config.seed))
-    return Voices(weights, config.start)
+    return Voices(weights, config.voice or config.start, config.taught_shift)
 
 
 class Training:
@@ -88,9 +88,16 @@ class Training:
         self._voices = voices
         self._config = config
         self._pool = pool
-        self._shape = Shape(crop_px=config.crop_px, widths=config.widths)
+        self._shape = Shape(
+            crop_px=config.crop_px,
+            widths=config.widths,
+            text_width=config.text_width,
+            tower=config.tower,
+        )
         self._processor = build_processor(self._shape)
         self._model = build_model(self._shape, self._processor.tokenizer)
+        if voices is not None and config.tower == "efficient":
+            take_tower(self._model, voices.weights)
         if config.start is not None:
             take_over(self._model, config.start)
         self._average = build_model(self._shape, self._processor.tokenizer)
@@ -98,7 +105,7 @@ class Training:
         for model in (self._model, self._average):
             model.set_attn_implementation("eager")  # both are faster to train on a CPU
             model.to(memory_format=_LAST)
-        self._hint = Hint(self._model.model.vision_tower, self._shape.widths[-1])
+        self._hint = Hint(self._model.model.vision_tower, self._shape.map_width)
         trained = [*self._model.parameters(), *self._hint.parameters()]
         self._optimiser = torch.optim.AdamW(_groups(trained, config.decay), lr=config.rate)
         self._targets = Targets(self._processor.tokenizer)
@@ -160,7 +167,8 @@ class Training:
         labels = self._targets.of(keys)
         crops = torch.from_numpy(normalised(pixels)).contiguous(memory_format=_LAST)
         self._model.train()
-        with torch.autocast("cpu", torch.bfloat16):
+        plain = config.tower == "residual"  # on filters of one channel each, halves are slow
+        with torch.autocast("cpu", torch.bfloat16, enabled=plain):
             read = self._targets.read(self._prompt, labels)
             logits = self._model(input_ids=read, pixel_values=crops).logits.float()
         words = logits[:, self._prompt.shape[1] - 1 :]  # (N, T, V): each stands before its word

@@ -1,6 +1,7 @@
 """The settings of a judge's training."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 
@@ -21,13 +22,17 @@ class TrainJudgeConfig(Section):
     start: Path | None = None  # an earlier judge, whose weights are gone on from where they fit
     taught_s: float = Field(0, ge=0)  # seconds of training a convolutional teacher first; 0: none
     taught_weight: float = Field(0.6, ge=0, le=1)  # of what the teachers say, beside the labels
+    taught_shift: float = Field(0.0, ge=0)  # taken off the logarithm of the teachers' "none"
+    voice: Path | None = None  # an earlier judge that teaches, too; ``start`` when not given
     leave_out: str = ""  # a source that is not learned from, to be measured on
     seconds: float = Field(2900, gt=0)
     batch: int = Field(64, ge=1)
     rate: float = Field(2e-3, gt=0)  # AdamW's highest
     decay: float = Field(0.05, ge=0)
     crop_px: int = Field(96, ge=32)
-    widths: tuple[int, ...] = (32, 64, 128, 384)  # of the tower's stages
+    tower: Literal["residual", "efficient"] = "residual"  # efficient: the teacher's, and as taught
+    widths: tuple[int, ...] = (32, 64, 128, 384)  # of a residual tower's stages
+    text_width: int = Field(128, ge=8)
     small_px: int = Field(64, ge=32)  # crops at first: twice as many in the same time
     small_share: float = Field(0.45, ge=0, le=1)  # of the time
     warm_steps: int = Field(200, ge=1)

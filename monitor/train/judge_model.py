@@ -1,23 +1,26 @@
 """The embedded judge's network: FastVLM's architecture, a thousandth of its size.
 
-A residual convolutional tower reads the crop; its last map, nine tokens, and the prompt go
-through one layer of a Qwen2 text model, which writes the answer. Everything is a class of
-the transformers library, so the saved folder loads without code of ours. A tower with
-attention (Florence-2's) was tried first and learned a good deal slower on one core.
+A convolutional tower, EfficientNet-lite0 or plain residual, reads the crop; its last map, nine
+tokens, and the prompt go through one layer of a Qwen2 text model, which writes the answer.
+Everything is a class of the transformers library, so the saved folder loads without code of
+ours. A tower with attention (Florence-2's) was tried first and learned a good deal slower.
 
 Source:
     Vasu et al., "FastVLM: Efficient Vision Encoding for Vision Language Models", 2025;
+    Tan & Le, "EfficientNet", 2019;
     He et al., "Deep Residual Learning for Image Recognition", 2016.
 """
 
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
+import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import (
     CLIPImageProcessor,
+    EfficientNetConfig,
     FastVlmConfig,
     FastVlmForConditionalGeneration,
     LlavaProcessor,
@@ -32,22 +35,40 @@ PAD, START, END, UNKNOWN, IMAGE = SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "
 QUESTION: Final = f"{IMAGE} {PROMPT}"
 """The text given to the processor with each picture."""
 PROFILE: Final = "monitor.json"
+_LITE_WIDTH: Final = 1280
+_SHRINKS: Final = 32
+_OPEN: Final = 30.0  # a gate's bias; its sigmoid is exactly one in float32
+_IDLE: Final = 1e-3  # so small a share leaves one squeezed channel, which does nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The size of a judge. ``widths`` and ``depths`` have one entry per stage of the tower."""
+    """The size of a judge.
+
+    ``widths`` and ``depths`` have one entry per stage of a residual tower; an efficient one is
+    EfficientNet-lite0, whose sizes are its own.
+    """
 
     crop_px: int = 96
     widths: tuple[int, ...] = (32, 64, 128, 256)
     depths: tuple[int, ...] = (2, 2, 2, 2)
     text_width: int = 128
     text_layers: int = 1
+    tower: Literal["residual", "efficient"] = "residual"
 
     @property
     def map_side(self) -> int:
         """Places along one side of the tower's last map; each convolution rounds up."""
-        return -(-self.crop_px // (2 << len(self.widths)))
+        return -(-self.crop_px // (_SHRINKS if self._efficient else 2 << len(self.widths)))
+
+    @property
+    def map_width(self) -> int:
+        """Features at each place of the tower's last map."""
+        return _LITE_WIDTH if self._efficient else self.widths[-1]
+
+    @property
+    def _efficient(self) -> bool:
+        return self.tower == "efficient"
 
     @property
     def image_tokens(self) -> int:
@@ -91,14 +112,8 @@ def build_processor(shape: Shape) -> LlavaProcessor:
 
 def build_model(shape: Shape, tokenizer: Any) -> Any:  # noqa: ANN401  (transformers is untyped)
     """A FastVlmForConditionalGeneration with random weights, in float32."""
-    vision = ResNetConfig(
-        embedding_size=shape.widths[0],
-        hidden_sizes=list(shape.widths),
-        depths=list(shape.depths),
-        layer_type="basic",
-        hidden_act="relu",
-    )
-    vision.hidden_size = shape.widths[-1]  # what FastVLM asks of any tower
+    vision = _efficient(shape) if shape.tower == "efficient" else _residual(shape)
+    vision.hidden_size = shape.map_width  # what FastVLM asks of any tower
     ends = {
         "bos_token_id": tokenizer.bos_token_id,
         "eos_token_id": tokenizer.eos_token_id,
@@ -124,8 +139,56 @@ def build_model(shape: Shape, tokenizer: Any) -> Any:  # noqa: ANN401  (transfor
         **ends,
     )
     model = FastVlmForConditionalGeneration(config)
+    if shape.tower == "efficient":
+        _open_gates(model.model.vision_tower)
     model.generation_config.max_new_tokens = 2 + max(len(s.split()) for s in SENTENCES.values())
     return model
+
+
+def _residual(shape: Shape) -> Any:  # noqa: ANN401
+    return ResNetConfig(
+        embedding_size=shape.widths[0],
+        hidden_sizes=list(shape.widths),
+        depths=list(shape.depths),
+        layer_type="basic",
+        hidden_act="relu",
+    )
+
+
+def _efficient(shape: Shape) -> Any:  # noqa: ANN401
+    """The *lite* form: no squeeze and excitation, and an activation that stops at six."""
+    return EfficientNetConfig(
+        image_size=shape.crop_px,
+        width_coefficient=1.0,
+        depth_coefficient=1.0,
+        hidden_dim=_LITE_WIDTH,
+        hidden_act="relu6",
+        squeeze_expansion_ratio=_IDLE,
+        batch_norm_momentum=0.01,  # torch counts the other way round
+        dropout_rate=0.0,
+        drop_connect_rate=0.0,
+    )
+
+
+def _open_gates(tower: Any) -> None:  # noqa: ANN401
+    """Let squeeze and excitation pass everything through, for good: lite towers have none.
+
+    The library begins with norms near nought, from which nothing is learned; torch's begin at one.
+    """
+    for module in tower.modules():
+        if isinstance(module, torch.nn.Conv2d | torch.nn.BatchNorm2d):
+            module.reset_parameters()
+    for block in tower.encoder.blocks:
+        gate = block.squeeze_excite
+        for layer in (gate.reduce, gate.expand):
+            torch.nn.init.zeros_(layer.weight)
+        torch.nn.init.constant_(gate.expand.bias, _OPEN)
+        gate.requires_grad_(requires_grad=False)
+        gate.forward = _as_is  # the same with less to compute
+
+
+def _as_is(x: Any) -> Any:  # noqa: ANN401
+    return x
 
 
 def save_weights(model: Any, folder: Path) -> None:  # noqa: ANN401

@@ -1,9 +1,10 @@
-"""Going on from an earlier judge's weights."""
+"""Going on from earlier weights: a judge's, or those of the teacher of its tower."""
 
 import logging
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import AutoModelForImageTextToText
 
 from monitor.errors import ConfigError
@@ -32,3 +33,25 @@ def take_over(model: Any, folder: Path) -> int:  # noqa: ANN401  (transformers i
     model.load_state_dict(fitting, strict=False)
     _LOG.info("%d of %d tensors taken over from %s", len(fitting), len(own), folder)
     return len(fitting)
+
+
+def take_tower(model: Any, teacher: Path) -> None:  # noqa: ANN401
+    """Give a judge's efficient tower the weights of a teacher that judge_teacher trained.
+
+    The two name their layers differently and have them in the same order; the teacher knows no
+    squeeze and excitation. It was shown pictures of half the contrast, so the first filters
+    are halved.
+
+    Raises:
+        ConfigError: The teacher's layers are not the tower's.
+    """
+    tower = model.model.vision_tower
+    own = tower.state_dict()
+    told = torch.load(teacher, weights_only=True)
+    given = [weights for name, weights in told.items() if not name.startswith("_fc")]
+    names = [name for name in own if "squeeze_excite" not in name]
+    if [own[name].shape for name in names] != [weights.shape for weights in given]:
+        raise ConfigError(f"{teacher}: not the weights of an EfficientNet-lite0; remove tower")
+    state = dict(zip(names, given, strict=True))
+    state["embeddings.convolution.weight"] = state["embeddings.convolution.weight"] / 2
+    tower.load_state_dict(own | state)

@@ -32,6 +32,7 @@ from monitor.train.judge_stream import stream
 from monitor.train.judge_words import ANSWERS
 
 _NAME: Final = "efficientnet-lite0"
+_CLEAR: Final = ANSWERS.index("none")
 _BODY_RATE, _HEAD_RATE = 6e-4, 2e-3
 _BATCH: Final = 48
 _SMOOTHING: Final = 0.05
@@ -56,19 +57,21 @@ class Voices:
 
     weights: Path
     judge: Path | None
+    shift: float = 0.0  # off the logarithm of "none": together they call too much clear
 
     def load(self) -> "Opinion":
         """Read both, in the process that is to ask them."""
         teacher = build_teacher()
         teacher.load_state_dict(torch.load(self.weights, weights_only=True))
-        return Opinion(teacher.eval(), Teacher(self.judge) if self.judge else None)
+        earlier = Teacher(self.judge) if self.judge else None
+        return Opinion(teacher.eval(), earlier, self.shift)
 
 
 class Opinion:
     """What the teacher and an earlier judge think of crops, their logarithms summed."""
 
-    def __init__(self, teacher: Any, judge: Teacher | None) -> None:  # noqa: ANN401
-        self._teacher, self._judge = teacher, judge
+    def __init__(self, teacher: Any, judge: Teacher | None, shift: float) -> None:  # noqa: ANN401
+        self._teacher, self._judge, self._shift = teacher, judge, shift
 
     def of(self, pixels: Pixels) -> NDArray[np.float32]:
         """(N, 11) shares, summing to 1, of (N, S, S, 3) red-green-blue crops."""
@@ -77,6 +80,7 @@ class Opinion:
             said = teacher_logits(self._teacher, crops).log_softmax(dim=1)
             if self._judge is not None:
                 said = said + self._judge.logits(crops).log_softmax(dim=1)
+            said[:, _CLEAR] -= self._shift
             return np.asarray(said.softmax(dim=1).numpy(), dtype=np.float32)
 
 

@@ -16,7 +16,7 @@ from monitor.train.judge_model import Shape, build_model, build_processor, save_
 from monitor.train.judge_natural import WIDE, Teacher, natural_samples
 from monitor.train.judge_pool import write_shard
 from monitor.train.judge_shares import OTHER, SHARES, share_of
-from monitor.train.judge_start import take_over
+from monitor.train.judge_start import take_over, take_tower
 from monitor.train.judge_stream import stream
 from monitor.train.judge_teacher import TeacherRun, Voices, build_teacher, train_teacher
 from monitor.train.judge_words import ANSWERS
@@ -140,6 +140,41 @@ def test_a_convolutional_teacher_is_trained_and_asked_together_with_an_earlier_j
     assert shares.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
     assert shares[0, ANSWERS.index("mask")] > shares[1, ANSWERS.index("mask")]
     assert not np.allclose(shares, both.of(crops))
+
+
+def test_the_teachers_are_believed_less_where_they_call_a_face_clear(tmp_path: Path) -> None:
+    weights = tmp_path / "teacher.pt"
+    torch.save(build_teacher().state_dict(), weights)
+    crops = np.full((1, 32, 32, 3), 120, np.uint8)
+    plain, shifted = (Voices(weights, None, shift).load().of(crops)[0] for shift in (0.0, 1.0))
+    clear = ANSWERS.index("none")
+    others = np.arange(len(ANSWERS)) != clear
+    expected = plain[clear] / plain[others].sum() * np.exp(-1.0)
+    assert shifted[clear] / shifted[others].sum() == pytest.approx(expected, rel=1e-4)
+    assert shifted.sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_teachers_layers_become_the_judges_tower(tmp_path: Path) -> None:
+    teacher = build_teacher().eval()
+    torch.save(teacher.state_dict(), tmp_path / "teacher.pt")
+    shape = Shape(crop_px=64, text_width=32, tower="efficient")
+    model = build_model(shape, build_processor(shape).tokenizer).eval()
+    take_tower(model, tmp_path / "teacher.pt")
+    crops = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
+    with torch.inference_mode():
+        seen = model.model.vision_tower(crops, return_dict=True).last_hidden_state
+        expected = teacher.extract_features(crops / 2)
+    assert seen.shape == (2, shape.map_width, shape.map_side, shape.map_side)
+    assert expected.abs().max() > 0.1
+    assert torch.allclose(seen, expected, atol=1e-4)
+
+
+def test_other_weights_are_no_tower(tmp_path: Path) -> None:
+    torch.save({"layer": torch.zeros(2)}, tmp_path / "teacher.pt")
+    shape = Shape(crop_px=32, text_width=32, tower="efficient")
+    model = build_model(shape, build_processor(shape).tokenizer)
+    with pytest.raises(ConfigError, match="not the weights of an EfficientNet-lite0"):
+        take_tower(model, tmp_path / "teacher.pt")
 
 
 def test_what_the_teachers_say_comes_with_the_batch(tmp_path: Path, pool: Pool) -> None:
