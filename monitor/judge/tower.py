@@ -1,10 +1,11 @@
 """The picture tower of the embedded judge, run by the fastest engine that is installed.
 
-Measured on two cores of an EPYC with a tower of 6 M parameters, in milliseconds of one core
-for one crop, and for each of a batch of 32: transformers as it is 20 and 5.2; here with torch
-11 and 4.2, with OpenVINO 6 and 3.6; ONNX Runtime would take 6 and 3.8. Half precision
-(bfloat16) takes 3 and 1.9, moves probabilities by some 1e-4, and only on processors that
-have it: the same pictures would give other numbers on other machines, so it is not used.
+Measured in milliseconds of one core, for one crop and for each of a batch, with an earlier
+tower of 6 M parameters: transformers as it is 20 and 5.2, torch here 11 and 4.2, OpenVINO 6 and
+3.6, ONNX Runtime 6 and 3.8. OpenVINO takes 2.8 and 1.9 with the residual tower that is shipped,
+2.2 and 1.7 with EfficientNet-lite0. Half precision (bfloat16) halved them, moved probabilities
+by some 1e-4, and only on processors that have it: the same pictures would give other numbers
+on other machines, so it is not used.
 """
 
 import copy
