@@ -42,11 +42,12 @@ SHARES: Final = {
     "helmet": 0.06,
     "sunglasses": 0.09,
     "hand_object": 0.09,
-    "mask": 0.04,
+    "mask": 0.08,
 }
 """How often each kind is drawn; ``none`` is an innocent edit or none at all."""
 _WHOLE_HEAD: Final = ("balaclava", "stocking", "helmet", "hood")
 _TURNED: Final = 0.35  # of the balaclavas, on heads that look aside
+_OVER: Final = 0.12  # of the balaclavas, with dark glasses or a hand before them
 _SHELLS: Final = ("helmet", "hood", "hard_hat")
 _EYES_FREE: Final = ("none", "hood", "balaclava", "scarf", "mask", "hard_hat")
 
@@ -83,6 +84,8 @@ def dress(
     face, key = _below(face, kind, rng)
     pixels, said = _COVER[kind](face, rng, overlays)
     key = key if said == "none" else said
+    if kind == "balaclava" and happens(rng, _OVER):
+        pixels = covered_again(Face(pixels, face.points), rng)
     face, above = _above(Face(pixels, face.points), kind, rng, overlays)
     key = above if key == "none" else key
     if kind != "sunglasses" and happens(rng, 0.07):  # their glass is clear in infrared
@@ -99,6 +102,11 @@ def _with_things(turned: tuple[Face, str], rng: Rng) -> Dressed:
     pixels = night(face, rng, eyes=True) if happens(rng, 0.06) else face.pixels
     pixels = watermark(pixels, rng) if happens(rng, 0.12) else pixels
     return Dressed(Face(pixels, face.points), key)
+
+
+def covered_again(face: Face, rng: Rng) -> Pixels:
+    """A hidden face with dark glasses in its slot, or something held before it."""
+    return glasses(face, rng, dark=True)[0] if happens(rng, 0.6) else hand_object(face, rng)[0]
 
 
 def _drawn_kind(rng: Rng) -> str:

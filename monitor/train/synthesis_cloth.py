@@ -119,10 +119,22 @@ def _striped(face: Face, rng: Rng, base: Floats) -> Floats:
     return np.asarray(base, dtype=np.float32)
 
 
-def printed(face: Face, rng: Rng, base: Floats) -> Floats:
-    """(S, S, 3) cloth with a print: dots and drops as on a bandana, or a jaw with teeth."""
-    ink = np.full(3, rng.choice([235, 205, 15]), np.float32) + rng.normal(0, 8, 3)
-    if happens(rng, 0.3):
+def printed(
+    face: Face, rng: Rng, base: Floats, ink: Floats | None = None, jaws: float = 0.3
+) -> Floats:
+    """(S, S, 3) cloth with a print: dots and drops as on a bandana, or a jaw with teeth.
+
+    Args:
+        face: Whose cloth it is.
+        rng: Decides everything.
+        base: (S, S, 3) the cloth.
+        ink: (3,) blue-green-red; None takes white or black.
+        jaws: How often it is a jaw.
+    """
+    if ink is None:
+        bold = np.full(3, rng.choice([235, 205, 15]), np.float32) + rng.normal(0, 8, 3)
+        ink = np.asarray(bold, dtype=np.float32)
+    if happens(rng, jaws):
         drawn = [filled(face, ellipse(0.0, 0.95, 0.6, 0.34), 0.03)]
         lines = [((x, 0.7), (x, 1.2)) for x in np.arange(-0.48, 0.5, 0.16)]
         lines.append(((-0.6, 0.95), (0.6, 0.95)))

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.train.synthesis_cloth import cloth, cloth_colour, light
+from monitor.train.synthesis_cloth import cloth, cloth_colour, light, printed, weave
 from monitor.train.synthesis_face import (
     Face,
+    Floats,
     Rng,
     blurred,
     ellipse,
@@ -24,6 +25,7 @@ from monitor.train.synthesis_face import (
     stroke,
     to_pixels,
 )
+from monitor.train.synthesis_held import skin_tone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,11 +41,14 @@ def load_overlays(folder: Path | None) -> Overlays:
     """The pictures in the folders masks, sunglasses and hats; none without a folder.
 
     Raises:
-        ConfigError: A picture cannot be read or has no alpha channel.
+        ConfigError: There is none, one cannot be read, or one has no alpha channel.
     """
     if folder is None:
         return Overlays([], [], [])
-    return Overlays(*(_cut(folder / kind) for kind in ("masks", "sunglasses", "hats")))
+    kinds = [_cut(folder / kind) for kind in ("masks", "sunglasses", "hats")]
+    if not any(kinds):
+        raise ConfigError(f"{folder}: no PNG in masks/, sunglasses/ or hats/; name another folder")
+    return Overlays(*kinds)
 
 
 def _cut(folder: Path) -> list[NDArray[np.uint8]]:
@@ -106,7 +111,38 @@ def cloth_mask(face: Face, rng: Rng) -> tuple[Pixels, str]:
         for y in (top + 0.4, 1.3):
             ends = np.array([(sign * wide * 0.9, y), (sign * 1.35, 0.2)], np.float32)
             pixels = laid(pixels, np.full(3, 200, np.float32), stroke(face, ends, 0.04))
-    return laid(pixels, cloth(face, rng, cloth_colour(rng, 0.4)), area), "mask"
+    layer = cloth(face, rng, cloth_colour(rng, 0.4)) if happens(rng, 0.5) else _pale(face, rng)
+    pixels = laid(pixels, layer, area)
+    if happens(rng, 0.3):  # two halves sewn together, or folded, as respirators are
+        ends = np.array([(0.25 * face.turn, top), (0.25 * face.turn, low)], np.float32)
+        pixels = shaded(pixels, stroke(face, ends, 0.03) * area, rng.uniform(0.05, 0.35))
+    return pixels, "mask"
+
+
+def _pale(face: Face, rng: Rng) -> Floats:
+    """(S, S, 3) cloth whose colour is close to the skin's, plain or with a faint print.
+
+    Pink, beige and grey masks are taken for bare faces where all that was seen is white,
+    blue and black.
+    """
+    skin = skin_tone(face, rng)
+    level = float(skin.mean())
+    tint = rng.choice(["skin", "pink", "beige", "grey", "white"], p=[0.35, 0.25, 0.15, 0.15, 0.1])
+    if tint == "skin":
+        colour = skin * rng.uniform(0.75, 1.25) + rng.normal(0, 6, 3)
+    elif tint == "white":
+        colour = rng.uniform(200, 245) + rng.normal(0, 5, 3)
+    else:
+        lean = {"pink": (0.95, 0.85, 1.2), "beige": (0.8, 0.95, 1.08), "grey": (1, 1, 1)}[tint]
+        colour = level * rng.uniform(0.8, 1.4) * np.array(lean) + rng.normal(0, 6, 3)
+    side = face.pixels.shape[0]
+    plain = np.asarray(np.clip(colour, 5, 245), dtype=np.float32)
+    base: Floats = np.broadcast_to(plain, (side, side, 3))
+    if happens(rng, 0.35):
+        toned = np.clip(plain + rng.choice([-1, 1]) * rng.uniform(15, 60), 5, 250)
+        base = printed(face, rng, base, np.asarray(toned, dtype=np.float32), jaws=0.0)
+    lit = light(face, rng) * weave(face, rng, knit=happens(rng, 0.15))
+    return np.asarray(base * lit[..., None], dtype=np.float32)
 
 
 def hat(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.train.judge_words import ANSWERS, SENTENCES, vocabulary, words_of
-from monitor.train.synthesis import KINDS, SHARES, contact_sheet, dress, transplanted
+from monitor.train.synthesis import KINDS, SHARES, contact_sheet, covered_again, dress, transplanted
 from monitor.train.synthesis_cloth import balaclava
 from monitor.train.synthesis_face import (
     Face,
@@ -235,6 +235,24 @@ def test_an_overlay_without_transparency_is_named(tmp_path: Path) -> None:
     write_overlay(tmp_path / "hats" / "flat.png", 3)
     with pytest.raises(ConfigError, match=r"flat\.png: not a picture with transparency"):
         load_overlays(tmp_path)
+
+
+def test_a_folder_without_overlays_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no PNG in masks/, sunglasses/ or hats/"):
+        load_overlays(tmp_path)
+
+
+def test_some_masks_have_nearly_the_colour_of_the_skin() -> None:
+    shown = face()
+    seen = [
+        changed(shown, cloth_mask(shown, np.random.default_rng(n))[0], *MOUTH) for n in range(60)
+    ]
+    assert sum(gap < 30 for gap in seen) >= 6
+    assert sum(gap > 80 for gap in seen) >= 20
+
+
+def test_something_before_a_balaclava_hides_its_slot() -> None:
+    assert mean_change(lambda f, r: (covered_again(f, r), ""), *EYE) > 30
 
 
 def test_bands_stay_above_the_brow_or_beside_the_face() -> None:
