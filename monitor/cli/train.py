@@ -26,6 +26,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     config: _Config = None,
     seconds: _Seconds = None,
     leave_out: Annotated[str | None, typer.Option(help="A source not to learn from.")] = None,
+    pool: Annotated[Path | None, typer.Option(help="Prepared pictures, to share.")] = None,
 ) -> int:
     """Train the embedded judge. Called again with the same --out, it goes on."""
     logs.start("info")
@@ -40,6 +41,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "landmarks": landmarks,
         "seconds": seconds,
         "leave_out": leave_out,
+        "pool": pool,
     }
     known = {name: value for name, value in given.items() if value is not None}
     path = config or bundled("configs") / "train-judge.yaml"
@@ -67,7 +69,8 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     print("| source left out | crops of it | accuracy | 95 % interval | false alarms |")
     print("|---|--:|--:|--:|--:|")
     for each in source:
-        judge(data, out / each, scenes, overlays, landmarks, config, seconds, each)
+        pool = out / "pool"  # for all of them: each leaves out what is not for it
+        judge(data, out / each, scenes, overlays, landmarks, config, seconds, each, pool)
         trained = LocalJudge(out / each / "model", clock=SystemClock())
         report = evaluate(data, trained, Wanted(split="train", sources=(each,)))
         clear = [p for p in report.decided if p.label == "none"]

@@ -63,7 +63,7 @@ def train(config: TrainJudgeConfig) -> Path:
             write_shard(pool_folder / "natural", named)
         else:
             _LOG.warning("%s names none of the faces in %s", config.teacher, config.scenes)
-    amount = Amount(config.shards, config.shard_size, config.seed, config.leave_out)
+    amount = Amount(config.shards, config.shard_size, config.seed)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
     pool = Pool(pool_folder, config.leave_out)
     return Training(config, pool, _voices(config, pool)).run()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.domain import Pixels
 from monitor.train.judge_faces import SIDE
-from monitor.train.judge_leave import left_out, shards
+from monitor.train.judge_leave import DRAWN, family, left_out
 from monitor.train.judge_pool import Shard, read_shard
 from monitor.train.judge_shares import share_of
 from monitor.train.judge_words import UNUSABLE
@@ -54,16 +54,17 @@ class Pool:
     def refresh(self) -> None:
         """Take up the shards that are new."""
         unseen = left_out(self._leave_out)
-        for path in sorted(set(shards(self._folder, self._leave_out)) - self._paths):
+        for path in sorted(set(self._folder.glob("*.npz")) - self._paths):
             if path.name.endswith(".part.npz"):
                 continue
             self._paths.add(path)
             shard = read_shard(path)
             for row, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
-                if source.rstrip("+") in unseen:
+                name = family(source, unseen)
+                if name is None:
                     continue
-                answer = "*" if source == "synthetic" else key.partition("/")[0]
-                group = self._groups.setdefault((source.rstrip("+"), answer), [])
+                answer = "*" if name == DRAWN else key.partition("/")[0]
+                group = self._groups.setdefault((name, answer), [])
                 group.append(_Place(len(self._shards), row))
             self._shards.append(shard)
         self._names = sorted(self._groups)

@@ -5,13 +5,13 @@ wider views are cut, and under the drawn coverings. All of them are left out.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Final
 
 from monitor.errors import ConfigError
 from monitor.train.judge_config import TrainJudgeConfig
 from monitor.train.judge_faces import read_rows
 
+DRAWN: Final = "synthetic"  # the source of the drawn coverings
 _KIN: Final[Mapping[str, frozenset[str]]] = {
     "andrewmvd": frozenset({"scenes", "natural", "faceparts"}),
     "jolignier": frozenset({"scenes", "natural"}),
@@ -24,6 +24,24 @@ whole pictures, and faceparts took some of andrewmvd's photos."""
 def left_out(source: str) -> frozenset[str]:
     """The sources that a training without ``source`` must not see; none when it is empty."""
     return frozenset({source}) | _KIN.get(source, frozenset()) if source else frozenset()
+
+
+def drawn_on(source: str) -> str:
+    """What a picture is called whose covering was drawn on a face of ``source``."""
+    return f"{DRAWN}/{source}"
+
+
+def family(source: str, unseen: frozenset[str]) -> str | None:
+    """The source that a sample is counted under; None if it must not be seen.
+
+    Args:
+        source: As in a shard: ``utkface``, ``utkface+`` or ``synthetic/utkface+``. Older shards
+            say only ``synthetic``: those could show anybody, and go when anything is left out.
+        unseen: From ``left_out``.
+    """
+    name, _, face = source.replace("+", "").partition("/")
+    hidden = name in unseen or face in unseen or (name == DRAWN and not face and bool(unseen))
+    return None if hidden else name
 
 
 def check_left_out(config: TrainJudgeConfig) -> None:
@@ -39,18 +57,8 @@ def check_left_out(config: TrainJudgeConfig) -> None:
     known = {row[2] for row in read_rows(config.heads, "train")}
     if source not in known:
         raise ConfigError(f"leave_out: no source {source!r}; known are {', '.join(sorted(known))}")
-    if config.start is not None:
-        raise ConfigError("leave_out: the weights of start may have seen it; remove start")
-
-
-def pool_folder(pool: Path, source: str) -> Path:
-    """Where the pictures drawn on the faces of all other sources are kept."""
-    return pool / f"without-{source}" if source else pool
-
-
-def shards(pool: Path, source: str) -> list[Path]:
-    """The tables of a pool's shards; those drawn on other faces where a source is left out."""
-    if not source:
-        return sorted(pool.glob("*.npz"))
-    given = [path for path in pool.glob("*.npz") if not path.name.startswith("synthetic-")]
-    return sorted([*given, *pool_folder(pool, source).glob("*.npz")])
+    for earlier in ("start", "voice"):
+        if getattr(config, earlier) is not None:
+            raise ConfigError(
+                f"leave_out: the weights of {earlier} may have seen it; remove {earlier}"
+            )

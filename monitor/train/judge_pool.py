@@ -26,7 +26,7 @@ from monitor.train.judge_faces import (
     read_scenes,
     turned_heads,
 )
-from monitor.train.judge_leave import left_out, pool_folder
+from monitor.train.judge_leave import drawn_on
 from monitor.train.synthesis import dress
 from monitor.train.synthesis_face import Face, Floats, Rng, happens
 from monitor.train.synthesis_innocent import Overlays
@@ -115,7 +115,6 @@ class Wardrobe:
         shards: Those called real and scenes.
         background: The shard called background.
         landmarks: Finds the faces of the scenes' samples.
-        unseen: Sources whose faces are left alone.
     """
 
     def __init__(
@@ -123,18 +122,17 @@ class Wardrobe:
         shards: list[Shard],
         background: Shard,
         landmarks: Landmarks,
-        unseen: frozenset[str] = frozenset(),
     ) -> None:
-        self._groups: dict[bool, list[Face]] = {True: [], False: []}
+        self._groups: dict[bool, list[tuple[Face, str]]] = {True: [], False: []}
         self._background = background.pixels
         for shard in shards:
             for i, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
                 trusted = landmarks.blind or source.endswith("+") or source in _WIDE
-                if key != "none" or not trusted or source.rstrip("+") in unseen:
+                if key != "none" or not trusted:
                     continue
                 face, _, found = landmarks.find(np.array(shard.pixels[i]))
                 if found or landmarks.blind:
-                    self._groups[source.rstrip("+") not in _TIGHT].append(face)
+                    self._groups[source.rstrip("+") not in _TIGHT].append((face, source))
         if not self._groups[True]:
             self._groups[True] = self._groups[False]
 
@@ -142,12 +140,12 @@ class Wardrobe:
         """Faces with something drawn on them."""
         for _ in range(count):
             group = self._groups[happens(rng, 0.55) or not self._groups[False]]
-            face = group[rng.integers(len(group))]
+            face, source = group[rng.integers(len(group))]
             behind = np.array(self._background[rng.integers(len(self._background))])
             dressed = dress(face, behind, overlays, rng)
             x, y = dressed.face.points.mean(axis=0).tolist()
             face_px = min(_FACE_UNITS * dressed.face.unit_px, float(SIDE))
-            yield Sample(dressed.face.pixels, (x, y), face_px, dressed.key, "synthetic")
+            yield Sample(dressed.face.pixels, (x, y), face_px, dressed.key, drawn_on(source))
 
 
 def prepare(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: Rng) -> None:
@@ -181,20 +179,16 @@ class Amount:
     shards: int
     size: int
     seed: int
-    leave_out: str = ""  # a source whose faces are not drawn on
 
 
 def draw(folder: Path, landmarks: Landmarks, overlays: Overlays, amount: Amount) -> None:
     """Write the synthetic shards that are not there yet."""
-    target = pool_folder(folder, amount.leave_out)
-    target.mkdir(exist_ok=True)
-    paths = [target / f"synthetic-{number:03d}.npz" for number in range(amount.shards)]
+    paths = [folder / f"synthetic-{number:03d}.npz" for number in range(amount.shards)]
     if all(path.exists() for path in paths):
         return
     names = ("real", "scenes", "natural")
     sources = [read_shard(p) for name in names if (p := folder / f"{name}.npz").exists()]
-    behind, unseen = read_shard(folder / "background.npz"), left_out(amount.leave_out)
-    wardrobe = Wardrobe(sources, behind, landmarks, unseen)
+    wardrobe = Wardrobe(sources, read_shard(folder / "background.npz"), landmarks)
     for number, path in enumerate(paths):
         if not path.exists():
             rng = np.random.default_rng((amount.seed, number))
