@@ -57,21 +57,30 @@ def calibrate(
     folder: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     model: Annotated[Path, typer.Option(help="The judge's folder, with its monitor.json.")],
     size: Annotated[list[int], typer.Option(help="A crop's side; repeat for more.", min=8)],
+    doubt: Annotated[
+        list[int] | None, typer.Option(help="At this side, unsure is unusable.", min=8)
+    ] = None,
     split: _Split = "",
     sources: _Sources = None,
 ) -> int:
     """Set a judge's temperature for each size of crop, and store it beside the weights."""
     logs.start("warning")
-    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415  (torch takes seconds)
+    from monitor.evaluate.judge_doubt import fit_doubts  # noqa: PLC0415  (torch takes seconds)
+    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
     from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
     from monitor.judge.local import LocalJudge  # noqa: PLC0415
-    from monitor.judge.profile import store_temperatures  # noqa: PLC0415
+    from monitor.judge.profile import store_doubts, store_temperatures  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
-    judge = LocalJudge(model, clock=SystemClock())
-    factors = fit_factors(folder, judge, size, Wanted(split, tuple(sources or ())))
+    wanted = Wanted(split, tuple(sources or ()))
+    factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), size, wanted)
     for side, temperature in store_temperatures(model, factors).items():
         print(f"{side} px: temperature {temperature}")
+    store_doubts(model, {})
+    doubts = fit_doubts(folder, LocalJudge(model, clock=SystemClock()), doubt or [], wanted)
+    store_doubts(model, doubts)
+    for side, limit in doubts.items():
+        print(f"{side} px: unusable from a doubt of {limit}")
     return OK
 
 

@@ -39,22 +39,33 @@ def fit_factors(
     Raises:
         ConfigError: Too few crops are as large as that.
     """
+    return {size: fit_factor(*verdicts_at(folder, judge, size, wanted)) for size in sizes}
+
+
+def verdicts_at(
+    folder: Path, judge: Judge, size: int, wanted: Wanted
+) -> tuple[list[Verdict], NDArray[np.bool_]]:
+    """What a judge says of the labelled crops reduced to one size.
+
+    Returns:
+        N verdicts, and (N,) whether each face was occluded. Labels that are neither occluded
+        nor clear are left out, and so are crops that are smaller.
+
+    Raises:
+        ConfigError: Too few crops are as large as that.
+    """
     rows = [row for row in read_rows(folder / "labels.csv", wanted) if row.label in DECIDED]
     whole = [read_look(folder, row.file, number) for number, row in enumerate(rows)]
-    factors = {}
-    for size in sizes:
-        large = [i for i, look in enumerate(whole) if min(look.pixels.shape[:2]) >= size]
-        if len(large) < _FEW:
-            raise ConfigError(
-                f"{folder}: {len(large)} crops of {size} px or more; give {_FEW} at least"
-            )
-        looks = [_reduced(whole[i], size) for i in large]
-        verdicts: list[Verdict] = []
-        for start in range(0, len(looks), _BATCH):
-            verdicts += judge.judge(looks[start : start + _BATCH])
-        hidden = np.array([rows[i].label != "none" for i in large])
-        factors[size] = fit_factor(verdicts, hidden)
-    return factors
+    large = [i for i, look in enumerate(whole) if min(look.pixels.shape[:2]) >= size]
+    if len(large) < _FEW:
+        raise ConfigError(
+            f"{folder}: {len(large)} crops of {size} px or more; give {_FEW} at least"
+        )
+    looks = [_reduced(whole[i], size) for i in large]
+    verdicts: list[Verdict] = []
+    for start in range(0, len(looks), _BATCH):
+        verdicts += judge.judge(looks[start : start + _BATCH])
+    return verdicts, np.array([rows[i].label != "none" for i in large])
 
 
 def fit_factor(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:

@@ -18,6 +18,7 @@ from monitor.domain import (
     Verdict,
 )
 from monitor.errors import ConfigError, JudgeUnavailableError
+from monitor.judge.doubt import with_doubt
 from monitor.judge.fast import fast_answers
 from monitor.judge.loading import Precision
 from monitor.judge.model import VisionModel
@@ -132,7 +133,8 @@ class LocalJudge:
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
         sides = [max(look.pixels.shape[:2]) for look in looks]
         heat = np.array([[self._profile.temperature_of(side)] for side in sides])  # (N, 1)
-        shares = probabilities(logits, heat)
+        limits = np.array([self._profile.doubt_of(side) for side in sides])
+        shares = with_doubt(probabilities(logits, heat), limits)
         pass_ms = (self._clock.seconds() - started) * 1000  # each look waited for all of it
         return [self._verdict(look, row, pass_ms) for look, row in zip(looks, shares, strict=True)]
 

@@ -5,6 +5,7 @@ it is asked a question of ours and answers with one letter.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
@@ -49,6 +50,8 @@ QUESTION: Final = (
 Word = Annotated[str, Field(min_length=1)]
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+Doubt = Annotated[float, Field(gt=0, le=0.5)]
+
 
 class Profile(BaseModel):
     """How one model is asked. Every key is needed; keys not listed here are left alone."""
@@ -68,6 +71,9 @@ class Profile(BaseModel):
     """Logits are divided by this before the softmax."""
     temperatures: Mapping[Annotated[int, Field(ge=1)], Temperature] = Field(default_factory=dict)
     """The same for crops whose longer side is so many pixels or fewer, by side."""
+    doubts: Mapping[Annotated[int, Field(ge=1)], Doubt] = Field(default_factory=dict)
+    """The probability that the less likely of occluded and clear may have before a crop whose
+    longer side is so many pixels or fewer is unusable, by side."""
     decoder: Literal["encoder-decoder", "causal"]
 
     @model_validator(mode="after")
@@ -81,6 +87,11 @@ class Profile(BaseModel):
         """The temperature for a crop whose longer side is so many pixels."""
         fitting = [side for side in self.temperatures if side >= side_px]
         return self.temperatures[min(fitting)] if fitting else self.temperature
+
+    def doubt_of(self, side_px: int) -> float:
+        """The limit for a crop whose longer side is so many pixels; infinite where none is set."""
+        fitting = [side for side in self.doubts if side >= side_px]
+        return self.doubts[min(fitting)] if fitting else math.inf
 
     @property
     def words(self) -> list[str]:
@@ -154,18 +165,40 @@ def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[in
     Raises:
         ConfigError: The file cannot be read or written.
     """
-    path = folder / FILE
     profile = read_profile(folder)
     found = {side: round(profile.temperature_of(side) * factors[side], 4) for side in factors}
+    largest = max(found)
+    smaller = {str(side): found[side] for side in sorted(found) if side != largest}
+    _store(folder, {"temperature": found[largest], "temperatures": smaller})
+    return found
+
+
+def store_doubts(folder: Path, doubts: Mapping[int, float]) -> None:
+    """Write how unsure the model may be of small crops into the folder's ``monitor.json``.
+
+    Args:
+        folder: The model's.
+        doubts: As in Profile; those that were there before are gone.
+
+    Raises:
+        ConfigError: The file cannot be read or written.
+    """
+    _store(folder, {"doubts": {str(side): doubts[side] for side in sorted(doubts)}})
+
+
+def _store(folder: Path, found: Mapping[str, object]) -> None:
+    """Change some keys of the file and leave the others; one that is missing is made.
+
+    Raises:
+        ConfigError: The file cannot be read or written.
+    """
+    path = folder / FILE
+    profile = read_profile(folder)
     if path.exists():
         raw = json.loads(path.read_text(encoding="utf-8"))
     else:
         raw = profile.model_dump(mode="json")
-    largest = max(found)
-    smaller = {str(side): found[side] for side in sorted(found) if side != largest}
-    raw |= {"temperature": found[largest], "temperatures": smaller}
     try:
-        path.write_text(json.dumps(raw, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(raw | found, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make it writable") from error
-    return found

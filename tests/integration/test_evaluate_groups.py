@@ -1,6 +1,7 @@
 """Which crops are measured, how they are grouped, and the pictures of the figures."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import pytest
 from monitor.domain import Covering, JudgeName, Look, Timings, Verdict
 from monitor.errors import ConfigError, OutputError
 from monitor.evaluate.judge import evaluate
+from monitor.evaluate.judge_doubt import fit_doubt
 from monitor.evaluate.judge_plots import confusion, reliability, write_plots
 from monitor.evaluate.judge_report import JudgeReport, Prediction
 from monitor.evaluate.judge_rows import Wanted
 from monitor.evaluate.judge_temperature import fit_factor, fit_factors
-from monitor.judge.profile import FILE, read_profile, store_temperatures
+from monitor.judge.local import LocalJudge
+from monitor.judge.profile import FILE, read_profile, store_doubts, store_temperatures
+from monitor.runtime.clock import SystemClock
 from tests.looks import looks
 
 ROWS = [  # grey level, side, split, label, source, group
@@ -169,6 +173,29 @@ def test_temperatures_are_stored_and_used_by_size(tmp_path: Path) -> None:
     again = store_temperatures(tmp_path, {20: 0.5})
     assert again == {20: 2}
     assert json.loads((tmp_path / FILE).read_text(encoding="utf-8"))["note"] == "kept"
+
+
+def test_a_judge_may_be_as_unsure_as_it_is_right() -> None:
+    judge = DarkJudge()
+    right = judge.judge([_look(20, 20)] * 90)  # with a doubt of 0.001
+    wrong = judge.judge([_look(20, 50)] * 10)  # with 0.2
+    hidden = np.array([True] * 90 + [False] * 10)
+    assert fit_doubt([*right, *wrong], hidden) == pytest.approx(0.199)
+    assert fit_doubt(right + wrong[:1], hidden[:91]) == 0.5
+    assert fit_doubt(right, ~hidden[:90]) == 0.001
+
+
+def test_what_a_judge_is_unsure_of_is_unusable_at_that_size_only(tmp_path: Path) -> None:
+    shutil.copytree(Path(__file__).parents[2] / "models" / "judge", tmp_path, dirs_exist_ok=True)
+    small, large = _look(128, 20), _look(128, 21)
+    store_doubts(tmp_path, {})
+    sure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
+    store_doubts(tmp_path, {20: 0.001})
+    unsure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
+    assert unsure[0].unusable > max(0.5, sure[0].unusable)
+    assert unsure[0].occluded == pytest.approx(sure[0].occluded)
+    assert not unsure[0].evaluable
+    assert unsure[1].probabilities == sure[1].probabilities
 
 
 def test_a_folder_that_brought_no_profile_gets_one_with_its_temperatures(tmp_path: Path) -> None:
