@@ -76,8 +76,8 @@ class Opinion:
     def of(self, pixels: Pixels) -> NDArray[np.float32]:
         """(N, 11) shares, summing to 1, of (N, S, S, 3) red-green-blue crops."""
         crops = torch.from_numpy(normalised(pixels))
-        with torch.inference_mode():
-            said = teacher_logits(self._teacher, crops).log_softmax(dim=1)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):  # in half the time
+            said = teacher_logits(self._teacher, crops).float().log_softmax(dim=1)
             if self._judge is not None:
                 said = said + self._judge.logits(crops).log_softmax(dim=1)
             said[:, _CLEAR] -= self._shift
