@@ -55,8 +55,6 @@ class Pool:
         """Take up the shards that are new."""
         unseen = left_out(self._leave_out)
         for path in sorted(set(self._folder.glob("*.npz")) - self._paths):
-            if path.name.endswith(".part.npz"):
-                continue
             self._paths.add(path)
             shard = read_shard(path)
             for row, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):

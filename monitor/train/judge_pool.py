@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import cv2
@@ -56,15 +57,19 @@ class Shard:
 
 
 def write_shard(path: Path, samples: Iterable[Sample]) -> int:
-    """Write samples beside each other; the table comes last, so a half shard is no shard."""
+    """Write samples beside each other; the table comes last, so a half shard is no shard.
+
+    Pictures that another training has mapped stay as they are: files are replaced whole.
+    """
     kept = list(samples)
-    pixels = np.stack([s.pixels for s in kept])
-    np.save(path.with_suffix(".npy"), pixels)
     frames = np.array([(*s.middle, s.face_px) for s in kept], np.float32)
-    part = path.with_suffix(".part.npz")
     keys, sources = np.array([s.key for s in kept]), np.array([s.source for s in kept])
-    np.savez(part, frames=frames, keys=keys, sources=sources)
-    part.rename(path.with_suffix(".npz"))
+    with TemporaryDirectory(dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        np.save(part.with_suffix(".npy"), np.stack([s.pixels for s in kept]))
+        np.savez(part.with_suffix(".npz"), frames=frames, keys=keys, sources=sources)
+        for suffix in (".npy", ".npz"):
+            part.with_suffix(suffix).replace(path.with_suffix(suffix))
     return len(kept)
 
 

@@ -10,7 +10,7 @@ from monitor.train.judge_config import TrainJudgeConfig
 from monitor.train.judge_data import Pool
 from monitor.train.judge_faces import SIDE, Landmarks, Sample
 from monitor.train.judge_leave import check_left_out, family, left_out
-from monitor.train.judge_pool import Amount, draw, write_shard
+from monitor.train.judge_pool import Amount, draw, read_shard, write_shard
 from monitor.train.synthesis_innocent import Overlays
 
 GREYS = {"utkface+": 40, "jolignier+": 120, "scenes": 200}
@@ -67,14 +67,35 @@ def test_coverings_are_drawn_on_the_faces_of_the_others_only(pool: Path) -> None
     assert len(rows) == sum(table["sources"] == "synthetic/utkface+")
 
 
-def test_a_covering_on_nobody_known_is_left_out_with_any_source() -> None:
+def test_a_sample_is_counted_under_its_source_and_left_out_with_its_face() -> None:
     unseen = left_out("lfw")
     assert family("synthetic", frozenset()) == "synthetic"
-    assert family("synthetic", unseen) is None
     assert family("synthetic/utkface+", unseen) == "synthetic"
     assert family("synthetic/lfw+", unseen) is None
     assert family("lfw+", unseen) is None
     assert family("weapons+", unseen) == "weapons"
+    assert family("site/lfw", unseen) == "site/lfw"
+    assert family("site/a+", left_out("site/a")) is None
+    assert family("c+cam", unseen) == "c+cam"
+
+
+def test_an_older_pool_that_does_not_say_whose_faces_it_shows_is_refused(pool: Path) -> None:
+    drawn(pool)
+    table = dict(np.load(pool / "synthetic-000.npz"))
+    np.savez(pool / "synthetic-000.npz", **table | {"sources": np.full(12, "synthetic")})
+    assert Pool(pool).draw(32, np.random.default_rng(0))[0].shape == (32, 32, 3)
+    with pytest.raises(ConfigError, match="do not say on whose faces they were drawn; remove them"):
+        Pool(pool, "utkface")
+
+
+def test_a_shard_that_is_mapped_may_be_written_again(pool: Path) -> None:
+    mapped = read_shard(pool / "real.npz")
+    before = np.array(mapped.pixels)
+    blank = np.zeros((SIDE, SIDE, 3), np.uint8)
+    write_shard(pool / "real", [Sample(blank, (80.0, 80.0), 100.0, "none", "lfw")])
+    assert (np.array(mapped.pixels) == before).all()
+    assert len(read_shard(pool / "real.npz").keys) == 1
+    assert {path.suffix for path in pool.iterdir()} == {".npy", ".npz"}
 
 
 @pytest.mark.parametrize(
@@ -83,6 +104,7 @@ def test_a_covering_on_nobody_known_is_left_out_with_any_source() -> None:
         ({"leave_out": "garden"}, "no source 'garden'; known are attic"),
         ({"leave_out": "attic", "start": Path("old")}, "weights of start may have seen it"),
         ({"leave_out": "attic", "voice": Path("old")}, "weights of voice may have seen it"),
+        ({"leave_out": "attic", "teacher": Path("old")}, "weights of teacher may have seen it"),
     ],
 )
 def test_leaving_out_in_vain_is_refused(
