@@ -30,13 +30,15 @@ class Face:
     def occluded(self, *, quality_is_occlusion: bool) -> bool:
         """Whether it counts as occluded; a head too poor to judge does if told so.
 
-        A passer-by far behind, blurred or cut off, does not make the answer yes.
+        A passer-by far behind, blurred or cut off, does not make the answer yes, and neither does
+        a face that nobody can judge because it is small.
         """
         if self.evaluable and self.probability >= OCCLUDED_FROM:
             return True
         if not quality_is_occlusion or not self.main:
             return False
-        unusable = not self.evaluable and self.covering is not Covering.AWAY
+        small = Flaw.TOO_SMALL in self.flaws
+        unusable = not self.evaluable and self.covering is not Covering.AWAY and not small
         return unusable or not HIDING.isdisjoint(self.flaws)
 
     def badness(self, *, quality_is_occlusion: bool) -> tuple[bool, bool, float]:

@@ -73,11 +73,14 @@ def calibrate(
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     wanted = Wanted(split, tuple(sources or ()))
-    factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), size, wanted)
+    sizes = sorted({*size, *(doubt or [])})  # too few crops of any are found before all else
+    factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), sizes, wanted)
     for side, temperature in store_temperatures(model, factors).items():
         print(f"{side} px: temperature {temperature}")
+    if not doubt:
+        return OK  # the limits that are there stay
     store_doubts(model, {})
-    doubts = fit_doubts(folder, LocalJudge(model, clock=SystemClock()), doubt or [], wanted)
+    doubts = fit_doubts(folder, LocalJudge(model, clock=SystemClock()), doubt, wanted)
     store_doubts(model, doubts)
     for side, limit in doubts.items():
         print(f"{side} px: unusable from a doubt of {limit}")

@@ -21,6 +21,8 @@ def fit_doubts(
 ) -> dict[int, float]:
     """How much doubt a judge may have about crops of each size; see ``with_doubt``.
 
+    A size at which it is right often enough as it is has no limit.
+
     Args:
         folder: Holds labels.csv and the crops it names.
         judge: Any judge, its temperature set and its doubts not yet limited.
@@ -30,10 +32,11 @@ def fit_doubts(
     Raises:
         ConfigError: Too few crops are as large as that.
     """
-    return {size: fit_doubt(*verdicts_at(folder, judge, size, wanted)) for size in sizes}
+    found = {size: fit_doubt(*verdicts_at(folder, judge, size, wanted)) for size in sizes}
+    return {size: limit for size, limit in found.items() if limit is not None}
 
 
-def fit_doubt(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:
+def fit_doubt(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float | None:
     """The largest limit with which no more than MOST_WRONG are wrong and evaluable.
 
     Args:
@@ -41,7 +44,7 @@ def fit_doubt(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:
         hidden: (N,) whether each face was occluded.
 
     Returns:
-        0.001 to 0.5; 0.5 where the judge is right often enough as it is.
+        0.001 to 0.5; None where the judge is right often enough as it is.
     """
     said = np.array([verdict.occluded for verdict in verdicts])
     counts = np.array([verdict.evaluable for verdict in verdicts])
@@ -49,5 +52,5 @@ def fit_doubt(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:
     doubts = np.sort(np.minimum(said, 1 - said)[wrong])
     allowed = int(MOST_WRONG * len(verdicts))
     if len(doubts) <= allowed:
-        return 0.5
+        return None
     return float(np.clip((np.ceil(doubts[allowed] * 1000) - 1) / 1000, _LEAST, 0.5))

@@ -14,11 +14,11 @@ _UNUSABLE: Final = ANSWERS.index(UNUSABLE)
 
 
 def with_doubt(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities in which ``unusable`` grows with the doubt between occluded and clear.
+    """Probabilities in which ``unusable`` is the likeliest where occluded or clear is in doubt.
 
-    The doubt is the probability of the less likely of the two, given either. Where it reaches
-    the limit, ``unusable`` gets a half, so that the crop is no longer evaluable; with twice
-    the limit, two thirds. The others keep their proportions.
+    The doubt is the probability of the less likely of the two, given either. Up to the limit
+    nothing changes; above it ``unusable`` gets more than a half, so that the crop is no longer
+    evaluable: with twice the limit two thirds. The others keep their proportions.
 
     Args:
         shares: (N, answers), in the order of ANSWERS, each row summing to 1.
@@ -31,7 +31,7 @@ def with_doubt(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDAr
     clear = shares[:, _CLEAR]
     doubt = np.minimum(hidden, clear) / np.maximum(hidden + clear, np.finfo(np.float64).tiny)
     before = shares[:, _UNUSABLE]
-    unusable = np.maximum(before, doubt / (doubt + limits))
+    unusable = np.where(doubt > limits, np.maximum(before, doubt / (doubt + limits)), before)
     others = (1 - unusable) / np.maximum(1 - before, np.finfo(np.float64).tiny)
     changed = shares * others[:, None]
     changed[:, _UNUSABLE] = unusable

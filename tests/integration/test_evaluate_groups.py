@@ -181,7 +181,7 @@ def test_a_judge_may_be_as_unsure_as_it_is_right() -> None:
     wrong = judge.judge([_look(20, 50)] * 10)  # with 0.2
     hidden = np.array([True] * 90 + [False] * 10)
     assert fit_doubt([*right, *wrong], hidden) == pytest.approx(0.199)
-    assert fit_doubt(right + wrong[:1], hidden[:91]) == 0.5
+    assert fit_doubt(right + wrong[:1], hidden[:91]) is None
     assert fit_doubt(right, ~hidden[:90]) == 0.001
 
 

@@ -26,13 +26,14 @@ def unusable_of(row: NDArray[np.float64], limit: float) -> float:
 @pytest.mark.parametrize(
     ("none", "mask", "balaclava", "expected"),
     [
-        pytest.param(0.9, 0.05, 0.05, 0.5, id="at the limit"),
-        pytest.param(0.1, 0.5, 0.4, 0.5, id="at the limit, occluded"),
+        pytest.param(0.92, 0.04, 0.04, 0.0, id="below the limit"),
+        pytest.param(0.85, 0.1, 0.05, 0.6, id="above the limit"),
+        pytest.param(0.15, 0.5, 0.35, 0.6, id="above the limit, occluded"),
         pytest.param(0.8, 0.2, 0.0, 2 / 3, id="twice the limit"),
         pytest.param(1.0, 0.0, 0.0, 0.0, id="no doubt"),
     ],
 )
-def test_unusable_grows_with_the_doubt(
+def test_a_doubt_above_the_limit_makes_a_crop_unusable(
     none: float, mask: float, balaclava: float, expected: float
 ) -> None:
     assert unusable_of(shares(none, mask, balaclava, 0.0), 0.1) == pytest.approx(expected)
