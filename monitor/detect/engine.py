@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -149,23 +149,50 @@ def _by_openvino(converted: conversion.Converted) -> Engine:
     return Engine(converted.names, None, "openvino", converted.precision, forward)
 
 
-def _by_ultralytics(backend: Any) -> Engine:  # noqa: ANN401
+def passes(backend: Any) -> Callable[[Pixels], object]:  # noqa: ANN401
+    """Passes through one of ultralytics' backends, one at a time; every answer is the caller's own.
+
+    Networks remember the last sheet's grid, and exports may write every answer to one place.
+
+    Args:
+        backend: Takes (B, RGB, H, W) in 0..1 and answers with a tensor or with several.
+
+    Returns:
+        Of (B, H, W, BGR) bytes, what the backend answers. Thread-safe.
+    """
     import torch
 
-    one_at_a_time = threading.Lock()  # networks remember the last sheet's grid
+    one_at_a_time = threading.Lock()
 
     def forward(sheet: Pixels) -> object:
         """(B, H, W, BGR) bytes as (B, RGB, H, W) 0..1, left channels-last in memory, answered."""
         with one_at_a_time:
             batch = torch.from_numpy(sheet).to(backend.device)
-            return backend(batch.permute(0, 3, 1, 2).flip(1).float().div_(255))
+            answer = backend(batch.permute(0, 3, 1, 2).flip(1).float().div_(255))
+            return answer if backend.format == "pt" else _copied(answer)
 
+    return forward
+
+
+def _copied(answer: Any) -> Any:  # noqa: ANN401
+    """A tensor or several, in memory that no later pass writes to."""
+    import torch
+
+    if not isinstance(answer, torch.Tensor):
+        return [_copied(part) for part in answer]
+    copy = answer.clone()
+    if copy.is_cuda:
+        torch.cuda.synchronize(copy.device)  # the next pass may run in another stream
+    return copy
+
+
+def _by_ultralytics(backend: Any) -> Engine:  # noqa: ANN401
     return Engine(
         dict(backend.names),
         _fixed_size(backend),
         "torch" if backend.format == "pt" else str(backend.format),
         "float32" if backend.format == "pt" and not backend.fp16 else "own",
-        forward,
+        passes(backend),
         bool(backend.end2end),
     )
 
