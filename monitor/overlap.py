@@ -1,14 +1,21 @@
 """Detecting on threads beside the analyst's, so that it can follow people meanwhile."""
 
+import logging
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeAlias
 
 from monitor.domain import CameraId, Frame
 from monitor.pipeline import Batch, Pipeline, Seen
 from monitor.runtime.openvino_door import lanes
+from monitor.runtime.pool import DaemonPool
+
+log = logging.getLogger(__name__)
+
+LEAVE_S = 5.0  # what a call of the detector gets to end in; less than all of the program gets
 
 Fresh: TypeAlias = Callable[[Collection[CameraId]], Sequence[Frame]]
 
@@ -19,7 +26,7 @@ class Overlap:
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
         self.most = lanes()  # batches at the detector side by side
-        self._pool = ThreadPoolExecutor(self.most, "detect")
+        self._pool = DaemonPool(self.most, "detect")
         self._coming: deque[tuple[Batch, Future[Seen]]] = deque()
 
     def __enter__(self) -> Self:
@@ -31,7 +38,8 @@ class Overlap:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        if not self._pool.close(LEAVE_S):
+            log.error("the detector is still at work after %.0f s; left behind", LEAVE_S)
 
     @property
     def busy(self) -> bool:
@@ -48,7 +56,7 @@ class Overlap:
         first = {frame.camera for frame in but}
         while len(self._coming) < self.most and (frames := fresh(self._cameras | first)):
             batch = self._pipeline.chosen(frames)
-            self._coming.append((batch, self._pool.submit(self._pipeline.detected, batch)))
+            self._coming.append((batch, self._pool.submit(partial(self._pipeline.detected, batch))))
 
     def take(self) -> Seen | None:
         """The batch that was begun first, once the detector is done with it; None without one.

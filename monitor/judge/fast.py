@@ -7,7 +7,7 @@ Models of other shapes, and other devices, go the long way.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from monitor.domain import Pixels
 from monitor.judge.loading import Loaded
 from monitor.judge.model import answering
 from monitor.judge.tower import Tower, open_tower
+from monitor.runtime.pool import DaemonPool
 
 T = TypeVar("T")
 
@@ -107,7 +108,7 @@ class FastAnswers:
         return answered() if self._thread is None else self._thread.submit(answered).result()
 
 
-def _one_core() -> ThreadPoolExecutor:
+def _one_core() -> DaemonPool:
     """A thread in which torch uses no others.
 
     A text model of one small layer is computed in a tenth of the time that threads need to
@@ -117,8 +118,8 @@ def _one_core() -> ThreadPoolExecutor:
     import torch
 
     usual = torch.get_num_threads()
-    thread = ThreadPoolExecutor(1, "judge-fast", initializer=torch.set_num_threads, initargs=(1,))
-    thread.submit(torch.get_num_threads).result()
+    thread = DaemonPool(1, "judge-fast")
+    thread.submit(partial(torch.set_num_threads, 1)).result()
     torch.set_num_threads(usual)
     return thread
 

@@ -1,6 +1,7 @@
 """The embedded judge's short way says what transformers says of the same folder."""
 
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -88,6 +89,14 @@ def test_the_probabilities_are_those_of_the_auto_classes(
     assert len(set(expected.argmax(axis=1))) > 4, "the crops are all alike"
     gap = np.abs(probabilities(found, 1.0) - probabilities(expected, 1.0))
     assert gap.max() < 1e-3  # a tenth of what is promised
+
+
+def test_a_call_that_hangs_would_not_keep_the_process(loaded: Loaded, tokens: list[int]) -> None:
+    fast = answers(loaded, tokens, OpenVinoTower(loaded.model.model.vision_tower, 96))
+    threads = [thread for thread in threading.enumerate() if "judge-fast" in thread.name]
+    assert fast.logits(CROPS[:1]).shape == (1, 11)
+    assert threads
+    assert all(thread.daemon for thread in threads)
 
 
 @pytest.mark.parametrize("engine", ENGINES, ids=["torch", "openvino"])
