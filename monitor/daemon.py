@@ -74,7 +74,7 @@ class Analyst:
         """Work; gives back which sources have not ended."""
         open_cameras = set(self.boxes)
         while open_cameras and not stop.requested:
-            if not overlap.busy:
+            if not overlap.cameras:
                 self.bell.wait(POLL_S)
             self.bell.clear()
             frames = self._observed(overlap)
@@ -83,7 +83,7 @@ class Analyst:
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
             if frames:
                 self.bell.set()  # there may be more where these came from
-            for camera in [c for c in open_cameras if not overlap.busy and self._over(c)]:
+            for camera in [c for c in open_cameras - overlap.cameras if self._over(c)]:
                 open_cameras.discard(camera)
                 self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
         return open_cameras

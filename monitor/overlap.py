@@ -42,9 +42,9 @@ class Overlap:
             log.error("the detector is still at work after %.0f s; left behind", LEAVE_S)
 
     @property
-    def busy(self) -> bool:
-        """Whether a batch is at the detector."""
-        return bool(self._coming)
+    def cameras(self) -> set[CameraId]:
+        """Whose frames are at the detector."""
+        return {frame.camera for batch, _ in self._coming for frame in batch.frames}
 
     def fill(self, fresh: Fresh, but: Sequence[Frame] = ()) -> None:
         """Give the detector all that it can have.
@@ -54,7 +54,7 @@ class Overlap:
             but: Those that are to be followed first; a camera's frames follow one another.
         """
         first = {frame.camera for frame in but}
-        while len(self._coming) < self.most and (frames := fresh(self._cameras | first)):
+        while len(self._coming) < self.most and (frames := fresh(self.cameras | first)):
             batch = self._pipeline.chosen(frames)
             self._coming.append((batch, self._pool.submit(partial(self._pipeline.detected, batch))))
 
@@ -65,8 +65,3 @@ class Overlap:
             Exception: Whatever the detector raised.
         """
         return self._coming.popleft()[1].result() if self._coming else None
-
-    @property
-    def _cameras(self) -> set[CameraId]:
-        """Whose frames are at the detector."""
-        return {frame.camera for batch, _ in self._coming for frame in batch.frames}

@@ -67,7 +67,7 @@ def test_batches_come_back_as_they_were_begun_and_no_frame_is_lost(tmp_path: Pat
         while (taken := overlap.take()) is not None:
             seen.extend(frame.camera for frame in taken.batch.frames)
             overlap.fill(boxes.newest)
-        assert not overlap.busy
+        assert not overlap.cameras
     assert seen == CAMERAS
 
 
