@@ -1,6 +1,7 @@
 """What a command does about errors: one line that names the thing, and an exit status."""
 
 import functools
+import os
 import sys
 from collections.abc import Callable
 from typing import ParamSpec
@@ -31,8 +32,18 @@ def command(body: Callable[P, int]) -> Callable[P, None]:
         except KeyboardInterrupt:
             status = 130  # what shells report for a program that SIGINT ended
         except BrokenPipeError:  # the reader of our output has seen enough
-            sys.stderr.close()
             status = OK
+        _finish_output()
         raise SystemExit(status)
 
     return run
+
+
+def _finish_output() -> None:
+    """Write what is still kept back now; at its exit Python would complain of a lost reader."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
