@@ -8,6 +8,8 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
+from monitor.runtime.worker import failure_of
+
 T = TypeVar("T")
 
 _Task: TypeAlias = tuple[Callable[[], Any], Future[Any]]
@@ -70,12 +72,12 @@ def _work(tasks: "SimpleQueue[_Task | None]") -> None:
 def _do(work: Callable[[], Any], future: "Future[Any]") -> None:
     if not future.set_running_or_notify_cancel():
         return
-    try:
-        result = work()
-    except BaseException as error:  # noqa: BLE001  (raised where the result is taken)
-        future.set_exception(error)
+    results: list[Any] = []
+    error = failure_of(lambda: results.append(work()))
+    if error is not None:
+        future.set_exception(error)  # raised where the result is taken
     else:
-        future.set_result(result)
+        future.set_result(results[0])
 
 
 def _end(tasks: "SimpleQueue[_Task | None]", threads: int) -> None:
