@@ -12,7 +12,7 @@ from pathlib import Path
 
 from monitor.build import Models
 from monitor.config import load
-from monitor.daemon import run
+from monitor.daemon.run import run
 from monitor.domain import Detection, Frame, JudgeName, Look, Verdict
 from monitor.geometry import Box
 from monitor.runtime import logs

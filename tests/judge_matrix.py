@@ -21,7 +21,7 @@ from typing import Final
 from monitor.build import Models
 from monitor.config.judges import RemoteJudge as Settings
 from monitor.config.schema import Config, Mqtt
-from monitor.daemon import run
+from monitor.daemon.run import run
 from monitor.judge.remote import RemoteJudge
 from monitor.publish.subscriber import Received, Subscriber
 from monitor.runtime.clock import SystemClock

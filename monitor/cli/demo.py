@@ -141,7 +141,7 @@ def _watch(source: Source, guest: Guest) -> bool:
     """Run the daemon on one camera until it ends, with a broker and a subscriber beside it."""
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
     from monitor.cli.demo_broker import DemoBroker  # noqa: PLC0415
-    from monitor.daemon import run  # noqa: PLC0415
+    from monitor.daemon.run import run  # noqa: PLC0415
     from monitor.publish.subscriber import Subscriber  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
     from monitor.runtime.stop import StopSwitch  # noqa: PLC0415

@@ -21,7 +21,7 @@ def run(
     """Watch cameras and publish alerts until SIGTERM or Ctrl-C."""
     heap.keep_few()  # before libraries start threads
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds; `check` needs none)
-    from monitor.daemon import run as watch  # noqa: PLC0415
+    from monitor.daemon.run import run as watch  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     logs.start(log_level)

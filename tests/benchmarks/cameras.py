@@ -32,9 +32,9 @@ from monitor.config.judges import Desk, EmbeddedJudge
 from monitor.config.policy import Policy
 from monitor.config.schema import EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
-from monitor.controls import PictureDesk
-from monitor.daemon import Analyst
-from monitor.dispatch import Dispatch
+from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.analyst import Analyst
+from monitor.daemon.camera_control import PictureDesk
 from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.attention import Attention
 from monitor.ingest.load import Load

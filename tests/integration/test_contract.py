@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from monitor.build import Models
 from monitor.cli.app import app
 from monitor.config.schema import Config
-from monitor.daemon import run
+from monitor.daemon.run import run
 from monitor.publish.contract import CHANNELS, Channel, asyncapi, documents, schema
 from monitor.publish.models import AlertV1
 from tests.alert_schema import ALERT_V1

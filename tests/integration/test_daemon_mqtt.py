@@ -11,7 +11,7 @@ import pytest
 
 from monitor.build import Models
 from monitor.config.schema import Config
-from monitor.daemon import run
+from monitor.daemon.run import run
 from monitor.errors import JudgeUnavailableError
 from tests.broker import Mosquitto, Witness, until
 from tests.clips import write_clip

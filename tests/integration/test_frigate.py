@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from monitor.build import Models
-from monitor.daemon import run
+from monitor.daemon.run import run
 from monitor.domain import AlertState, Severity
 from monitor.publish.frigate import Mirror
 from tests.broker import Mosquitto, Witness, until

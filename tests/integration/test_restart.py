@@ -7,8 +7,8 @@ from uuid import UUID
 import pytest
 
 from monitor.config.schema import Config
+from monitor.daemon.mqtt_service import Mailroom
 from monitor.domain import CameraId
-from monitor.mailroom import Mailroom
 from monitor.publish.outbox import Message, Outbox
 from monitor.publish.outbox_notes import Notes
 from monitor.publish.payload import alert_payload, alert_topic

@@ -10,7 +10,7 @@ import pytest
 from monitor.alert.policy import AlertPolicy
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.controls import Controls, PictureDesk
+from monitor.daemon.camera_control import Controls, PictureDesk
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest.reader import Reader

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
-from monitor.controls import PictureDesk
-from monitor.daemon import Analyst, ending
-from monitor.dispatch import Dispatch
+from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.analyst import Analyst, ending
+from monitor.daemon.camera_control import PictureDesk
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES

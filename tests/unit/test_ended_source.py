@@ -9,9 +9,9 @@ from monitor.build import Models, Watch, build_pipeline
 from monitor.config.judges import Desk
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.controls import PictureDesk
-from monitor.daemon import Analyst
-from monitor.dispatch import Dispatch
+from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.analyst import Analyst
+from monitor.daemon.camera_control import PictureDesk
 from monitor.domain import Alert, CameraId, Detection, Frame, Moment
 from monitor.publish.covered import CoveredBoard
 from monitor.publish.outbox import Outbox

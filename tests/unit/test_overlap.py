@@ -10,8 +10,8 @@ from monitor.build import Models, Watch, build_pipeline
 from monitor.config.judges import Desk
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
+from monitor.daemon.detection_queue import Overlap
 from monitor.domain import CameraId, Detection, Frame
-from monitor.overlap import Overlap
 from monitor.pipeline import Pipeline
 from monitor.runtime.clock import RecordingClock
 from tests.fakes import ArrayPicture, BlueJudge, moment, textured

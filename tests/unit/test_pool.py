@@ -23,7 +23,7 @@ print("left")
 HANGING_DETECTOR = """
 import sys, threading
 from pathlib import Path
-from monitor.overlap import Overlap
+from monitor.daemon.detection_queue import Overlap
 from tests.unit.test_overlap import Boxes, pipeline
 
 begun = threading.Event()

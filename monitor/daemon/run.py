@@ -1,156 +1,41 @@
 """``monitor run``: cameras in, alerts out, until somebody says stop."""
 
-import logging
 import threading
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from monitor.app import supervise
 from monitor.build import Models, Watch, build_pipeline, build_source, verifier_loops
-from monitor.census import Census, Sight
 from monitor.config.schema import Config
-from monitor.controls import Controls, PictureDesk
-from monitor.dispatch import Dispatch
+from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.analyst import Analyst, ending
+from monitor.daemon.camera_control import Controls, PictureDesk
+from monitor.daemon.metrics import Vitals
+from monitor.daemon.mqtt_service import Mailroom
+from monitor.daemon.status_reporter import Census, Sight
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.inference import Inference
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
 from monitor.ingest.load import Load
 from monitor.ingest.reader import Reader
-from monitor.mailroom import Mailroom
-from monitor.overlap import Overlap
-from monitor.pipeline import Change, Pipeline
 from monitor.publish.blind import BlindBook
 from monitor.publish.covered import CoveredBoard
-from monitor.publish.shelf import Shelf
 from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock
 from monitor.runtime.heap import Trimmer
 from monitor.runtime.mailbox import Mailbox
-from monitor.runtime.stop import Stop, StopSwitch
+from monitor.runtime.stop import StopSwitch
 from monitor.runtime.systemd import notify
 from monitor.runtime.worker import Worker
 from monitor.sharing import shared
-from monitor.vitals import Vitals
 
 if TYPE_CHECKING:
     from monitor.serve.server import Server
 
-log = logging.getLogger(__name__)
-
-_BATCH = 8  # frames in one go; more would make the first of them wait for the last
-POLL_S = 0.1  # how late an alert may end when no camera sends anything
 _CAMERA_PAUSE = (0.5, 3.0)  # seconds between tries of a camera, first and longest
-_LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
-_DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
-
-
-@dataclass(slots=True)
-class Analyst:
-    """Takes the newest frame of each camera through the pipeline. Owned by one thread."""
-
-    pipeline: Pipeline
-    boxes: Mapping[CameraId, Mailbox[Frame]]
-    bell: threading.Event
-    clock: Clock
-    dispatch: Dispatch
-    pictures: PictureDesk
-    load: Load | None = None
-    _served: dict[CameraId, float] = field(init=False, default_factory=dict)
-    _swept_at: float = field(init=False, default=float("-inf"))
-
-    def run(self, stop: Stop) -> None:
-        """Work until stop is requested or every source has ended and been decided on."""
-        with Overlap(self.pipeline) as overlap:
-            open_cameras = self._watched(stop, overlap)
-        for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
-            self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
-
-    def _watched(self, stop: Stop, overlap: Overlap) -> set[CameraId]:
-        """Work; gives back which sources have not ended."""
-        open_cameras = set(self.boxes)
-        while open_cameras and not stop.requested:
-            if not overlap.cameras:
-                self.bell.wait(POLL_S)
-            self.bell.clear()
-            frames = self._observed(overlap)
-            self.pictures.serve(self.pipeline.lanes)
-            for camera in self._undecided(frames):
-                self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
-            if frames:
-                self.bell.set()  # there may be more where these came from
-            for camera in [c for c in open_cameras - overlap.cameras if self._over(c)]:
-                open_cameras.discard(camera)
-                self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
-        return open_cameras
-
-    def _undecided(self, frames: Sequence[Frame]) -> list[CameraId]:
-        """The cameras of which something may have changed; of most of many, nothing has."""
-        new = {frame.camera for frame in frames} | self.pipeline.answered
-        now = self.clock.seconds()
-        if now - self._swept_at < POLL_S:
-            return [camera for camera in self.boxes if camera in new]
-        self._swept_at = now
-        lanes = self.pipeline.lanes
-        return [c for c in self.boxes if c in new or not lanes[c].policy.empty]
-
-    def _newest(self, but: Collection[CameraId]) -> Sequence[Frame]:
-        """The newest frames of a few cameras: those that have waited longest for their turn."""
-        frames: list[Frame] = []
-        for camera in sorted(self.boxes, key=lambda camera: self._served.get(camera, 0.0)):
-            if camera not in but and (frame := self.boxes[camera].take(0)) is not None:
-                self._served[camera] = self.clock.seconds()
-                frames.append(frame)
-                if len(frames) == _BATCH:
-                    break
-        return frames
-
-    def _observed(self, overlap: Overlap) -> Sequence[Frame]:
-        """Follow whom the detector has found while it looks at what has come meanwhile."""
-        overlap.fill(self._newest)
-        if (seen := overlap.take()) is None:
-            return ()
-        frames = seen.batch.frames
-        overlap.fill(self._newest, but=frames)
-        started = self.clock.seconds()
-        self.pipeline.follow(seen)
-        if self.load is not None:
-            now = self.clock.seconds()
-            busy_s = max(now - started, seen.detect_s / overlap.most)
-            self.load.note([now - f.moment.seconds for f in frames], busy_s, now)
-        return frames
-
-    def _hand_out(self, changes: Sequence[Change]) -> None:
-        for change in changes:
-            self.dispatch.hand_out(change)
-
-    def _over(self, camera: CameraId) -> bool:
-        """Whether a source has ended and its subjects have had time for their verdicts."""
-        if not self.boxes[camera].finished:
-            return False
-        lane = self.pipeline.lanes[camera]
-        view = lane.view
-        seconds = view.frame.moment.seconds if view else float("-inf")
-        idle_s = self.pipeline.now(camera).seconds - seconds
-        return idle_s > _LAST_WORDS_S and lane.policy.settled
-
-
-def ending(analyst: Analyst, shelf: Shelf) -> Callable[[StopSwitch], None]:
-    """The analyst's loop, after which the program ends: recordings do not go on for ever."""
-
-    def loop(stop: StopSwitch) -> None:
-        """Analyse to the end, let the shelf drain, stop the program."""
-        analyst.run(stop)
-        deadline = time.monotonic() + _DRAIN_S
-        while len(shelf) and time.monotonic() < deadline and not stop.wait(POLL_S):
-            pass
-        stop.request()
-
-    return loop
 
 
 def run(config: Config, models: Models, clock: Clock | None = None) -> bool:

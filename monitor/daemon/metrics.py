@@ -4,10 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Final
 
+from monitor.daemon.mqtt_service import Mailroom
 from monitor.domain import CameraId, StreamState
 from monitor.ingest.reader import Reader
 from monitor.judge.loop import JudgeLoop
-from monitor.mailroom import Mailroom
 from monitor.pipeline import Pipeline
 from monitor.serve import Fact
 
