@@ -23,7 +23,7 @@ from monitor.errors import SourceError
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
-    from monitor.replay import Replay
+    from monitor.replay.player import Replay
 
 
 def replay(
@@ -40,7 +40,7 @@ def replay(
     logs.start("warning")
     settings = load_replay(config)
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
-    from monitor.replay import Replay  # noqa: PLC0415
+    from monitor.replay.player import Replay  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     clock = RecordingClock()

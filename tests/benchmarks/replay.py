@@ -23,7 +23,7 @@ import cv2
 
 from monitor.build import models
 from monitor.config.schema import ReplayConfig
-from monitor.replay import Replay, Summary
+from monitor.replay.player import Replay, Summary
 from monitor.runtime.clock import RecordingClock
 from monitor.runtime.resources import bundled
 from tests.clips import panning, write_clip

@@ -7,10 +7,10 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from monitor.ahead import BATCH, BATCHES_WAITING, Ahead
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
+from monitor.replay.prefetch import BATCH, BATCHES_WAITING, Ahead
 from monitor.runtime.openvino_door import lanes
 from tests.fakes import ArrayPicture, ScriptedDetector
 

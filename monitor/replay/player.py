@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TextIO
 from uuid import UUID
 
-from monitor.ahead import Ahead
 from monitor.alert.policy import AlertPolicy
 from monitor.build import Models, Watch, build_pipeline, verifier_loops
 from monitor.config.schema import ReplayConfig
@@ -20,6 +19,7 @@ from monitor.ingest.file import FileVideo
 from monitor.pipeline import Change
 from monitor.publish.payload import recorded_body
 from monitor.record.annotate import AnnotatedVideo, draw
+from monitor.replay.prefetch import Ahead
 from monitor.runtime.clock import RecordingClock
 from monitor.runtime.meter import StageMeter
 

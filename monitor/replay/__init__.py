@@ -1,0 +1,1 @@
+"""The program ``monitor replay``: recordings in, alerts and reports out."""
