@@ -16,7 +16,7 @@ from monitor.ingest.fetch import fetched, shown
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
-    from monitor.inference import Inference
+    from monitor.inference.inference import Inference
 
 _ANALYSES_PER_S = 2.0
 _LARGEST_PICTURE = 50_000_000  # bytes; a larger file is a film, which is not read at once
@@ -55,7 +55,7 @@ def _found(what: str, folder: Path) -> tuple[Path, str]:
 
 def _inference(*, quality_is_occlusion: bool) -> "Inference":
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
-    from monitor.inference import Inference  # noqa: PLC0415
+    from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     return Inference(
@@ -65,7 +65,7 @@ def _inference(*, quality_is_occlusion: bool) -> "Inference":
 
 def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
     """As a picture if it is one, else as a video."""
-    from monitor.inference import REQUEST  # noqa: PLC0415
+    from monitor.inference.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
     from monitor.ingest.picture import ArrayPicture, read_picture  # noqa: PLC0415
     from monitor.ingest.stills import is_still, stills  # noqa: PLC0415

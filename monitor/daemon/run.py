@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from monitor.app import supervise
@@ -15,11 +16,12 @@ from monitor.daemon.metrics import Vitals
 from monitor.daemon.mqtt_service import Mailroom
 from monitor.daemon.status_reporter import Census, Sight
 from monitor.domain import CameraId, Frame, StreamState
-from monitor.inference import Inference
+from monitor.inference.inference import Inference
 from monitor.ingest import Source
 from monitor.ingest.attention import Attention
 from monitor.ingest.load import Load
 from monitor.ingest.reader import Reader
+from monitor.judge.locked import SharedJudge
 from monitor.publish.blind import BlindBook
 from monitor.publish.covered import CoveredBoard
 from monitor.record.retention import Retention
@@ -30,7 +32,6 @@ from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.systemd import notify
 from monitor.runtime.worker import Worker
-from monitor.sharing import shared
 
 if TYPE_CHECKING:
     from monitor.serve.server import Server
@@ -49,7 +50,8 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         OutboxError: The outbox cannot be used at all.
     """
     clock = clock or SystemClock()
-    models = shared(models) if config.http else models
+    if config.http:  # requests use the judge between two passes for the cameras
+        models = replace(models, judge=SharedJudge(models.judge))
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
     attention = _attention(config)
     stop = StopSwitch()
@@ -140,7 +142,7 @@ def _door(config: Config, models: Models, vitals: Vitals, doors: ExitStack) -> "
     """The HTTP API, if it is wanted; ``doors`` closes it."""
     if config.http is None:
         return None
-    from monitor.doorway import opened  # noqa: PLC0415  (a second, for those without it)
+    from monitor.inference.http_service import opened  # noqa: PLC0415  (a second, for those without it)
 
     inference = Inference(models, tracking=config.tracking)
     return doors.enter_context(opened(config.http, inference, vitals))

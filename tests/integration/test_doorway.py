@@ -10,8 +10,8 @@ import pytest
 
 from monitor.build import Models
 from monitor.config.http import Fetching, Http
-from monitor.doorway import opened
-from monitor.inference import Inference
+from monitor.inference.http_service import opened
+from monitor.inference.inference import Inference
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from monitor.serve.messages import FaceOcclusionAnswer

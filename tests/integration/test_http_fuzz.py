@@ -5,8 +5,8 @@ from pathlib import Path
 
 from monitor.build import Models
 from monitor.config.http import Http
-from monitor.doorway import opened
-from monitor.inference import Inference
+from monitor.inference.http_service import opened
+from monitor.inference.inference import Inference
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.fakes import BlueJudge, ScriptedDetector

@@ -8,7 +8,7 @@ from monitor.build import Models
 from monitor.domain import Detection, Pixels
 from monitor.errors import JudgeUnavailableError
 from monitor.geometry import Box
-from monitor.inference import Inference
+from monitor.inference.inference import Inference
 from tests.fakes import ArrayPicture, BlueJudge, ScriptedDetector, face, frame, person, textured
 
 BLUE = (1.0, 0.3, 0.3)

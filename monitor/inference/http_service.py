@@ -11,7 +11,7 @@ from itertools import chain
 from monitor.config.http import Fetching, Http
 from monitor.domain import Frame, Moment
 from monitor.errors import AddressRefusedError, SourceRejectedError, WrongMediaError
-from monitor.inference import REQUEST, Inference
+from monitor.inference.inference import REQUEST, Inference
 from monitor.ingest.addresses import Rules
 from monitor.ingest.fetch import Fetcher
 from monitor.ingest.picture import ArrayPicture

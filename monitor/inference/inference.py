@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from monitor.alert.fusion import Evidence
-from monitor.answer import OCCLUDED_FROM, Face, answer, ranked
 from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
@@ -25,6 +24,7 @@ from monitor.domain import (
 )
 from monitor.errors import JudgeError
 from monitor.geometry import Box, square_around
+from monitor.inference.response import OCCLUDED_FROM, Face, answer, ranked
 from monitor.judge.quality import flaws
 from monitor.judge.scoring import one_line
 from monitor.track.bodies import heads

@@ -1,10 +1,9 @@
-"""Models that cameras and HTTP requests use at once, one forward pass at a time."""
+"""A judge that cameras and HTTP requests use at once, one forward pass at a time."""
 
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
-from monitor.build import Models
 from monitor.domain import JudgeName, Look, Verdict
 from monitor.judge import Judge
 
@@ -30,11 +29,3 @@ class SharedJudge:
         """See Judge."""
         with self.lock:
             return self.judge_.explain(look)
-
-
-def shared(models: Models) -> Models:
-    """The same models, for cameras and requests at once; detectors are thread-safe as they are.
-
-    Between two forward passes for the one there is room for one for the other.
-    """
-    return replace(models, judge=SharedJudge(models.judge))

@@ -1,0 +1,1 @@
+"""One picture or recording in, one answer out: ``monitor judge`` and the HTTP API."""
