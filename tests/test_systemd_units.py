@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.app import GRACE_S, TICK_S
+from monitor.runtime.supervisor import GRACE_S, TICK_S
 
 UNITS = Path(__file__).parents[1] / "systemd"
 NAMES = ["monitor.service", "monitor@.service"]

@@ -39,12 +39,12 @@ def serve(
     logs.start("info")
     settings = load_serve(config)
     http = settings.http if port is None else settings.http.model_copy(update={"port": port})
-    from monitor.app import supervise  # noqa: PLC0415  (torch takes seconds)
     from monitor.build import models  # noqa: PLC0415
     from monitor.inference.http_service import opened  # noqa: PLC0415
     from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
     from monitor.runtime.stop import StopSwitch  # noqa: PLC0415
+    from monitor.runtime.supervisor import supervise  # noqa: PLC0415  (torch takes seconds)
     from monitor.runtime.systemd import notify  # noqa: PLC0415
     from monitor.runtime.worker import Worker  # noqa: PLC0415
 

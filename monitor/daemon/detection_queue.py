@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from monitor.domain import CameraId, Frame
 from monitor.pipeline import Batch, Pipeline, Seen
-from monitor.runtime.openvino_door import lanes
+from monitor.runtime.openvino_runtime import lanes
 from monitor.runtime.pool import DaemonPool
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.app import supervise
 from monitor.build import Models, Watch, build_pipeline, build_source, verifier_loops
 from monitor.config.schema import Config
 from monitor.daemon.alert_dispatch import Dispatch
@@ -30,6 +29,7 @@ from monitor.runtime.clock import Clock, SystemClock
 from monitor.runtime.heap import Trimmer
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
+from monitor.runtime.supervisor import supervise
 from monitor.runtime.systemd import notify
 from monitor.runtime.worker import Worker
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from monitor.detect.rounding import Ranges, round_all
 from monitor.domain import Pixels
-from monitor.runtime.openvino_door import core, cores, lanes, open_openvino
+from monitor.runtime.openvino_runtime import core, cores, lanes, open_openvino
 
 _EXAMPLE = (2, 96, 64, 3)  # unlike sizes, so that none of them is taken for fixed
 

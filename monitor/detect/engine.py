@@ -17,7 +17,7 @@ from monitor.detect.rounding import Ranges, fits
 from monitor.detect.ultralytics_door import open_ultralytics
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.runtime.openvino_door import installed, multiplies_bytes
+from monitor.runtime.openvino_runtime import installed, multiplies_bytes
 
 log = logging.getLogger(__name__)
 

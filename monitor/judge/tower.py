@@ -16,7 +16,7 @@ from monitor.errors import JudgeUnavailableError
 from monitor.judge.folding import fold
 from monitor.judge.loading import shortened
 from monitor.judge.tower_graph import graph_of
-from monitor.runtime.openvino_door import core, cores, installed, open_openvino
+from monitor.runtime.openvino_runtime import core, cores, installed, open_openvino
 
 _LOG: Final = logging.getLogger(__name__)
 

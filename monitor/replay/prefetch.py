@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from monitor.detect import Detector
 from monitor.domain import Detection, Frame
-from monitor.runtime.openvino_door import lanes
+from monitor.runtime.openvino_runtime import lanes
 
 BATCH = 4  # frames for one pass of the detector; more gain little, and delay the first verdict
 BATCHES_WAITING = 2  # one is decoded and one waits while others are looked at

@@ -93,7 +93,7 @@ def test_systemd_names_the_cache_folder(
 def test_openvino_reports_nothing_to_anybody() -> None:
     """Importing OpenVINO sent an event over the network."""
     asked = (
-        "import sys; from monitor.runtime.openvino_door import open_openvino; open_openvino();"
+        "import sys; from monitor.runtime.openvino_runtime import open_openvino; open_openvino();"
         "import openvino.tools.ovc as ovc; print(type(ovc.telemetry).__module__)"
     )
     answer = subprocess.run(  # noqa: S603  (our own words)

@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import faulthandler, gc, os, signal
 import numpy as np
-from monitor.runtime.openvino_door import core, open_openvino
+from monitor.runtime.openvino_runtime import core, open_openvino
 
 faulthandler.enable()  # as pytest does: a stack of its own for signals
 signal.signal(signal.SIGTERM, lambda *_: print("heard"))

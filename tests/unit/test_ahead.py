@@ -11,7 +11,7 @@ from monitor.domain import CameraId, Detection, Frame, Kind, Moment
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
 from monitor.replay.prefetch import BATCH, BATCHES_WAITING, Ahead
-from monitor.runtime.openvino_door import lanes
+from monitor.runtime.openvino_runtime import lanes
 from tests.fakes import ArrayPicture, ScriptedDetector
 
 MakeFrame = Callable[[int], Frame]
