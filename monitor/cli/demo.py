@@ -122,7 +122,7 @@ def _source(video: Path | None, camera: str | None, out: Path, console: Console)
             ) from None
     if video is not None:
         return FileSource(kind="file", path=video)
-    from monitor.cli.demo_clip import write_demo_clip  # noqa: PLC0415  (only the demo draws)
+    from monitor.demo.clip import write_demo_clip  # noqa: PLC0415  (only the demo draws)
 
     path = out / "clip.mp4"
     console.print(Text(f"drawing a clip: someone covers his face with a balaclava -> {path}"))
@@ -140,8 +140,8 @@ def _source(video: Path | None, camera: str | None, out: Path, console: Console)
 def _watch(source: Source, guest: Guest) -> bool:
     """Run the daemon on one camera until it ends, with a broker and a subscriber beside it."""
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
-    from monitor.cli.demo_broker import DemoBroker  # noqa: PLC0415
     from monitor.daemon.run import run  # noqa: PLC0415
+    from monitor.demo.broker import DemoBroker  # noqa: PLC0415
     from monitor.publish.subscriber import Subscriber  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
     from monitor.runtime.stop import StopSwitch  # noqa: PLC0415

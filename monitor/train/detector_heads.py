@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from monitor.demo.drawing import Face
 from monitor.domain import Kind, Pixels
 from monitor.train.detector_scenes import KINDS, Scene
 from monitor.train.judge_faces import SIDE, Landmarks, read_crop, read_rows
 from monitor.train.synthesis import dress
-from monitor.train.synthesis_face import Face
 from monitor.train.synthesis_innocent import Overlays
 
 _PERSON, _FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.FACE)

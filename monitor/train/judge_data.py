@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.demo.drawing import Floats, Rng, happens
 from monitor.domain import Pixels
 from monitor.train.judge_faces import SIDE
 from monitor.train.judge_leave import DRAWN, family, left_out
 from monitor.train.judge_pool import Shard, read_shard
 from monitor.train.judge_shares import share_of
 from monitor.train.judge_words import UNUSABLE
-from monitor.train.synthesis_face import Floats, Rng, happens
 
 _GOOD, _FAIR = 0.62, 0.9  # shares of samples that are good, and good or fair
 _BEHIND: Final = ("background", "away")

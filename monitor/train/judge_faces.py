@@ -10,9 +10,9 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
+from monitor.demo.drawing import Face, Floats, Rng, typical_points
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.train.synthesis_face import Face, Floats, Rng, typical_points
 
 SIDE: Final = 160  # pixels of every picture kept for training
 FACE_SHARE: Final = 1 / 1.5  # of a head crop's side

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.demo.drawing import Face, Floats, Rng, happens
 from monitor.train.judge_faces import (
     SIDE,
     Landmarks,
@@ -29,7 +30,6 @@ from monitor.train.judge_faces import (
 )
 from monitor.train.judge_leave import drawn_on
 from monitor.train.synthesis import dress
-from monitor.train.synthesis_face import Face, Floats, Rng, happens
 from monitor.train.synthesis_innocent import Overlays
 
 _SAME: Final = 7.0  # mean difference of two thumbnails, in grey levels, that are one picture

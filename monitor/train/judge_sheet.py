@@ -11,11 +11,11 @@ from typing import Final
 import cv2
 import numpy as np
 
+from monitor.demo.drawing import Face, Rng
 from monitor.domain import Pixels
 from monitor.errors import ConfigError, OutputError
 from monitor.train.judge_faces import Landmarks, backgrounds, read_crop, read_rows, read_scenes
 from monitor.train.synthesis import KINDS, contact_sheet, dress
-from monitor.train.synthesis_face import Face, Rng
 from monitor.train.synthesis_innocent import Overlays
 
 _BACKGROUNDS: Final = 40  # squares without a face, to set heads before

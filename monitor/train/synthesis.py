@@ -12,9 +12,9 @@ from typing import Final, TypeAlias
 import cv2
 import numpy as np
 
+from monitor.demo.drawing import Face, Rng, filled, happens, laid, mirrored, smooth
 from monitor.domain import Pixels
 from monitor.train.synthesis_cloth import balaclava, cloth, cloth_colour, head_outline
-from monitor.train.synthesis_face import Face, Rng, filled, happens, laid, mirrored, smooth
 from monitor.train.synthesis_hard import hard_mask
 from monitor.train.synthesis_held import glasses
 from monitor.train.synthesis_helmet import clear_shield, hard_hat, helmet

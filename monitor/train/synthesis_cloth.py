@@ -5,8 +5,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -21,6 +20,7 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+from monitor.domain import Pixels
 
 _DULL: Final = (
     (60, 45, 35),

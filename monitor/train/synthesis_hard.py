@@ -2,9 +2,7 @@
 
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth_colour, light
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -18,6 +16,8 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import cloth_colour, light
 
 _BLACK = np.array((8, 8, 8), np.float32)
 

@@ -4,9 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth_colour
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -20,6 +18,8 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import cloth_colour
 
 _PALM = ((-0.44, 0.05), (0.42, 0.02), (0.5, 0.45), (0.36, 0.95), (-0.36, 0.95), (-0.47, 0.5))
 _FINGERS = (0.75, 0.95, 0.9, 0.65)  # their length in face units, the little finger's last

@@ -3,9 +3,7 @@
 import cv2
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth_colour
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -20,6 +18,8 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import cloth_colour
 from monitor.train.synthesis_hard import shell
 
 

@@ -7,10 +7,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.domain import Pixels
-from monitor.errors import ConfigError
-from monitor.train.synthesis_cloth import cloth, cloth_colour, light, printed, weave
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -25,6 +22,9 @@ from monitor.train.synthesis_face import (
     stroke,
     to_pixels,
 )
+from monitor.domain import Pixels
+from monitor.errors import ConfigError
+from monitor.train.synthesis_cloth import cloth, cloth_colour, light, printed, weave
 from monitor.train.synthesis_held import skin_tone
 
 

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
+from monitor.demo.drawing import Face, Rng, ellipse, filled, happens, to_pixels
 from monitor.domain import Pixels
-from monitor.train.synthesis_face import Face, Rng, ellipse, filled, happens, to_pixels
 
 _INFRARED = (0.15, 0.25, 0.6)  # shares of blue, green and red; skin is pale in infrared
 

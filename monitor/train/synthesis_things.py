@@ -5,9 +5,7 @@ from typing import Final, TypeAlias
 
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth_colour
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -21,6 +19,8 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import cloth_colour
 from monitor.train.synthesis_held import Pose, hand, posed, skin_tone
 
 _DARK: Final = np.full(3, 22, np.float32)

@@ -13,9 +13,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth, cloth_colour
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -27,6 +25,8 @@ from monitor.train.synthesis_face import (
     mirrored,
     smooth,
 )
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import cloth, cloth_colour
 
 _PARTS: Final = (
     ((0.0, -0.35, -0.1), (1.22, 1.3, 1.45)),  # skull

@@ -3,9 +3,7 @@
 import cv2
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_cloth import cloth, cloth_colour, head_outline, light, printed, weave
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     Rng,
@@ -18,6 +16,8 @@ from monitor.train.synthesis_face import (
     smooth,
     stroke,
 )
+from monitor.domain import Pixels
+from monitor.train.synthesis_cloth import cloth, cloth_colour, head_outline, light, printed, weave
 
 
 def hood(face: Face, rng: Rng) -> Pixels:

@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from monitor.cli.demo_clip import DemoScript, demo_frames, write_demo_clip
+from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
 from monitor.domain import Pixels
 from monitor.geometry import Box, square_around
 from tests.clips import photo

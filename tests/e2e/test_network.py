@@ -7,7 +7,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from monitor.cli.demo_clip import write_demo_clip
+from monitor.demo.clip import write_demo_clip
 from tests.alert_schema import ALERT_V1
 from tests.broker import Mosquitto
 from tests.e2e.daemon import Daemon, Listener, until

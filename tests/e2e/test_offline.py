@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from monitor.cli.demo_clip import write_demo_clip
+from monitor.demo.clip import write_demo_clip
 
 # Runs before anything of ours is imported, so nothing escapes it.
 WATCHED = """

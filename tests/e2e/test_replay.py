@@ -13,7 +13,7 @@ import av
 import jsonschema
 import pytest
 
-from monitor.cli.demo_clip import DemoScript, write_demo_clip
+from monitor.demo.clip import DemoScript, write_demo_clip
 from tests.alert_schema import RECORDED_ALERT_V1
 from tests.clips import panning, write_clip
 

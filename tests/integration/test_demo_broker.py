@@ -14,8 +14,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
-from monitor.cli.demo_broker import DemoBroker
 from monitor.config.schema import Mqtt
+from monitor.demo.broker import DemoBroker
 from monitor.publish.mqtt import MqttPublisher
 from monitor.publish.subscriber import Received, Subscriber
 from tests.broker import until

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from monitor.build import build_detector
-from monitor.cli.demo_scene import picture
 from monitor.cli.models import quantise
 from monitor.config.schema import EmbeddedDetector, YoloDetector
+from monitor.demo.scene import picture
 from monitor.detect.engine import load_engine
 from monitor.detect.ranges import beside, read_ranges
 from monitor.domain import CameraId, Detection, Frame

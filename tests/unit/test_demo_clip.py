@@ -12,13 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.cli.demo_balaclava import Balaclava
-from monitor.cli.demo_clip import DemoScript, demo_frames, write_demo_clip
-from monitor.cli.demo_scene import MARGIN, PICTURE, picture, widened
+from monitor.demo.balaclava import Balaclava
+from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
+from monitor.demo.drawing import Face
+from monitor.demo.scene import MARGIN, PICTURE, picture, widened
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.geometry import Box
-from monitor.train.synthesis_face import Face
 
 SCRIPT = DemoScript(seconds=12, fps=2, width=640, height=360)
 SIZES = st.sampled_from([(320, 180), (640, 480), (960, 540)])
@@ -155,7 +155,7 @@ def test_a_missing_package_is_named_with_the_mend() -> None:
 
 def test_making_it_loads_neither_ultralytics_nor_torch() -> None:
     program = (
-        "import sys; from monitor.cli.demo_clip import DemoScript, demo_frames;"
+        "import sys; from monitor.demo.clip import DemoScript, demo_frames;"
         "next(demo_frames(DemoScript(1, 1, 320, 180)));"
         "sys.exit(bool({'ultralytics', 'torch', 'transformers'} & set(sys.modules)))"
     )

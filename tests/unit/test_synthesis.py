@@ -9,12 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.domain import Pixels
-from monitor.errors import ConfigError
-from monitor.train.judge_words import ANSWERS, SENTENCES, vocabulary, words_of
-from monitor.train.synthesis import KINDS, SHARES, contact_sheet, covered_again, dress, transplanted
-from monitor.train.synthesis_cloth import balaclava
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Rng,
     ellipse,
@@ -24,6 +19,11 @@ from monitor.train.synthesis_face import (
     to_pixels,
     typical_points,
 )
+from monitor.domain import Pixels
+from monitor.errors import ConfigError
+from monitor.train.judge_words import ANSWERS, SENTENCES, vocabulary, words_of
+from monitor.train.synthesis import KINDS, SHARES, contact_sheet, covered_again, dress, transplanted
+from monitor.train.synthesis_cloth import balaclava
 from monitor.train.synthesis_hard import hard_mask
 from monitor.train.synthesis_held import glasses, skin_tone
 from monitor.train.synthesis_helmet import clear_shield, hard_hat, helmet

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from monitor.demo.drawing import Face, typical_points
 from monitor.domain import Pixels
 from monitor.train.judge_words import SENTENCES
 from monitor.train.synthesis import dress
-from monitor.train.synthesis_face import Face, typical_points
 from monitor.train.synthesis_innocent import Overlays
 from monitor.train.synthesis_turned import turned_balaclava
 

@@ -13,10 +13,10 @@ from typing import Final
 import cv2
 import numpy as np
 
+from monitor.demo.drawing import Floats
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.geometry import Box
-from monitor.train.synthesis_face import Floats
 
 PICTURE: Final = (1280, 720)
 """Width and height."""

@@ -1,6 +1,6 @@
 """The balaclava of the demo: knitted, with one slot for the eyes, drawn onto a head.
 
-Shapes are in the face units of ``monitor.train.synthesis_face``, measured on the head that
+Shapes are in the face units of ``monitor.demo.drawing``, measured on the head that
 wears it in the demo; on another frontal head it sits a little off.
 """
 
@@ -9,8 +9,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.train.synthesis_face import (
+from monitor.demo.drawing import (
     Face,
     Floats,
     blurred,
@@ -22,6 +21,7 @@ from monitor.train.synthesis_face import (
     stroke,
     to_pixels,
 )
+from monitor.domain import Pixels
 
 _Line = tuple[tuple[float, float], ...]
 

@@ -1,4 +1,4 @@
-"""The ground that synthetic coverings are drawn on: a face, its axes, and soft shapes.
+"""Faces to draw on: their axes, and soft shapes in their units.
 
 Everything is drawn in *face units*: the origin lies between the eyes, x runs along the
 eyes to the picture's right, y down towards the mouth, and one unit is the distance of the

@@ -13,12 +13,12 @@ from typing import Final
 import cv2
 import numpy as np
 
-from monitor.cli.demo_balaclava import Balaclava
-from monitor.cli.demo_scene import BYSTANDER, FACE, FACE_POINTS, MARGIN, PICTURE, picture, widened
+from monitor.demo.balaclava import Balaclava
+from monitor.demo.drawing import Face
+from monitor.demo.scene import BYSTANDER, FACE, FACE_POINTS, MARGIN, PICTURE, picture, widened
 from monitor.domain import Pixels
 from monitor.geometry import Box
 from monitor.record.annotate import AnnotatedVideo
-from monitor.train.synthesis_face import Face
 
 _HEAD: Final = (820, 20, 320)  # left, top and side of the square around the head, in the picture
 _VIEW: Final = (1780, 1000)  # what the camera shows when it is zoomed out, in picture pixels
