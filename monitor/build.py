@@ -13,12 +13,12 @@ from monitor.config.policy import Policy
 from monitor.detect import Detector, embedded
 from monitor.domain import CameraId, Kind
 from monitor.ingest import Source
-from monitor.ingest.attention import Attention
 from monitor.ingest.file import FileVideo
 from monitor.ingest.folder import FolderPictures
-from monitor.ingest.gate import Gate
-from monitor.ingest.network import NetworkVideo
-from monitor.ingest.twin import Follower, TwinVideo
+from monitor.ingest.live.dual_stream import Follower, TwinVideo
+from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.motion_gate import Gate
 from monitor.judge import Judge
 from monitor.judge.desk import JudgeDesk
 from monitor.judge.loop import JudgeLoop

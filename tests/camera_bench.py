@@ -11,9 +11,9 @@ from typing import Self
 
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame
-from monitor.ingest.attention import Attention
-from monitor.ingest.network import NetworkVideo
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.reader import Reader
+from monitor.ingest.watch.demand import Attention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.heap import Trimmer

@@ -14,8 +14,8 @@ from monitor.config.judges import Desk, EmbeddedJudge
 from monitor.config.policy import Policy
 from monitor.config.schema import EmbeddedDetector, Tracking
 from monitor.domain import CameraId, Frame
-from monitor.ingest.attention import Attention
-from monitor.ingest.load import Load
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.load_shedder import Load
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 

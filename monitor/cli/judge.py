@@ -12,7 +12,7 @@ from monitor.cli.errors import OK
 from monitor.config.judges import EmbeddedJudge
 from monitor.config.schema import EmbeddedDetector
 from monitor.errors import SourceRejectedError
-from monitor.ingest.fetch import fetched, shown
+from monitor.ingest.untrusted.fetch import fetched, shown
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
@@ -67,8 +67,8 @@ def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
     """As a picture if it is one, else as a video."""
     from monitor.inference.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
-    from monitor.ingest.picture import ArrayPicture, read_picture  # noqa: PLC0415
-    from monitor.ingest.stills import is_still, stills  # noqa: PLC0415
+    from monitor.ingest.frames.picture import ArrayPicture, read_picture  # noqa: PLC0415
+    from monitor.ingest.untrusted.images import is_still, stills  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     if path.stat().st_size <= _LARGEST_PICTURE:

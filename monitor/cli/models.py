@@ -13,7 +13,7 @@ from monitor.cli.errors import OK
 from monitor.config.judges import EmbeddedJudge, LocalJudge
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import ConfigError
-from monitor.ingest.picture import read_picture
+from monitor.ingest.frames.picture import read_picture
 from monitor.judge.catalogue import EMBEDDED, PINS, catalogue, pull, verify, write_pins
 from monitor.runtime import logs
 from monitor.runtime.resources import bundled

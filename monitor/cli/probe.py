@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from monitor.config.sources import Camera, FileSource, FolderSource, Source
 from monitor.errors import MonitorError, SourceUnavailableError
 from monitor.ingest.file import probe as file_facts
-from monitor.ingest.hardware import SOFTWARE
-from monitor.ingest.probe import CameraFacts, examine
+from monitor.ingest.live.hardware import SOFTWARE
+from monitor.ingest.live.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 
 AT_ONCE = 8  # cameras that are looked at together

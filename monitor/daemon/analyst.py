@@ -9,7 +9,7 @@ from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.camera_control import PictureDesk
 from monitor.daemon.detection_queue import Overlap
 from monitor.domain import CameraId, Frame
-from monitor.ingest.load import Load
+from monitor.ingest.watch.load_shedder import Load
 from monitor.pipeline import Change, Pipeline
 from monitor.publish.shelf import Shelf
 from monitor.runtime.clock import Clock

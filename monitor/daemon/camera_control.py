@@ -10,7 +10,7 @@ from typing import Protocol
 
 from monitor.domain import CameraId, SubjectId
 from monitor.errors import CommandError, EvidenceError, OutboxError
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
 from monitor.pipeline import Lane
 from monitor.publish.states import StateBoard
 from monitor.record.still import still

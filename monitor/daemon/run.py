@@ -17,9 +17,9 @@ from monitor.daemon.status_reporter import Census, Sight
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.inference.inference import Inference
 from monitor.ingest import Source
-from monitor.ingest.attention import Attention
-from monitor.ingest.load import Load
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.load_shedder import Load
 from monitor.judge.locked import SharedJudge
 from monitor.publish.blind import BlindBook
 from monitor.publish.covered import CoveredBoard

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from monitor.domain import CameraId, CameraState, StreamState
-from monitor.ingest.attention import Attention
-from monitor.ingest.load import Load
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.load_shedder import Load
 from monitor.judge.loop import JudgeLoop
 from monitor.judge.verifying import VerifierLoop, trouble
 from monitor.pipeline import Pipeline

@@ -17,7 +17,7 @@ from monitor.errors import ConfigError
 from monitor.evaluate.judge_report import wilson
 from monitor.evaluate.scoring import Scored, average_precision, best_threshold, recall_at, score
 from monitor.geometry import Box
-from monitor.ingest.picture import ArrayPicture
+from monitor.ingest.frames.picture import ArrayPicture
 
 _COLUMNS = ("file", "kind", "x0", "y0", "x1", "y1")
 _MOMENT = Moment(0.0, datetime(2000, 1, 1, tzinfo=UTC))  # a picture of no particular time

@@ -12,11 +12,11 @@ from monitor.config.http import Fetching, Http
 from monitor.domain import Frame, Moment
 from monitor.errors import AddressRefusedError, SourceRejectedError, WrongMediaError
 from monitor.inference.inference import REQUEST, Inference
-from monitor.ingest.addresses import Rules
-from monitor.ingest.fetch import Fetcher
-from monitor.ingest.picture import ArrayPicture
-from monitor.ingest.stills import is_still
-from monitor.ingest.untrusted import Sandbox, Seen
+from monitor.ingest.frames.picture import ArrayPicture
+from monitor.ingest.untrusted.address_policy import Rules
+from monitor.ingest.untrusted.fetch import Fetcher
+from monitor.ingest.untrusted.images import is_still
+from monitor.ingest.untrusted.sandbox import Sandbox, Seen
 from monitor.serve import Asked, Status
 from monitor.serve.door import make_app
 from monitor.serve.server import Server, read_token

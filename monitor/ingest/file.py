@@ -14,13 +14,13 @@ from av.video.stream import VideoStream
 
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceRejectedError, SourceUnavailableError
-from monitor.ingest.attention import Attention
-from monitor.ingest.av_errors import translated
-from monitor.ingest.decoding import Decoded, Decoder, video_stream
-from monitor.ingest.eye import Eye
-from monitor.ingest.picture import VideoPicture
-from monitor.ingest.sampling import TimelineSampler
-from monitor.ingest.timeline import Timeline
+from monitor.ingest.frames.av_errors import translated
+from monitor.ingest.frames.decoder import Decoded, Decoder, video_stream
+from monitor.ingest.frames.picture import VideoPicture
+from monitor.ingest.frames.sampling import TimelineSampler
+from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.motion import Eye
 from monitor.runtime.clock import Clock, SystemClock
 from monitor.runtime.stop import Stop, StopSwitch
 

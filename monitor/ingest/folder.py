@@ -11,7 +11,7 @@ from pathlib import Path
 from monitor.config.sources import FolderSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceRejectedError, SourceUnavailableError
-from monitor.ingest.picture import ArrayPicture, read_picture
+from monitor.ingest.frames.picture import ArrayPicture, read_picture
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop, StopSwitch
 

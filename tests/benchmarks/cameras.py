@@ -36,9 +36,9 @@ from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst
 from monitor.daemon.camera_control import PictureDesk
 from monitor.domain import CameraId, Frame, Pixels, StreamState
-from monitor.ingest.attention import Attention
-from monitor.ingest.load import Load
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.load_shedder import Load
 from monitor.publish.covered import CoveredBoard
 from monitor.publish.outbox import Outbox
 from monitor.publish.shelf import Shelf

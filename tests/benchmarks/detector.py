@@ -28,7 +28,7 @@ from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.evaluate.judge_report import wilson
 from monitor.evaluate.scoring import average_precision, recall_at, score
 from monitor.geometry import Box
-from monitor.ingest.picture import ArrayPicture
+from monitor.ingest.frames.picture import ArrayPicture
 from tests.benchmarks.detector_peers import Rfb640, YoloxNano
 
 WIDE = dict.fromkeys(Kind, 0.01)

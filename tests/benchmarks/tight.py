@@ -26,7 +26,7 @@ from monitor.detect.afar import Afar
 from monitor.domain import OCCLUDED, Covering, Detection, Frame, Kind
 from monitor.evaluate.judge_report import wilson
 from monitor.inference.inference import Inference
-from monitor.ingest.picture import ArrayPicture
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.runtime.clock import SystemClock
 from tests.benchmarks.detector import frame, overlap, read, say
 

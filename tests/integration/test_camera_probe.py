@@ -10,7 +10,7 @@ from monitor.cli.app import app
 from monitor.cli.probe import described, looked_at
 from monitor.config.sources import Camera, RtspSource
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.probe import CameraFacts, examine
+from monitor.ingest.live.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 from tests.camera_park import CameraPark, write_h265
 from tests.clips import panning, write_clip

@@ -9,8 +9,8 @@ import pytest
 
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame, Pixels
-from monitor.ingest.attention import Attention
-from monitor.ingest.network import NetworkVideo
+from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.watch.demand import Attention
 from monitor.runtime.clock import SystemClock
 from tests.clips import photo, write_clip
 from tests.rtsp_server import RtspServer

@@ -9,7 +9,7 @@ import pytest
 from monitor.config.sources import HttpSource, RtspSource
 from monitor.domain import CameraId, Frame
 from monitor.errors import ConfigError, SourceRejectedError
-from monitor.ingest.network import NetworkVideo
+from monitor.ingest.live.live_video import NetworkVideo
 from monitor.runtime.clock import SystemClock
 from tests.certificates import certificate
 from tests.clips import panning, write_clip

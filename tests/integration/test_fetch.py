@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.errors import SourceRejectedError, SourceUnavailableError
-from monitor.ingest.fetch import fetched, shown
+from monitor.ingest.untrusted.fetch import fetched, shown
 from tests.http_server import answering
 
 OK = b"HTTP/1.1 200 OK\r\n"

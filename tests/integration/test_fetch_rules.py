@@ -16,8 +16,8 @@ from monitor.errors import (
     SourceUnavailableError,
     TooLargeError,
 )
-from monitor.ingest.addresses import Rules
-from monitor.ingest.fetch import LIMIT_BYTES, Fetcher
+from monitor.ingest.untrusted.address_policy import Rules
+from monitor.ingest.untrusted.fetch import LIMIT_BYTES, Fetcher
 from tests.http_server import answering
 
 OK = b"HTTP/1.1 200 OK\r\n"

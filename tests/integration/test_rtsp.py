@@ -19,8 +19,8 @@ from monitor.errors import (
     SourceRejectedError,
     SourceUnavailableError,
 )
-from monitor.ingest.network import NetworkVideo
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

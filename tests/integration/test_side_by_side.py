@@ -8,7 +8,7 @@ import pytest
 from monitor.build import build_detector
 from monitor.config.schema import EmbeddedDetector
 from monitor.domain import CameraId, Frame, Moment
-from monitor.ingest.picture import ArrayPicture
+from monitor.ingest.frames.picture import ArrayPicture
 from tests.clips import photo
 
 MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))

@@ -11,8 +11,8 @@ import pytest
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.network import NetworkVideo
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

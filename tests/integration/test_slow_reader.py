@@ -9,7 +9,7 @@ import pytest
 
 from monitor.config.blindness import Blindness as Settings
 from monitor.domain import Blindness
-from monitor.ingest.attention import Attention
+from monitor.ingest.watch.demand import Attention
 from tests.camera_bench import rtsp
 from tests.clips import panning, write_clip
 from tests.rtsp_server import RtspServer
@@ -35,7 +35,7 @@ class Busy(Attention):
 def test_a_reader_that_is_too_slow_leaves_pictures_out_says_so_and_recovers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "monitor.ingest.intake")
+    caplog.set_level(logging.INFO, "monitor.ingest.live.live_decoder")
     clip = write_clip(tmp_path / "clip.mp4", panning(30), fps=10)
     attention = Busy()
     with RtspServer(clip) as server:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
-from monitor.ingest.untrusted import Sandbox, Seen, is_recording
-from monitor.ingest.untrusted_child import MEMORY_BYTES
+from monitor.ingest.untrusted.child import MEMORY_BYTES
+from monitor.ingest.untrusted.sandbox import Sandbox, Seen, is_recording
 from tests.clips import panning, photo, write_clip
 from tests.pictures import encoded, image, png_of
 

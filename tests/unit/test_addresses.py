@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import AddressRefusedError, SourceUnavailableError
-from monitor.ingest.addresses import Rules, resolved
+from monitor.ingest.untrusted.address_policy import Rules, resolved
 
 INSIDE = {
     "loopback": ["127.0.0.1", "127.8.9.1", "::1"],

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from monitor.ingest.backlog import BEHIND_S, HELD_S, HOLD_S, Backlog
+from monitor.ingest.live.decode_lag import BEHIND_S, HELD_S, HOLD_S, Backlog
 
 FPS = 10
 

@@ -10,8 +10,8 @@ import pytest
 
 from monitor.config.blindness import Blindness as Settings
 from monitor.domain import Blindness, CameraId, Pixels
-from monitor.ingest.attention import Attention
 from monitor.ingest.file import FileVideo
+from monitor.ingest.watch.demand import Attention
 from monitor.runtime.clock import SystemClock
 from tests.clips import photo, write_clip
 
@@ -141,7 +141,7 @@ def test_the_same_recording_says_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_another_size_of_pictures_is_no_trouble() -> None:
-    from monitor.ingest.blind import BlindWatch  # noqa: PLC0415  (only here)
+    from monitor.ingest.watch.tampering import BlindWatch  # noqa: PLC0415  (only here)
 
     watch = BlindWatch(SETTINGS)
     for n in range(200):

@@ -13,7 +13,7 @@ from monitor.config.schema import Tracking
 from monitor.daemon.camera_control import Controls, PictureDesk
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
 from monitor.pipeline import Lane, View
 from monitor.publish.states import StateBoard
 from monitor.runtime.backoff import Backoff

@@ -4,7 +4,7 @@ import threading
 
 from av.video.reformatter import VideoReformatter
 
-from monitor.ingest.yuv import Converters
+from monitor.ingest.frames.yuv import Converters
 
 
 def test_each_thread_has_converters_of_its_own_and_keeps_them() -> None:

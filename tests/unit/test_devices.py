@@ -4,7 +4,7 @@ import av
 import pytest
 
 from monitor.config.sources import DeviceSource
-from monitor.ingest.address import address_of
+from monitor.ingest.live.open_stream import address_of
 
 
 def test_ffmpeg_is_told_what_to_ask_the_camera_for() -> None:

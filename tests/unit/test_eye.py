@@ -5,8 +5,8 @@ import numpy as np
 
 from monitor.config.blindness import Blindness as Settings
 from monitor.domain import Blindness
-from monitor.ingest.attention import Attention
-from monitor.ingest.eye import Eye
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.motion import Eye
 
 FPS = 5
 NOISE = np.random.default_rng(0)

@@ -13,8 +13,8 @@ import pytest
 from monitor.domain import CameraId, Frame
 from monitor.errors import SourceRejectedError
 from monitor.ingest.file import FileVideo, VideoInfo, probe
-from monitor.ingest.picture import VideoPicture
-from monitor.ingest.reader import Reader
+from monitor.ingest.frames.picture import VideoPicture
+from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

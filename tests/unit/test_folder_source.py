@@ -16,7 +16,7 @@ from monitor.config.sources import FolderSource
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import SourceUnavailableError
 from monitor.ingest.folder import FolderPictures
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

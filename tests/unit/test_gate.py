@@ -8,8 +8,8 @@ import numpy as np
 from monitor.config.economy import Economy
 from monitor.domain import Detection, Frame
 from monitor.geometry import Box
-from monitor.ingest.attention import Attention
-from monitor.ingest.gate import Gate
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.motion_gate import Gate
 from tests.fakes import YARD, ArrayPicture, moment, person
 
 PICTURE = ArrayPicture(np.zeros((2, 2, 3), np.uint8))

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from monitor.domain import Frame, StreamState
-from monitor.ingest.connection import MOST_LEFT
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import MOST_LEFT, Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

@@ -12,9 +12,9 @@ from av.video.stream import VideoStream
 
 from monitor.cli.probe import described
 from monitor.config.sources import DecoderName
-from monitor.ingest.decoding import Decoder
-from monitor.ingest.hardware import SOFTWARE, Hardware
-from monitor.ingest.probe import CameraFacts
+from monitor.ingest.frames.decoder import Decoder
+from monitor.ingest.live.hardware import SOFTWARE, Hardware
+from monitor.ingest.live.probe import CameraFacts
 from tests.camera_bench import rtsp
 from tests.clips import numbered, write_clip
 from tests.fakes import ManualClock

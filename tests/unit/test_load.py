@@ -5,8 +5,8 @@ import logging
 import pytest
 
 from monitor.domain import CameraId
-from monitor.ingest.attention import Attention
-from monitor.ingest.load import Load
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.load_shedder import Load
 from tests.fakes import YARD
 
 LOBBY = CameraId("lobby")

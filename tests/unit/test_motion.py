@@ -7,8 +7,8 @@ import av
 import numpy as np
 import pytest
 
-from monitor.ingest.motion import Luma, MotionMeter
-from monitor.ingest.yuv import small_luma
+from monitor.ingest.frames.yuv import small_luma
+from monitor.ingest.watch.motion import Luma, MotionMeter
 from tests.clips import panning, photo, write_clip
 
 FPS = 5

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.domain import Picture, Pixels
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
-from monitor.ingest.picture import ArrayPicture, VideoPicture, read_picture, whole_pixels
+from monitor.ingest.frames.picture import ArrayPicture, VideoPicture, read_picture, whole_pixels
 from tests.clips import panning, photo, write_clip
 
 COLOURSPACES = {"unset": 2, "BT.709": 1, "BT.601": 6, "FCC": 4, "240M": 7, "BT.2020": 9}

@@ -10,7 +10,7 @@ from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
 from monitor.domain import CameraId, Detection, Frame
 from monitor.geometry import Box
-from monitor.ingest.attention import Attention
+from monitor.ingest.watch.demand import Attention
 from monitor.pipeline import Pipeline
 from monitor.runtime.clock import RecordingClock
 from tests.fakes import YARD, ArrayPicture, BlueJudge, moment, person, textured

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.ingest.sampling import ArrivalSampler, TimelineSampler
-from monitor.ingest.timeline import LONGEST_GAP_S, Timeline
+from monitor.ingest.frames.sampling import ArrivalSampler, TimelineSampler
+from monitor.ingest.frames.timeline import LONGEST_GAP_S, Timeline
 
 RATES = st.integers(1, 60)
 

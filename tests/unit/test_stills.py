@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
-from monitor.ingest.stills import MAX_PIXELS, check_size, is_still, stills
+from monitor.ingest.untrusted.images import MAX_PIXELS, check_size, is_still, stills
 from tests.clips import photo
 from tests.pictures import encoded, image, png_of, ramp
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from monitor.domain import Pixels
-from monitor.ingest.decoding import Decoded, Decoder
-from monitor.ingest.thrift import ThriftyDecoder
+from monitor.ingest.frames.decoder import Decoded, Decoder
+from monitor.ingest.live.adaptive_decoder import ThriftyDecoder
 from tests.clips import panning, photo
 from tests.fakes import ManualClock
 

@@ -12,8 +12,8 @@ from monitor.config.judges import Desk
 from monitor.domain import Frame, Timings
 from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
-from monitor.ingest.attention import Attention
-from monitor.ingest.twin import KEPT, MAIN_FPS, Album, Follower, TwinVideo
+from monitor.ingest.live.dual_stream import KEPT, MAIN_FPS, Album, Follower, TwinVideo
+from monitor.ingest.watch.demand import Attention
 from monitor.judge.desk import JudgeDesk
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

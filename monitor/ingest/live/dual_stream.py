@@ -9,8 +9,8 @@ from functools import partial
 
 from monitor.domain import Frame, Picture
 from monitor.ingest import Source
-from monitor.ingest.attention import Attention, Wanted
-from monitor.ingest.reader import Reader
+from monitor.ingest.live.reader import Reader
+from monitor.ingest.watch.demand import Attention, Wanted
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock
 from monitor.runtime.mailbox import Mailbox

@@ -54,7 +54,7 @@ def main() -> None:
 
 def _confine() -> None:
     """Load the decoders, then give up for good what decoding does not need."""
-    from monitor.ingest import untrusted_decoding  # noqa: F401, PLC0415  (the parent needs none)
+    from monitor.ingest.untrusted import decode  # noqa: F401, PLC0415  (the parent needs none)
 
     os.setpriority(os.PRIO_PROCESS, 0, max(_NICENESS, os.getpriority(os.PRIO_PROCESS, 0)))
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
@@ -65,7 +65,7 @@ def _confine() -> None:
 
 def _answer(sink: BinaryIO, kind: Kind, fps: float, encoded: bytes) -> None:
     """Send everything that one request's bytes hold."""
-    from monitor.ingest.untrusted_decoding import from_recording, from_still  # noqa: PLC0415
+    from monitor.ingest.untrusted.decode import from_recording, from_still  # noqa: PLC0415
 
     message, text = Message.END, ""
     try:

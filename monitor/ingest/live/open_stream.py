@@ -1,4 +1,4 @@
-"""What FFmpeg is told to open a live source: address, password, trust, time-outs."""
+"""Opening a live source: what FFmpeg is told, and why it cannot be opened."""
 
 import math
 import socket
@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
+import av
+
 from monitor.config.sources import DeviceSource, HttpSource, LiveSource, RtspSource
-from monitor.errors import ConfigError, SourceError, SourceRejectedError
-from monitor.ingest.av_errors import BROKEN
+from monitor.errors import ConfigError, SourceError, SourceRejectedError, SourceUnavailableError
+from monitor.ingest.frames.av_errors import BROKEN, translated
+from monitor.runtime.clock import Clock
 
 UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
 PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
@@ -151,3 +154,34 @@ def _with_password(source: RtspSource | HttpSource) -> str:
         credentials = f"{credentials}:{quote(password, safe='')}"
     parts = urlsplit(source.url)
     return parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()
+
+
+def opened(source: LiveSource, clock: Clock) -> av.container.InputContainer:
+    """The open stream. What FFmpeg says after a time-out depends on what it was doing.
+
+    Raises:
+        ConfigError: Its password file or ca_file is missing.
+        SourceRejectedError: The camera refuses us, or we do not trust it.
+        SourceUnavailableError: Anything else, and no picture within ``open_timeout_s``.
+    """
+    address, started = address_of(source), clock.seconds()
+    too_late = SourceUnavailableError(
+        f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
+    )
+    try:
+        with translated(f"opening {address.place}", address.broken):
+            container = av.open(
+                address.url,
+                format=address.format,
+                options=dict(address.options),
+                timeout=(source.open_timeout_s, source.silence_limit_s),
+            )
+    except SourceError as error:
+        # Whatever it is called: a PLAY that is not answered is "not permitted".
+        if clock.seconds() - started >= source.open_timeout_s:
+            raise too_late from None
+        raise distrust(source) or error from None
+    if clock.seconds() - started < source.open_timeout_s:
+        return container
+    container.close()  # it has answered, but not sent a picture yet
+    raise too_late

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from monitor.domain import CameraId
-from monitor.ingest.attention import Attention
+from monitor.ingest.watch.demand import Attention
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,10 @@ from av.video.stream import VideoStream
 
 from monitor.config.sources import LiveSource
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.address import address_of
-from monitor.ingest.av_errors import translated
-from monitor.ingest.decoding import Decoder, video_stream
-from monitor.ingest.hardware import SOFTWARE, Hardware
-from monitor.ingest.opening import opened
+from monitor.ingest.frames.av_errors import translated
+from monitor.ingest.frames.decoder import Decoder, video_stream
+from monitor.ingest.live.hardware import SOFTWARE, Hardware
+from monitor.ingest.live.open_stream import address_of, opened
 from monitor.runtime.clock import Clock
 
 LOOK_S = 6.0  # long enough for two key frames of most cameras, and their first word of the time

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from monitor.config.economy import Economy
 from monitor.domain import Detection, Frame
-from monitor.ingest.attention import SETTLED_S, Attention
+from monitor.ingest.watch.demand import SETTLED_S, Attention
 
 LINGER_S = 1.0  # after the last motion: who stops moving is looked at a few times more
 ROUNDING_S = 0.02  # frames do not come exactly when they are due

@@ -11,17 +11,16 @@ from av.video.stream import VideoStream
 from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.address import access_of, address_of
-from monitor.ingest.attention import Attention
-from monitor.ingest.av_errors import translated
-from monitor.ingest.decoding import video_stream
-from monitor.ingest.eye import Eye
-from monitor.ingest.hardware import Hardware
-from monitor.ingest.intake import Intake
-from monitor.ingest.opening import opened
-from monitor.ingest.picture import VideoPicture
-from monitor.ingest.sampling import ArrivalSampler
-from monitor.ingest.timeline import Timeline
+from monitor.ingest.frames.av_errors import translated
+from monitor.ingest.frames.decoder import video_stream
+from monitor.ingest.frames.picture import VideoPicture
+from monitor.ingest.frames.sampling import ArrivalSampler
+from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.live.hardware import Hardware
+from monitor.ingest.live.live_decoder import Intake
+from monitor.ingest.live.open_stream import access_of, address_of, opened
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.motion import Eye
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 

@@ -14,10 +14,10 @@ import numpy as np
 
 from monitor.domain import Pixels
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
-from monitor.ingest.stills import is_still
-from monitor.ingest.untrusted_child import HEAD, TASK, Kind, Message
+from monitor.ingest.untrusted.child import HEAD, TASK, Kind, Message
+from monitor.ingest.untrusted.images import is_still
 
-_MODULE = "monitor.ingest.untrusted_child"
+_MODULE = "monitor.ingest.untrusted.child"
 _KEPT = ("PATH", "LD_LIBRARY_PATH", "LANG")  # of the environment; it may hold secrets
 _MOST_PX = 4096  # a side of what comes back; more is a child that has been taken over
 _MOST_TEXT = 1000
@@ -122,7 +122,7 @@ class Sandbox:
 
 
 def _started() -> "subprocess.Popen[bytes]":
-    package = Path(__file__).resolve().parents[2]
+    package = Path(__file__).resolve().parents[3]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     environment |= {"PYTHONPATH": str(package), "OPENBLAS_NUM_THREADS": "1"}
     child = subprocess.Popen(  # noqa: S603  (our own interpreter and module)

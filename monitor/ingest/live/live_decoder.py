@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from av.video.stream import VideoStream
 
-from monitor.ingest.attention import Attention
-from monitor.ingest.backlog import Backlog
-from monitor.ingest.decoding import Decoded
-from monitor.ingest.hardware import SOFTWARE, Hardware
-from monitor.ingest.thrift import AnyPacket, ThriftyDecoder
+from monitor.ingest.frames.decoder import Decoded
+from monitor.ingest.live.adaptive_decoder import AnyPacket, ThriftyDecoder
+from monitor.ingest.live.decode_lag import Backlog
+from monitor.ingest.live.hardware import SOFTWARE, Hardware
+from monitor.ingest.watch.demand import Attention
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)

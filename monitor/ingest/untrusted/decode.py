@@ -12,12 +12,12 @@ import cv2
 
 from monitor.domain import Pixels
 from monitor.errors import SourceError, SourceRejectedError
-from monitor.ingest.av_errors import translated
-from monitor.ingest.decoding import Decoder, video_stream
-from monitor.ingest.picture import VideoPicture
-from monitor.ingest.sampling import TimelineSampler
-from monitor.ingest.stills import MAX_PIXELS, check_size, stills
-from monitor.ingest.timeline import Timeline
+from monitor.ingest.frames.av_errors import translated
+from monitor.ingest.frames.decoder import Decoder, video_stream
+from monitor.ingest.frames.picture import VideoPicture
+from monitor.ingest.frames.sampling import TimelineSampler
+from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.untrusted.images import MAX_PIXELS, check_size, stills
 from monitor.runtime.clock import SystemClock
 
 _SIDE_PX = 1920  # frames of a recording are handed on no larger than this

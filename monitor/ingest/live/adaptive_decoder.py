@@ -10,7 +10,7 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from monitor.ingest.decoding import Decoded, Decoder
+from monitor.ingest.frames.decoder import Decoded, Decoder
 from monitor.runtime.clock import Clock
 
 AnyPacket: TypeAlias = "Packet[VideoStream] | Packet[Stream]"

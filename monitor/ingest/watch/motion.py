@@ -1,11 +1,18 @@
-"""Whether anything moves, judged on a small picture of brightness alone."""
+"""Whether anything moves, judged on a small picture of brightness alone; and what hides it."""
 
 import math
+import threading
 from typing import TypeAlias, cast
 
+import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from monitor.config.blindness import Blindness
+from monitor.ingest.frames.yuv import SMALL_PX, raw_luma, small_luma
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.tampering import BlindWatch
 
 Luma: TypeAlias = NDArray[np.uint8]
 """(height, width), 0..255: how bright a picture is."""
@@ -66,3 +73,33 @@ class MotionMeter:
 def _weight(passed: float, memory_s: float) -> float:
     """What a picture after so many seconds counts in an average over so many."""
     return 1 - math.exp(-passed / memory_s)
+
+
+LOOK_S = 0.4  # between two pictures that blindness is judged on; it takes seconds to count
+
+
+class Eye:
+    """One camera's, over all its connections. Thread-safe: an old connection may linger.
+
+    Args:
+        attention: Told when the camera is blind.
+        blindness: When it is; None never says so.
+    """
+
+    def __init__(self, attention: Attention, blindness: Blindness | None = None) -> None:
+        self._lock = threading.Lock()
+        self._motion = MotionMeter()
+        self._attention = attention
+        self._watch = BlindWatch(blindness) if blindness is not None else None
+        self._watched_at = -math.inf
+
+    def sees_motion(self, frame: av.VideoFrame, seconds: float) -> bool:
+        """Whether something moves. Asked for each frame that is given out, in order."""
+        luma = small_luma(frame, 2 * SMALL_PX)
+        with self._lock:
+            if self._watch is not None and not 0 <= seconds - self._watched_at < LOOK_S:
+                self._watched_at = seconds
+                self._watch.look(luma, raw_luma(frame), seconds)
+                self._attention.blinded(self._watch.reason)
+            small = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+            return self._motion.moved(np.asarray(small, np.uint8), seconds)

@@ -17,7 +17,7 @@ from monitor.errors import (
     SourceUnavailableError,
     TooLargeError,
 )
-from monitor.ingest.addresses import Resolve, Rules, resolved
+from monitor.ingest.untrusted.address_policy import Resolve, Rules, resolved
 
 LIMIT_BYTES: Final = 20 * 1024 * 1024
 _TIMEOUT_S = 15.0

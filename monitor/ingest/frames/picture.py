@@ -11,7 +11,7 @@ import numpy as np
 from monitor.domain import Pixels
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
-from monitor.ingest.yuv import Edges, can_cut, cut_bgr, scaled_bgr
+from monitor.ingest.frames.yuv import Edges, can_cut, cut_bgr, scaled_bgr
 
 QUARTER_TURN = 90  # degrees
 

@@ -1,0 +1,1 @@
+"""From packets to pictures: decoding, time stamps, sampling and cutting."""

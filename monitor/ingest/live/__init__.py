@@ -1,0 +1,1 @@
+"""Cameras that send: opening, decoding and watching over their streams."""

@@ -1,0 +1,1 @@
+"""Files and addresses of strangers, fetched and decoded behind a wall."""

@@ -1,0 +1,1 @@
+"""What a camera shows at a glance: motion, tampering, and how often it is worth analysing."""
