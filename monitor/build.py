@@ -10,7 +10,8 @@ from monitor.alert.policy import AlertPolicy
 from monitor.config import judges, schema, sources
 from monitor.config.economy import Economy
 from monitor.config.policy import Policy
-from monitor.detect import Detector, embedded
+from monitor.detect import Detector
+from monitor.detect import bundled as embedded
 from monitor.domain import CameraId, Kind
 from monitor.ingest import Source
 from monitor.ingest.file import FileVideo
@@ -96,8 +97,8 @@ def build_detector(
     Raises:
         ConfigError: Its weights are missing or unusable.
     """
-    from monitor.detect.doubt import Doubting, doubtful_from  # noqa: PLC0415
-    from monitor.detect.tiled import Tiled  # noqa: PLC0415
+    from monitor.detect.sliced import Tiled  # noqa: PLC0415
+    from monitor.detect.two_thresholds import Doubting, doubtful_from  # noqa: PLC0415
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 

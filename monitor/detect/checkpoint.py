@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from monitor.detect.ultralytics_door import open_ultralytics
+from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.errors import ConfigError
 
 _LOADING: tuple[type[Exception], ...] = (

@@ -14,7 +14,7 @@ from monitor.detect import conversion
 from monitor.detect.checkpoint import opened
 from monitor.detect.ranges import read_ranges
 from monitor.detect.rounding import Ranges, fits
-from monitor.detect.ultralytics_door import open_ultralytics
+from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.runtime.openvino_runtime import installed, multiplies_bytes

@@ -9,7 +9,7 @@ from monitor.alert.fusion import Evidence
 from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.detect.afar import Afar
+from monitor.detect.padded_retry import Afar
 from monitor.domain import (
     LOOK_MARGIN,
     CameraId,

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from monitor.detect.ultralytics_door import open_ultralytics
+from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.errors import ConfigError
 from monitor.train.detector_scenes import KINDS
 

@@ -22,7 +22,7 @@ from monitor.build import Models, models
 from monitor.config.judges import EmbeddedJudge
 from monitor.config.schema import EmbeddedDetector
 from monitor.detect import Detector
-from monitor.detect.afar import Afar
+from monitor.detect.padded_retry import Afar
 from monitor.domain import OCCLUDED, Covering, Detection, Frame, Kind
 from monitor.evaluate.judge_report import wilson
 from monitor.inference.inference import Inference

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch  # noqa: TID253  (the tests train a model)
 
-from monitor.detect.ultralytics_door import open_ultralytics
+from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.detect.yolo import Yolo
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.errors import ConfigError

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from monitor.detect.afar import Afar
+from monitor.detect.padded_retry import Afar
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
 from tests.fakes import ArrayPicture, frame, person

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitor.detect.doubt import Doubting, doubtful_from
+from monitor.detect.two_thresholds import Doubting, doubtful_from
 from monitor.domain import Kind
 from monitor.geometry import Box
 from tests.fakes import ArrayPicture, ScriptedDetector, face, frame, person

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from monitor.detect.tiled import Tiled
+from monitor.detect.sliced import Tiled
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
 from tests.fakes import ArrayPicture, frame
