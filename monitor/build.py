@@ -21,10 +21,10 @@ from monitor.ingest.live.live_video import NetworkVideo
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.motion_gate import Gate
 from monitor.judge import Judge
-from monitor.judge.desk import JudgeDesk
-from monitor.judge.loop import JudgeLoop
-from monitor.judge.verifier import VerifierDesk
-from monitor.judge.verifying import VerifierLoop
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
+from monitor.judge.schedule.judge_worker import JudgeLoop
+from monitor.judge.schedule.verification_queue import VerifierDesk
+from monitor.judge.schedule.verifier_worker import VerifierLoop
 from monitor.pipeline import Lane, Pipeline
 from monitor.record.still import EvidenceFolder
 from monitor.runtime.backoff import Backoff
@@ -167,9 +167,9 @@ def build_judge(
     Raises:
         ConfigError: The model's folder is missing or unusable.
     """
-    from monitor.judge.bynn import BynnJudge  # noqa: PLC0415  (these load on demand)
-    from monitor.judge.local import LocalJudge  # noqa: PLC0415
-    from monitor.judge.remote import RemoteJudge  # noqa: PLC0415
+    from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
+    from monitor.judge.remote.bynn_judge import BynnJudge  # noqa: PLC0415  (these load on demand)
+    from monitor.judge.remote.openai_judge import RemoteJudge  # noqa: PLC0415
 
     judge: BynnJudge | LocalJudge | RemoteJudge
 

@@ -24,9 +24,9 @@ from monitor.config.judges import BynnJudge as HostedSettings
 from monitor.config.judges import RemoteJudge as RemoteSettings
 from monitor.domain import CameraId, Look, Pixels, SubjectId, Verdict
 from monitor.judge import Judge
-from monitor.judge.bynn import BynnJudge
-from monitor.judge.local import LocalJudge
-from monitor.judge.remote import RemoteJudge
+from monitor.judge.local.local_judge import LocalJudge
+from monitor.judge.remote.bynn_judge import BynnJudge
+from monitor.judge.remote.openai_judge import RemoteJudge
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.resources import bundled
 from tests.fakes import moment

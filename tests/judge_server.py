@@ -28,7 +28,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.domain import CameraId, Covering, Look, Moment, Pixels, SubjectId
-from monitor.judge.local import LocalJudge
+from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import ANSWERS, LETTERS
 from monitor.runtime.clock import SystemClock
 

@@ -57,7 +57,7 @@ def _ask(role: str, settings: Judge) -> int:
     if not isinstance(settings, RemoteJudge | BynnJudge):
         return OK
     from monitor.build import build_judge  # noqa: PLC0415  (without --probe, no HTTP)
-    from monitor.judge.pictures import trial_looks  # noqa: PLC0415
+    from monitor.judge.warm_up import trial_looks  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()

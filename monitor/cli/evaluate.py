@@ -68,7 +68,7 @@ def calibrate(
     from monitor.evaluate.judge_doubt import fit_doubts  # noqa: PLC0415  (torch takes seconds)
     from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
     from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
-    from monitor.judge.local import LocalJudge  # noqa: PLC0415
+    from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.judge.profile import store_doubts, store_temperatures  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 

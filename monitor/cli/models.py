@@ -14,7 +14,7 @@ from monitor.config.judges import EmbeddedJudge, LocalJudge
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import ConfigError
 from monitor.ingest.frames.picture import read_picture
-from monitor.judge.catalogue import EMBEDDED, PINS, catalogue, pull, verify, write_pins
+from monitor.judge.local.model_registry import EMBEDDED, PINS, catalogue, pull, verify, write_pins
 from monitor.runtime import logs
 from monitor.runtime.resources import bundled
 
@@ -87,7 +87,7 @@ def check(folder: _Folder = None) -> int:
         verify(bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
-    from monitor.judge.pictures import trial_looks  # noqa: PLC0415
+    from monitor.judge.warm_up import trial_looks  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()

@@ -63,7 +63,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     from monitor.evaluate.judge import evaluate  # noqa: PLC0415  (torch is slow)
     from monitor.evaluate.judge_report import wilson  # noqa: PLC0415
     from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
-    from monitor.judge.local import LocalJudge  # noqa: PLC0415
+    from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     print("| source left out | crops of it | accuracy | 95 % interval | false alarms |")

@@ -7,7 +7,7 @@ from typing import Final
 from monitor.daemon.mqtt_service import Mailroom
 from monitor.domain import CameraId, StreamState
 from monitor.ingest.live.reader import Reader
-from monitor.judge.loop import JudgeLoop
+from monitor.judge.schedule.judge_worker import JudgeLoop
 from monitor.pipeline import Pipeline
 from monitor.serve import Fact
 

@@ -9,8 +9,8 @@ from monitor.domain import CameraId, CameraState, StreamState
 from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
-from monitor.judge.loop import JudgeLoop
-from monitor.judge.verifying import VerifierLoop, trouble
+from monitor.judge.schedule.judge_worker import JudgeLoop
+from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
 from monitor.pipeline import Pipeline
 from monitor.publish.blind import BlindBook
 from monitor.publish.health import Health, Kind

@@ -18,10 +18,10 @@ from typing import Any, Final
 import numpy as np
 
 from monitor.domain import Pixels
-from monitor.judge.fast import FastAnswers
-from monitor.judge.loading import Loaded, load
+from monitor.judge.local.fast import FastAnswers
+from monitor.judge.local.load import Loaded, load
+from monitor.judge.local.tower import TorchTower, open_tower
 from monitor.judge.profile import read_profile
-from monitor.judge.tower import TorchTower, open_tower
 
 FOLDER: Final = Path(__file__).parents[2] / "models" / "judge"
 BATCH: Final = 16

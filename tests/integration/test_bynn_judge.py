@@ -10,7 +10,7 @@ from monitor.build import build_judge
 from monitor.config.judges import BynnJudge as Settings
 from monitor.domain import OCCLUDED, Covering
 from monitor.errors import ConfigError, JudgeUnavailableError
-from monitor.judge.bynn import BynnJudge
+from monitor.judge.remote.bynn_judge import BynnJudge
 from monitor.runtime.clock import SystemClock
 from tests.integration.test_remote_judge import BLUE, GREY, look
 from tests.judge_process import JudgeProcess

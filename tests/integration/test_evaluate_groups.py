@@ -17,7 +17,7 @@ from monitor.evaluate.judge_plots import confusion, reliability, write_plots
 from monitor.evaluate.judge_report import JudgeReport, Prediction
 from monitor.evaluate.judge_rows import Wanted
 from monitor.evaluate.judge_temperature import fit_factor, fit_factors
-from monitor.judge.local import LocalJudge
+from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import FILE, read_profile, store_doubts, store_temperatures
 from monitor.runtime.clock import SystemClock
 from tests.looks import looks

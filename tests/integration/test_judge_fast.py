@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from monitor.demo.drawing import Face, typical_points
 from monitor.domain import Pixels
-from monitor.judge.fast import FastAnswers, fast_answers
-from monitor.judge.loading import Loaded, load
+from monitor.judge.local.fast import FastAnswers, fast_answers
+from monitor.judge.local.load import Loaded, load
+from monitor.judge.local.tower import OpenVinoTower, TorchTower, Tower, open_tower
 from monitor.judge.profile import read_profile
 from monitor.judge.scoring import probabilities
-from monitor.judge.tower import OpenVinoTower, TorchTower, Tower, open_tower
 from monitor.train.synthesis import KINDS, dress
 from monitor.train.synthesis_innocent import Overlays
 from tests import tiny_models

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError, JudgeUnavailableError
-from monitor.judge.loading import refused
-from monitor.judge.local import LocalJudge
+from monitor.judge.local.load import refused
+from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import ANSWERS
 from tests import tiny_models
 from tests.looks import SteppingClock, forward_passes, looks
@@ -183,8 +183,8 @@ calls = []
 network = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 sys.addaudithook(lambda event, args: calls.append((event, args)) if event in network else None)
 
-from monitor.judge.loading import refused
-from monitor.judge.local import LocalJudge
+from monitor.judge.local.load import refused
+from monitor.judge.local.local_judge import LocalJudge
 from tests.looks import SteppingClock, looks
 
 for folder in sys.argv[1:]:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.judge.loading import Precision
-from monitor.judge.local import LocalJudge
+from monitor.judge.local.load import Precision
+from monitor.judge.local.local_judge import LocalJudge
 from tests import tiny_models
 from tests.looks import SteppingClock, looks, row
 

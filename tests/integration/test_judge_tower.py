@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.folding import is_open
-from monitor.judge.tower import OpenVinoTower, TorchTower, Tower, open_tower
+from monitor.judge.local.folding import is_open
+from monitor.judge.local.tower import OpenVinoTower, TorchTower, Tower, open_tower
 from monitor.train.judge_model import Shape, build_model, build_processor
 
 SIDE = 64

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from monitor.domain import Covering
-from monitor.judge.local import LocalJudge, square
+from monitor.judge.local.local_judge import LocalJudge, square
 from monitor.judge.profile import ANSWERS, EXPLAIN, chat_profile
 from tests import tiny_models
 from tests.looks import SteppingClock, forward_passes, looks, row

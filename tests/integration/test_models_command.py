@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.judge.catalogue import PINS, catalogue, pull, verify, write_pins
+from monitor.judge.local.model_registry import PINS, catalogue, pull, verify, write_pins
 from tests.hub_server import COMMIT, REPOSITORY, hub
 from tests.tiny_models import idefics
 

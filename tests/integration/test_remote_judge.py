@@ -14,7 +14,7 @@ from monitor.cli.errors import FAILED
 from monitor.config.judges import RemoteJudge as Settings
 from monitor.domain import CameraId, Covering, Look, SubjectId, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
-from monitor.judge.remote import RemoteJudge
+from monitor.judge.remote.openai_judge import RemoteJudge
 from monitor.runtime.clock import SystemClock
 from tests.fakes import moment, textured
 from tests.judge_process import JudgeProcess

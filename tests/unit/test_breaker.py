@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.breaker import WAIT_LIMIT_S, Breaker, retry_after
+from monitor.judge.remote.circuit_breaker import WAIT_LIMIT_S, Breaker, retry_after
 from tests.fakes import ManualClock
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)

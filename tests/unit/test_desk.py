@@ -9,7 +9,7 @@ import pytest
 from monitor.config.judges import Desk
 from monitor.domain import CameraId, Covering, Look, Pixels, Timings
 from monitor.geometry import Box
-from monitor.judge.desk import JudgeDesk
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
 from tests.fakes import YARD, ArrayPicture, ManualClock, frame, subject, textured, verdict
 
 LOBBY = CameraId("lobby")

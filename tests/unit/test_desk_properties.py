@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from monitor.config.judges import Desk
 from monitor.domain import CameraId, Look, Timings
 from monitor.geometry import Box
-from monitor.judge.desk import JudgeDesk
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
 from tests.fakes import ArrayPicture, ManualClock, frame, subject, textured, verdict
 
 RATE = 5.0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.judge.doubt import with_doubt
+from monitor.judge.local.local_judge import with_doubt
 from monitor.judge.profile import ANSWERS
 
 

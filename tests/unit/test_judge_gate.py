@@ -6,7 +6,7 @@ from contextlib import ExitStack, suppress
 import pytest
 
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.gate import Gate
+from monitor.judge.remote.gate import Gate
 from tests.fakes import ManualClock
 
 

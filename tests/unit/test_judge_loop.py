@@ -10,8 +10,8 @@ from monitor.config.judges import Desk
 from monitor.domain import Look, Timings, Verdict
 from monitor.errors import JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.geometry import Box
-from monitor.judge.desk import JudgeDesk
-from monitor.judge.loop import PACE_S, JudgeLoop
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
+from monitor.judge.schedule.judge_worker import PACE_S, JudgeLoop
 from monitor.runtime.backoff import Backoff
 from tests.fakes import (
     YARD,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.domain import OCCLUDED, Covering
 from monitor.errors import JudgeAnswerError
 from monitor.judge.profile import ANSWERS, LETTERS
-from monitor.judge.replies import JSON_PROMPT, SCHEMA, after_letter, claimed, reply, scores
+from monitor.judge.remote.replies import JSON_PROMPT, SCHEMA, after_letter, claimed, reply, scores
 from monitor.judge.scoring import WORDS_LIMIT, probabilities
 
 JSONS = st.recursive(

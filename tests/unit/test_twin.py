@@ -14,7 +14,7 @@ from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
 from monitor.ingest.live.dual_stream import KEPT, MAIN_FPS, Album, Follower, TwinVideo
 from monitor.ingest.watch.demand import Attention
-from monitor.judge.desk import JudgeDesk
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop

@@ -19,7 +19,7 @@ from monitor.domain import (
     SubjectId,
     Timings,
 )
-from monitor.judge.verifier import WEIGHT, VerifierDesk
+from monitor.judge.schedule.verification_queue import WEIGHT, VerifierDesk
 from tests.fakes import YARD, ManualClock, moment, verdict
 
 LOBBY = CameraId("lobby")

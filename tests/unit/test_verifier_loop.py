@@ -12,8 +12,8 @@ import pytest
 from monitor.config.judges import EmbeddedJudge, Verifier
 from monitor.domain import JudgeName, Look, Opinion, SubjectId, Verdict
 from monitor.errors import JudgeAnswerError, JudgeUnavailableError
-from monitor.judge.verifier import VerifierDesk
-from monitor.judge.verifying import VerifierLoop, trouble
+from monitor.judge.schedule.verification_queue import VerifierDesk
+from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
 from tests.fakes import YARD, BlueJudge, ManualClock, ManualStop, moment, verdict

@@ -9,7 +9,7 @@ from typing import Final
 from monitor.domain import Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
-from monitor.judge.verifier import Question, VerifierDesk
+from monitor.judge.schedule.verification_queue import Question, VerifierDesk
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import Stop, StopSwitch
 

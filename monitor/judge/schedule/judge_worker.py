@@ -8,8 +8,8 @@ from typing import Any
 from monitor.domain import CameraId, Look, SubjectId, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
-from monitor.judge.desk import JudgeDesk
-from monitor.judge.verifier import VerifierDesk
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
+from monitor.judge.schedule.verification_queue import VerifierDesk
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import Stop
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.domain import Pixels
-from monitor.judge.loading import Loaded
-from monitor.judge.model import answering
-from monitor.judge.tower import Tower, open_tower
+from monitor.judge.local.load import Loaded
+from monitor.judge.local.tower import Tower, open_tower
+from monitor.judge.local.vision_model import answering
 from monitor.runtime.pool import DaemonPool
 
 T = TypeVar("T")

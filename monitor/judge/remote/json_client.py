@@ -13,8 +13,8 @@ from typing import Final
 import httpx
 
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeUnavailableError
-from monitor.judge.breaker import Breaker, retry_after
-from monitor.judge.gate import Gate
+from monitor.judge.remote.circuit_breaker import Breaker, retry_after
+from monitor.judge.remote.gate import Gate
 
 ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
 _CONNECT_S: Final = 3.0

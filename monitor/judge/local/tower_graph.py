@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.folding import folded, is_open
+from monitor.judge.local.folding import folded, is_open
 
 _SIX = 6.0
 

@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 from monitor.config.judges import BynnJudge as Settings
 from monitor.domain import OCCLUDED, Covering, JudgeName, Look, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
-from monitor.judge.door import Door
-from monitor.judge.pictures import jpeg, trial_looks
+from monitor.judge.remote.fan_out import Together
+from monitor.judge.remote.json_client import Door
 from monitor.judge.scoring import one_line
-from monitor.judge.together import Together
+from monitor.judge.warm_up import jpeg, trial_looks
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -13,9 +13,9 @@ import logging
 from typing import Any, Final, Protocol
 
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.folding import fold
-from monitor.judge.loading import shortened
-from monitor.judge.tower_graph import graph_of
+from monitor.judge.local.folding import fold
+from monitor.judge.local.load import shortened
+from monitor.judge.local.tower_graph import graph_of
 from monitor.runtime.openvino_runtime import core, cores, installed, open_openvino
 
 _LOG: Final = logging.getLogger(__name__)

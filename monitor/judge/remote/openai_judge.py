@@ -8,12 +8,12 @@ from typing import Final, Literal
 from monitor.config.judges import RemoteJudge as Settings
 from monitor.domain import Covering, JudgeName, Look, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
-from monitor.judge import replies
-from monitor.judge.door import Door
-from monitor.judge.pictures import jpeg, trial_looks
 from monitor.judge.profile import ANSWERS, EXPLAIN, UNUSABLE
+from monitor.judge.remote import replies
+from monitor.judge.remote.fan_out import Together
+from monitor.judge.remote.json_client import Door
 from monitor.judge.scoring import probabilities
-from monitor.judge.together import Together
+from monitor.judge.warm_up import jpeg, trial_looks
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.domain import (
+    OCCLUDED,
     Covering,
     JudgeName,
     Look,
@@ -18,13 +19,12 @@ from monitor.domain import (
     Verdict,
 )
 from monitor.errors import ConfigError, JudgeUnavailableError
-from monitor.judge.doubt import with_doubt
-from monitor.judge.fast import fast_answers
-from monitor.judge.loading import Precision
-from monitor.judge.model import VisionModel
-from monitor.judge.pictures import trial_looks
+from monitor.judge.local.fast import fast_answers
+from monitor.judge.local.load import Precision
+from monitor.judge.local.vision_model import VisionModel
 from monitor.judge.profile import ANSWERS, EXPLAIN, FILE, UNUSABLE, Profile, read_profile
 from monitor.judge.scoring import one_line, probabilities
+from monitor.judge.warm_up import trial_looks
 from monitor.runtime.clock import Clock
 
 _SENTENCE_TOKENS: Final = 40
@@ -193,3 +193,33 @@ def _check_fit(folder: Path, profile: Profile, model: VisionModel) -> None:
         raise ConfigError(
             f"{folder}: no chat template to ask a question through; add one, or a {FILE}"
         )
+
+
+_CLEAR: Final = ANSWERS.index(Covering.NONE.value)
+_HIDDEN: Final = sorted(ANSWERS.index(covering.value) for covering in OCCLUDED)
+_UNUSABLE: Final = ANSWERS.index(UNUSABLE)
+
+
+def with_doubt(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities in which ``unusable`` is the likeliest where occluded or clear is in doubt.
+
+    The doubt is the probability of the less likely of the two, given either. Up to the limit
+    nothing changes; above it ``unusable`` gets more than a half, so that the crop is no longer
+    evaluable: with twice the limit two thirds. The others keep their proportions.
+
+    Args:
+        shares: (N, answers), in the order of ANSWERS, each row summing to 1.
+        limits: (N,) in 0..0.5; infinite where nothing is to be changed.
+
+    Returns:
+        (N, answers), each row summing to 1.
+    """
+    hidden = shares[:, _HIDDEN].sum(axis=1)
+    clear = shares[:, _CLEAR]
+    doubt = np.minimum(hidden, clear) / np.maximum(hidden + clear, np.finfo(np.float64).tiny)
+    before = shares[:, _UNUSABLE]
+    unusable = np.where(doubt > limits, np.maximum(before, doubt / (doubt + limits)), before)
+    others = (1 - unusable) / np.maximum(1 - before, np.finfo(np.float64).tiny)
+    changed = shares * others[:, None]
+    changed[:, _UNUSABLE] = unusable
+    return np.asarray(changed, dtype=np.float64)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.domain import Pixels
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.loading import Precision, load, refused, shortened
+from monitor.judge.local.load import Precision, load, refused, shortened
 from monitor.judge.scoring import answer_tokens
 
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")

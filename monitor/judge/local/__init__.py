@@ -1,0 +1,1 @@
+"""Judges whose weights lie on this machine."""

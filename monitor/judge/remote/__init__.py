@@ -1,0 +1,1 @@
+"""Judges behind an HTTP server, and what keeps a failing one from being asked."""
