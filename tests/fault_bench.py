@@ -10,10 +10,10 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.config.schema import Mqtt
-from monitor.publish.courier import Courier
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.shelf import Shelf
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.relay import Courier
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch

@@ -50,7 +50,7 @@ def outbox_full(folder: Path) -> Row:
 def one_client_id_for_two(folder: Path) -> Row:
     """They throw each other out, say so, and both get their alerts through."""
     with (
-        heard("monitor.publish.link") as log,
+        heard("monitor.publish.mqtt.publisher") as log,
         Mosquitto(folder, durable=True) as broker,
         Witness(broker.port) as witness,
         carrying(folder / "one", broker.port, client_id="same") as one,

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-from monitor.publish.outbox import Outbox
+from monitor.publish.outbox.outbox import Outbox
 from tests.broker import Mosquitto, Witness
 from tests.fault_bench import Key, keys
 from tests.road import Road

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import yaml
 
-from monitor.publish.outbox import Outbox
+from monitor.publish.outbox.outbox import Outbox
 from tests.broker import Mosquitto, Witness, until
 from tests.clips import write_clip
 from tests.fault_bench import HEAD, PATIENCE_S, Key, Row, carrying, drained, keys

@@ -23,7 +23,7 @@ from monitor.config.judges import RemoteJudge as Settings
 from monitor.config.schema import Config, Mqtt
 from monitor.daemon.run import run
 from monitor.judge.remote.openai_judge import RemoteJudge
-from monitor.publish.subscriber import Received, Subscriber
+from monitor.publish.mqtt.subscriber import Received, Subscriber
 from monitor.runtime.clock import SystemClock
 from tests.broker import Mosquitto
 from tests.clips import write_clip

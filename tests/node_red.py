@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from monitor.config.schema import Mqtt
-from monitor.publish.mqtt import MqttPublisher
+from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.broker import HOST, Mosquitto, Witness, free_port, reachable, until
 
 FLOW = Path(__file__).parents[1] / "configs" / "mqtt" / "node-red.json"

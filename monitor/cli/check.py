@@ -73,7 +73,7 @@ def _ask(role: str, settings: Judge) -> int:
 
 def _probe(settings: Mqtt) -> int:
     """Whether the broker takes us, and why not."""
-    from monitor.publish.probe import probe  # noqa: PLC0415  (without --probe, no paho)
+    from monitor.publish.mqtt.probe import probe  # noqa: PLC0415  (without --probe, no paho)
 
     try:
         version = probe(settings)

@@ -20,7 +20,7 @@ from monitor.errors import ConfigError, OutputError
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
-    from monitor.publish.subscriber import Received
+    from monitor.publish.mqtt.subscriber import Received
 
 _CAMERA = "entrance"
 _SETTLE_S = 0.5  # what the last message gets to arrive in after the daemon has ended
@@ -142,7 +142,7 @@ def _watch(source: Source, guest: Guest) -> bool:
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
     from monitor.daemon.run import run  # noqa: PLC0415
     from monitor.demo.broker import DemoBroker  # noqa: PLC0415
-    from monitor.publish.subscriber import Subscriber  # noqa: PLC0415
+    from monitor.publish.mqtt.subscriber import Subscriber  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
     from monitor.runtime.stop import StopSwitch  # noqa: PLC0415
 

@@ -20,7 +20,7 @@ from monitor.errors import ConfigError
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
-    from monitor.publish.subscriber import Received
+    from monitor.publish.mqtt.subscriber import Received
 
 _NAME = TypeAdapter(Name)
 _ORDER = tuple(Severity)
@@ -156,7 +156,7 @@ def listen(  # noqa: PLR0913  (one argument for each option)
     save: Annotated[Path | None, typer.Option(help="A folder for the snapshots.")] = None,
 ) -> int:
     """Print alerts as they arrive, one line each, until Ctrl-C."""
-    from monitor.publish.subscriber import Subscriber  # noqa: PLC0415  (--help needs no paho)
+    from monitor.publish.mqtt.subscriber import Subscriber  # noqa: PLC0415  (--help needs no paho)
 
     logs.start("warning")
     settings = Mqtt(

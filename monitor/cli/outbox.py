@@ -13,7 +13,7 @@ from rich.text import Text
 from monitor.cli.errors import OK
 from monitor.config import load
 from monitor.errors import OutboxError, OutputError
-from monitor.publish.outbox import Message, Outbox, rescued
+from monitor.publish.outbox.outbox import Message, Outbox, rescued
 
 ConfigFile = Annotated[Path, typer.Argument(help="The daemon's configuration.")]
 From = Annotated[
@@ -55,7 +55,7 @@ def resend(config: ConfigFile, *, source: From = None) -> int:
 
     Subscribers tell repetitions by id and seq, so the daemon may run meanwhile.
     """
-    from monitor.publish.probe import delivered  # noqa: PLC0415  (list needs no paho)
+    from monitor.publish.mqtt.probe import delivered  # noqa: PLC0415  (list needs no paho)
 
     settings = load(config)
     messages = _waiting(config, source)

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 from monitor.domain import Severity
 from monitor.pipeline import Change
-from monitor.publish.covered import OVER, CoveredBoard
-from monitor.publish.frigate import Mirror
-from monitor.publish.outbox import Message
-from monitor.publish.payload import alert_payload, alert_topic
-from monitor.publish.shelf import Shelf
-from monitor.publish.states import StateBoard
+from monitor.publish.contract.frigate import Mirror
+from monitor.publish.contract.payload import alert_payload, alert_topic
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Message
+from monitor.publish.retained.retained_topics import OVER, CoveredBoard, StateBoard
 from monitor.record.retention import Retention
 from monitor.runtime.clock import Clock
 

@@ -11,7 +11,7 @@ from monitor.daemon.detection_queue import Overlap
 from monitor.domain import CameraId, Frame
 from monitor.ingest.watch.load_shedder import Load
 from monitor.pipeline import Change, Pipeline
-from monitor.publish.shelf import Shelf
+from monitor.publish.outbox.buffered import Shelf
 from monitor.runtime.clock import Clock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch

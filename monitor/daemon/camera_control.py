@@ -12,7 +12,7 @@ from monitor.domain import CameraId, SubjectId
 from monitor.errors import CommandError, EvidenceError, OutboxError
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import Lane
-from monitor.publish.states import StateBoard
+from monitor.publish.retained.retained_topics import StateBoard
 from monitor.record.still import still
 from monitor.track.bodies import heads
 

@@ -9,15 +9,9 @@ from typing import Self
 from monitor.config.schema import Config
 from monitor.domain import CameraId
 from monitor.errors import OutboxError
-from monitor.publish import homeassistant as ha
-from monitor.publish.courier import Courier
-from monitor.publish.frigate import Mirror
-from monitor.publish.health import Health
-from monitor.publish.inbox import Inbox
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.outbox_notes import Notes
-from monitor.publish.payload import (
+from monitor.publish.contract import homeassistant as ha
+from monitor.publish.contract.frigate import Mirror
+from monitor.publish.contract.payload import (
     command_topic,
     covered_topic,
     ended_payload,
@@ -26,9 +20,16 @@ from monitor.publish.payload import (
     state_topic,
     status_topic,
 )
-from monitor.publish.shelf import Shelf
-from monitor.publish.states import StateBoard
-from monitor.publish.steward import Controls, Guestbook, Steward
+from monitor.publish.mqtt.command_queue import Inbox
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.relay import Courier
+from monitor.publish.outbox.saved_state import Notes
+from monitor.publish.retained.announcements import Guestbook
+from monitor.publish.retained.commands import Controls, Steward
+from monitor.publish.retained.health import Health
+from monitor.publish.retained.retained_topics import StateBoard
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import StopSwitch

@@ -21,8 +21,8 @@ from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
 from monitor.judge.locked import SharedJudge
-from monitor.publish.blind import BlindBook
-from monitor.publish.covered import CoveredBoard
+from monitor.publish.retained.retained_topics import CoveredBoard
+from monitor.publish.retained.tampering import BlindBook
 from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock

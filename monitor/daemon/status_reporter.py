@@ -12,9 +12,9 @@ from monitor.ingest.watch.load_shedder import Load
 from monitor.judge.schedule.judge_worker import JudgeLoop
 from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
 from monitor.pipeline import Pipeline
-from monitor.publish.blind import BlindBook
-from monitor.publish.health import Health, Kind
-from monitor.publish.states import StateBoard
+from monitor.publish.retained.health import Health, Kind
+from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.tampering import BlindBook
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 

@@ -17,7 +17,7 @@ from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
 from monitor.ingest.file import FileVideo
 from monitor.pipeline import Change
-from monitor.publish.payload import recorded_body
+from monitor.publish.contract.payload import recorded_body
 from monitor.record.annotate import AnnotatedVideo, draw
 from monitor.replay.prefetch import Ahead
 from monitor.runtime.clock import RecordingClock

@@ -39,10 +39,9 @@ from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
-from monitor.publish.covered import CoveredBoard
-from monitor.publish.outbox import Outbox
-from monitor.publish.shelf import Shelf
-from monitor.publish.states import StateBoard
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Outbox
+from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
 from monitor.runtime import heap
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock

@@ -20,10 +20,10 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from monitor.config.schema import Mqtt
-from monitor.publish.courier import Courier
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.payload import alert_payload, alert_topic
+from monitor.publish.contract.payload import alert_payload, alert_topic
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.relay import Courier
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch

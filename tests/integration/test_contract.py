@@ -16,8 +16,8 @@ from monitor.build import Models
 from monitor.cli.app import app
 from monitor.config.schema import Config
 from monitor.daemon.run import run
-from monitor.publish.contract import CHANNELS, Channel, asyncapi, documents, schema
-from monitor.publish.models import AlertV1
+from monitor.publish.contract.asyncapi import CHANNELS, Channel, asyncapi, documents, schema
+from monitor.publish.contract.models import AlertV1
 from tests.alert_schema import ALERT_V1
 from tests.asyncapi_schema import ASYNCAPI
 from tests.broker import Mosquitto, Witness, until

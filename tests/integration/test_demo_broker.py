@@ -16,8 +16,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.config.schema import Mqtt
 from monitor.demo.broker import DemoBroker
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.subscriber import Received, Subscriber
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.mqtt.subscriber import Received, Subscriber
 from tests.broker import until
 
 DEADLINE_S = 10

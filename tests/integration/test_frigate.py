@@ -10,7 +10,7 @@ import pytest
 from monitor.build import Models
 from monitor.daemon.run import run
 from monitor.domain import AlertState, Severity
-from monitor.publish.frigate import Mirror
+from monitor.publish.contract.frigate import Mirror
 from tests.broker import Mosquitto, Witness, until
 from tests.clips import write_clip
 from tests.fakes import START, BlueJudge, ScriptedDetector

@@ -25,14 +25,14 @@ from monitor.domain import (
     SubjectId,
     Timings,
 )
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.payload import (
+from monitor.publish.contract.payload import (
     alert_payload,
     alert_topic,
     snapshot_topic,
     state_payload,
     state_topic,
 )
+from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.broker import Mosquitto, free_port, until
 from tests.fakes import moment
 

@@ -7,12 +7,12 @@ from paho.mqtt.client import MQTTMessage
 
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
-from monitor.publish.homeassistant import discovery
-from monitor.publish.inbox import LIMIT, Inbox
-from monitor.publish.models import COMMAND_BYTES
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.states import StateBoard
-from monitor.publish.subscriber import Received, Subscriber
+from monitor.publish.contract.homeassistant import discovery
+from monitor.publish.contract.models import COMMAND_BYTES
+from monitor.publish.mqtt.command_queue import LIMIT, Inbox
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.mqtt.subscriber import Received, Subscriber
+from monitor.publish.retained.retained_topics import StateBoard
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.broker import Mosquitto, Witness, until

@@ -15,12 +15,12 @@ from paho.mqtt.client import topic_matches_sub
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish.access import Access
-from monitor.publish.connection import dial
-from monitor.publish.contract import CHANNELS
-from monitor.publish.homeassistant import discovery_topic
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.probe import probe
+from monitor.publish.contract.asyncapi import CHANNELS
+from monitor.publish.contract.homeassistant import discovery_topic
+from monitor.publish.mqtt.connection import dial
+from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.probe import probe
+from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.broker import HOST, free_port, program, reachable, until
 from tests.certificates import certificate
 

@@ -11,10 +11,9 @@ import pytest
 
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError
-from monitor.publish.access import Access
-from monitor.publish.connection import Connection, dial
-from monitor.publish.link import Link
-from monitor.publish.mqtt import MqttPublisher
+from monitor.publish.mqtt.connection import Connection, dial
+from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.publisher import Link, MqttPublisher
 from tests.broker import Mosquitto, until
 
 pytestmark = pytest.mark.broker

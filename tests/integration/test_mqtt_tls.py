@@ -7,7 +7,7 @@ import pytest
 
 from monitor.config.schema import Mqtt, Tls
 from monitor.errors import BrokerUnavailableError, ConfigError
-from monitor.publish.mqtt import MqttPublisher
+from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.broker import Mosquitto, until
 from tests.certificates import certificate
 

@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from monitor.cli.app import app
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Message, Outbox
 from tests.broker import Mosquitto, OldDoor, Witness, free_port, until
 from tests.clips import panning, write_clip
 from tests.unit.test_outbox_limits import broken_in_the_middle

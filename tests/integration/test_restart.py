@@ -9,9 +9,9 @@ import pytest
 from monitor.config.schema import Config
 from monitor.daemon.mqtt_service import Mailroom
 from monitor.domain import CameraId
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.outbox_notes import Notes
-from monitor.publish.payload import alert_payload, alert_topic
+from monitor.publish.contract.payload import alert_payload, alert_topic
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.saved_state import Notes
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from tests.broker import Mosquitto, Witness, until

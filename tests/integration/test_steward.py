@@ -17,13 +17,14 @@ from paho.mqtt.properties import Properties
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
 from monitor.errors import CommandError
-from monitor.publish.homeassistant import birth_topic, discovery
-from monitor.publish.inbox import Inbox
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.outbox import Outbox
-from monitor.publish.outbox_notes import Notes
-from monitor.publish.payload import command_topic
-from monitor.publish.steward import Guestbook, Steward
+from monitor.publish.contract.homeassistant import birth_topic, discovery
+from monitor.publish.contract.payload import command_topic
+from monitor.publish.mqtt.command_queue import Inbox
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.outbox.outbox import Outbox
+from monitor.publish.outbox.saved_state import Notes
+from monitor.publish.retained.announcements import Guestbook
+from monitor.publish.retained.commands import Steward
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker

@@ -10,8 +10,8 @@ import pytest
 
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish.mqtt import MqttPublisher
-from monitor.publish.subscriber import Received, Subscriber
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.mqtt.subscriber import Received, Subscriber
 from tests.broker import Mosquitto, free_port, until
 
 pytestmark = pytest.mark.broker

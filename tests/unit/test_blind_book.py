@@ -9,11 +9,11 @@ from uuid import UUID
 import pytest
 
 from monitor.domain import Blindness, CameraId, Severity
-from monitor.publish.blind import BlindBook
-from monitor.publish.models import BlindV1
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.payload import ended_payload, stamped
-from monitor.publish.shelf import Shelf
+from monitor.publish.contract.models import BlindV1
+from monitor.publish.contract.payload import ended_payload, stamped
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.retained.tampering import BlindBook
 from tests.fakes import START, YARD, ManualClock
 
 LOBBY = CameraId("lobby")

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import CommandError
-from monitor.publish.models import COMMAND_BYTES, CommandV1
-from monitor.publish.steward import parsed
+from monitor.publish.contract.models import COMMAND_BYTES, CommandV1
+from monitor.publish.retained.commands import parsed
 
 
 @given(st.binary(max_size=COMMAND_BYTES + 10) | st.text(max_size=60).map(str.encode))

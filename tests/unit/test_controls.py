@@ -15,7 +15,7 @@ from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import Lane, View
-from monitor.publish.states import StateBoard
+from monitor.publish.retained.retained_topics import StateBoard
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox

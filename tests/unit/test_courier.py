@@ -11,8 +11,8 @@ import pytest
 
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.courier import Courier
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.relay import Courier
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Message, Outbox
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.fakes import START, Outcome

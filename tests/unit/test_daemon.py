@@ -11,10 +11,9 @@ from monitor.daemon.camera_control import PictureDesk
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.covered import CoveredBoard
-from monitor.publish.outbox import Outbox
-from monitor.publish.shelf import Shelf
-from monitor.publish.states import StateBoard
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Outbox
+from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
 from monitor.record.still import Still
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from monitor.cli.demo import Guest
-from monitor.publish.subscriber import Received
+from monitor.publish.mqtt.subscriber import Received
 
 NOW = datetime(2024, 5, 1, 12, 0, 3, tzinfo=UTC)
 GOLDEN = Path(__file__).parents[1] / "golden" / "alert_v1.json"

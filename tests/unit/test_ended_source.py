@@ -13,10 +13,9 @@ from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst
 from monitor.daemon.camera_control import PictureDesk
 from monitor.domain import Alert, CameraId, Detection, Frame, Moment
-from monitor.publish.covered import CoveredBoard
-from monitor.publish.outbox import Outbox
-from monitor.publish.shelf import Shelf
-from monitor.publish.states import StateBoard
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Outbox
+from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 from tests.fakes import YARD, ArrayPicture, BlueJudge, ManualClock, frame, textured

@@ -6,10 +6,9 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.domain import AlertState, CameraId, Covering, Severity
-from monitor.publish.covered import CoveredBoard
-from monitor.publish.health import Health
-from monitor.publish.outbox_file import Damage
-from monitor.publish.states import StateBoard
+from monitor.publish.outbox.database import Damage
+from monitor.publish.retained.health import Health
+from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.broker import until

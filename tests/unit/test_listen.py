@@ -11,7 +11,7 @@ from rich.console import Console
 from monitor.cli.listen import Printer, listen
 from monitor.domain import Severity
 from monitor.errors import BrokerUnavailableError, ConfigError
-from monitor.publish.subscriber import Received
+from monitor.publish.mqtt.subscriber import Received
 from tests.broker import free_port
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Message, Outbox
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -160,7 +160,7 @@ def test_what_was_added_before_waiting_is_not_waited_for(tmp_path: Path) -> None
 LISTING = """
 import sys
 from pathlib import Path
-from monitor.publish.outbox import Outbox
+from monitor.publish.outbox.outbox import Outbox
 with Outbox(Path(sys.argv[1])) as outbox:
     counts = []
     while not counts or counts[-1] < 60:

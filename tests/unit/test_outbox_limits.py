@@ -8,8 +8,8 @@ from uuid import UUID
 import pytest
 
 from monitor.errors import OutboxDamagedError, OutboxError, OutboxFullError
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.outbox_file import Damage
+from monitor.publish.outbox.database import Damage
+from monitor.publish.outbox.outbox import Message, Outbox
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 BIG = b"x" * 2000

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.outbox_notes import Notes
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.saved_state import Notes
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 OPEN = Message(UUID(int=1), 0, "t", b"{}", NOON, unfinished=True)

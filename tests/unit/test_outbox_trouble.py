@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from monitor.errors import OutboxError
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Message, Outbox
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -68,7 +68,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 from monitor.errors import OutboxError
-from monitor.publish.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Message, Outbox
 
 def message(n):
     return Message(UUID(int=n), 1, "t", b"x" * 2000, datetime(2024, 5, 1, tzinfo=UTC))

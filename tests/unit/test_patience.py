@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from monitor.publish.outbox import Message
-from monitor.publish.patience import Patience
+from monitor.publish.outbox.outbox import Message
+from monitor.publish.outbox.relay import Patience
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

@@ -25,7 +25,7 @@ from monitor.domain import (
     SubjectId,
     Timings,
 )
-from monitor.publish.payload import (
+from monitor.publish.contract.payload import (
     alert_body,
     alert_payload,
     alert_topic,

@@ -11,8 +11,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.shelf import Shelf
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Message, Outbox
 from tests.fakes import ManualClock
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -196,8 +196,8 @@ import resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
-from monitor.publish.outbox import Message, Outbox
-from monitor.publish.shelf import Shelf
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.buffered import Shelf
 from monitor.runtime.clock import SystemClock
 
 # No file of this process may grow: as on a disk that is full.

@@ -10,8 +10,8 @@ import pytest
 from monitor.domain import CameraId, CameraState, StreamState
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.payload import snapshot_topic, state_payload, state_topic
-from monitor.publish.states import StateBoard
+from monitor.publish.contract.payload import snapshot_topic, state_payload, state_topic
+from monitor.publish.retained.retained_topics import StateBoard
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.broker import until

@@ -27,6 +27,8 @@ RESTLESS = 0.2  # part of that time in which it changed
 MOST_RESTLESS = 0.02  # of the picture; where more changes all the time, there is motion
 LONGEST_STEP_S = 5.0  # between two pictures; a longer gap says no more about what is usual
 
+LOOK_S = 0.4  # between two pictures that blindness is judged on; it takes seconds to count
+
 
 class MotionMeter:
     """Compares each picture of one camera with what its view has been lately. Not thread-safe.
@@ -73,9 +75,6 @@ class MotionMeter:
 def _weight(passed: float, memory_s: float) -> float:
     """What a picture after so many seconds counts in an average over so many."""
     return 1 - math.exp(-passed / memory_s)
-
-
-LOOK_S = 0.4  # between two pictures that blindness is judged on; it takes seconds to count
 
 
 class Eye:

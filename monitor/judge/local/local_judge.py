@@ -30,6 +30,10 @@ from monitor.runtime.clock import Clock
 _SENTENCE_TOKENS: Final = 40
 _LOG: Final = logging.getLogger(__name__)
 
+_CLEAR: Final = ANSWERS.index(Covering.NONE.value)
+_HIDDEN: Final = sorted(ANSWERS.index(covering.value) for covering in OCCLUDED)
+_UNUSABLE: Final = ANSWERS.index(UNUSABLE)
+
 
 class LocalJudge:
     """A Judge that scores: one forward pass per batch, no text is written to decide.
@@ -193,11 +197,6 @@ def _check_fit(folder: Path, profile: Profile, model: VisionModel) -> None:
         raise ConfigError(
             f"{folder}: no chat template to ask a question through; add one, or a {FILE}"
         )
-
-
-_CLEAR: Final = ANSWERS.index(Covering.NONE.value)
-_HIDDEN: Final = sorted(ANSWERS.index(covering.value) for covering in OCCLUDED)
-_UNUSABLE: Final = ANSWERS.index(UNUSABLE)
 
 
 def with_doubt(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,9 +12,9 @@ from uuid import uuid4
 from paho.mqtt.client import MQTTMessage
 
 from monitor.config.schema import Mqtt
-from monitor.publish.access import Access
-from monitor.publish.connection import Connection, dial
-from monitor.publish.link import Link
+from monitor.publish.mqtt.connection import Connection, dial
+from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.publisher import Link
 from monitor.runtime.clock import SystemClock
 
 KINDS = ("alert", "state", "snapshot")

@@ -15,8 +15,8 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from monitor.domain import Alert, AlertState, CameraId, Severity
-from monitor.publish.outbox import Message
-from monitor.publish.payload import printable
+from monitor.publish.contract.payload import printable
+from monitor.publish.outbox.outbox import Message
 
 _OVER = (AlertState.ENDED, AlertState.REJECTED)
 

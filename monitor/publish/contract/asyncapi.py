@@ -13,8 +13,8 @@ from typing import Literal
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import models_json_schema
 
-from monitor.publish.homeassistant import DiscoveryV1
-from monitor.publish.models import (
+from monitor.publish.contract.homeassistant import DiscoveryV1
+from monitor.publish.contract.models import (
     AlertV1,
     AnswerV1,
     BlindV1,
@@ -24,7 +24,7 @@ from monitor.publish.models import (
     Order,
     StateV1,
 )
-from monitor.publish.payload import content_type
+from monitor.publish.contract.payload import content_type
 from monitor.runtime.version import VERSION
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"

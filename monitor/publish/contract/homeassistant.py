@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from monitor.domain import CameraId, StreamState
-from monitor.publish.payload import (
+from monitor.publish.contract.payload import (
     command_topic,
     covered_topic,
     snapshot_topic,

@@ -7,9 +7,9 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from monitor.domain import AlertState, BlindAlert, Blindness, CameraId, Severity
-from monitor.publish.outbox import Message
-from monitor.publish.payload import blind_payload, blind_topic
-from monitor.publish.shelf import Shelf
+from monitor.publish.contract.payload import blind_payload, blind_topic
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Message
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 
-from monitor.publish.models import COMMAND_BYTES
+from monitor.publish.contract.models import COMMAND_BYTES
 
 log = logging.getLogger(__name__)
 

@@ -1,14 +1,23 @@
-"""Each camera's state and latest picture, kept by the broker for whoever comes later."""
+"""What the broker keeps for whoever comes later: each camera's state, picture and open alerts."""
 
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
-from monitor.domain import CameraId, CameraState
+from monitor.domain import Alert, AlertState, CameraId, CameraState, Covering, Severity
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import Broker
-from monitor.publish.payload import snapshot_topic, state_payload, state_topic
+from monitor.publish.contract.models import CoveredV1
+from monitor.publish.contract.payload import (
+    covered_topic,
+    encoded,
+    snapshot_topic,
+    state_payload,
+    state_topic,
+)
 from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
@@ -16,6 +25,10 @@ log = logging.getLogger(__name__)
 POLL_S = 0.2  # how late a stop or a reconnect may be noticed
 ATTEMPTS = 3  # a message that the connection broke over this often is set aside, as one refused
 AGAIN_S = 60.0  # what was set aside is tried again after this long: rights may have been granted
+
+OVER = (AlertState.ENDED, AlertState.REJECTED)
+"""The states that no other follows."""
+_ORDER = tuple(Severity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +145,40 @@ class StateBoard:
         with self._changed:
             if topic not in self._due:  # nothing newer has come meanwhile
                 self._aside[topic] = time.monotonic() + self._again_s
+
+
+class CoveredBoard:
+    """Keeps count of open alerts and tells the board. Owned by one thread.
+
+    Args:
+        board: Keeps the newest message of each camera at the broker.
+        site: The name in the topics.
+        cameras: None of them has an open alert yet, and that is said.
+    """
+
+    def __init__(self, board: StateBoard, site: str, cameras: Iterable[CameraId]) -> None:
+        self._board = board
+        self._site = site
+        self._open: dict[CameraId, dict[UUID, Alert]] = {camera: {} for camera in cameras}
+        for camera in self._open:
+            self._tell(camera, None)
+
+    def note(self, alert: Alert) -> None:
+        """Take in one alert's new state."""
+        standing = self._open.setdefault(alert.camera, {})
+        standing.pop(alert.id, None)
+        if alert.state not in OVER:
+            standing[alert.id] = alert
+        self._tell(alert.camera, alert.covering)
+
+    def _tell(self, camera: CameraId, last: Covering | None) -> None:
+        standing = list(self._open[camera].values())
+        body = CoveredV1(
+            camera=camera,
+            covered=bool(standing),
+            alerts=len(standing),
+            covering=standing[-1].covering if standing else None,
+            severity=max((a.severity for a in standing), key=_ORDER.index, default=None),
+            last_covering=last,
+        )
+        self._board.keep(covered_topic(self._site, camera), encoded(body))

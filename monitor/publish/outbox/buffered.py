@@ -13,7 +13,7 @@ from itertools import islice
 from uuid import UUID
 
 from monitor.errors import OutboxError
-from monitor.publish.outbox import Key, Message, Outbox
+from monitor.publish.outbox.outbox import Key, Message, Outbox
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)

@@ -1,14 +1,19 @@
-"""Keeping a connection to the broker, for as long as it takes."""
+"""Publishing over MQTT, QoS 1, and keeping the connection to the broker."""
 
 import logging
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Self
 
+from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish.connection import NO_ANSWER, Connection
+from monitor.publish import NO_PROPERTIES, Receipt
+from monitor.publish.contract.payload import status_topic
+from monitor.publish.mqtt.command_queue import Inbox
+from monitor.publish.mqtt.connection import NO_ANSWER, Connection, Will, dial
+from monitor.publish.mqtt.credentials import Access
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
 
@@ -21,6 +26,9 @@ SHORT_LIVED = " at once; if this repeats, give each program a client_id of its o
 TAKEN_OVER = "Session taken over"  # what MQTT 5 brokers tell who is thrown out
 _OWN_NAME = ": another program has our client_id; give each program a client_id of its own"
 JOIN_S = 1.0  # a name look-up cannot be interrupted; a daemon thread may be left in one
+
+ONLINE = b"online"
+OFFLINE = b"offline"
 
 
 class Link:
@@ -148,3 +156,96 @@ class Link:
         if now - self._warned.get(reason, -math.inf) >= REMIND_EVERY_S:
             self._warned[reason] = now
             log.warning("%s; trying again", reason)
+
+
+class MqttPublisher:
+    """A Broker that tells everybody, retained, whether this site is online.
+
+    Reconnects by itself within the block; meanwhile ``publish`` fails at once. Nothing is
+    kept back here: what was not acknowledged is its sender's to send again.
+
+    Args:
+        settings: Where the broker is and who we are.
+        site: The name in the topics.
+        inbox: Takes what others send us; None is nothing.
+
+    Raises:
+        ConfigError: A file that the settings name cannot be used.
+    """
+
+    def __init__(self, settings: Mqtt, site: str, inbox: Inbox | None = None) -> None:
+        self._inbox = inbox
+        self._settings = settings
+        self._address = Access.of(settings).address
+        self._client_id = settings.client_id or f"monitor-{site}"
+        self._status_topic = status_topic(site)
+        self._link = Link(self._open, self._leave, self._address)
+
+    def __enter__(self) -> Self:
+        self._link.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._link.__exit__()
+
+    @property
+    def connected(self) -> bool:
+        """See Broker."""
+        return self._link.connected
+
+    @property
+    def connections(self) -> int:
+        """See Broker."""
+        return self._link.connections
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        properties: Mapping[str, str] = NO_PROPERTIES,
+    ) -> None:
+        """See Publisher."""
+        self._link.connection().publish(
+            topic, payload, retain=retain, expiry_s=expiry_s, properties=properties
+        )
+
+    def send(
+        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
+    ) -> Receipt:
+        """See Sender."""
+        return self._link.connection().send(topic, payload, properties=properties)
+
+    def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+        """Publish the answer to a command. Raises as ``publish``."""
+        self._link.connection().answer(topic, payload, correlation)
+
+    def _open(self) -> Connection:
+        will = Will(self._status_topic, OFFLINE)
+        on_message = None if self._inbox is None else self._inbox.receive
+        connection = dial(
+            Access.now(self._settings), self._client_id, will=will, on_message=on_message
+        )
+        self._announce(connection, ONLINE)
+        for topics in () if self._inbox is None else self._inbox.filters:
+            self._subscribe(connection, topics)
+        return connection
+
+    def _subscribe(self, connection: Connection, topics: str) -> None:
+        """Ask for requests. Alerts matter more, so a refusal is only logged."""
+        try:
+            connection.subscribe([topics])
+        except PublishError as error:
+            log.warning("%s; nothing can be asked of us on %s", error, topics)
+
+    def _leave(self, connection: Connection) -> None:
+        self._announce(connection, OFFLINE)
+
+    def _announce(self, connection: Connection, status: bytes) -> None:
+        """Say how we are. Alerts matter more, so a refusal is only logged."""
+        try:
+            connection.publish(self._status_topic, status, retain=True)
+        except PublishError as error:
+            log.warning("%s; others cannot see that this site is %s", error, status.decode())

@@ -1,18 +1,17 @@
-"""Commands over MQTT, and telling the broker's other guests what there is here."""
+"""Commands over MQTT."""
 
 import logging
-from collections.abc import Collection, Mapping
 from typing import Protocol
 
 from pydantic import ValidationError
 
 from monitor.domain import CameraId
-from monitor.errors import BrokerUnavailableError, CommandError, PublishError
+from monitor.errors import CommandError, PublishError
 from monitor.publish import Broker
-from monitor.publish.inbox import Inbox, Request
-from monitor.publish.models import COMMAND_BYTES, AnswerV1, CommandV1
-from monitor.publish.outbox_notes import Notes
-from monitor.publish.payload import command_topic, encoded, iso
+from monitor.publish.contract.models import COMMAND_BYTES, AnswerV1, CommandV1
+from monitor.publish.contract.payload import command_topic, encoded, iso
+from monitor.publish.mqtt.command_queue import Inbox, Request
+from monitor.publish.retained.announcements import Guestbook
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 
@@ -40,66 +39,6 @@ class Answering(Broker, Protocol):
 
     def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         """Publish an answer, with what the asker knows it by. Raises as ``publish``."""
-
-
-class Guestbook:
-    """What the broker keeps of ours, and taking back what nobody needs any more.
-
-    Args:
-        publisher: Who takes the messages.
-        notes: Remembers the topics across restarts.
-        shown: What is announced: retained topics and payloads.
-        kept: Further topics that others of us keep something on.
-    """
-
-    def __init__(
-        self,
-        publisher: Broker,
-        notes: Notes,
-        shown: Mapping[str, bytes],
-        kept: Collection[str],
-    ) -> None:
-        self._publisher = publisher
-        self._notes = notes
-        self._shown = shown
-        self._kept = {*shown, *kept}
-
-    def tidy(self) -> None:
-        """Take back what was kept for cameras that are no longer configured.
-
-        Raises:
-            PublishError: The broker or the disk would not have it; try again.
-        """
-        self._notes.note_retained(self._kept)
-        for topic in sorted(self._notes.retained() - self._kept):
-            if self._tell(topic, b""):
-                self._notes.forget_retained(topic)
-                log.info("%s: taken back", topic)
-
-    def announce(self) -> None:
-        """Publish all that is announced.
-
-        Raises:
-            BrokerUnavailableError: The broker went away; try again.
-        """
-        for topic, payload in self._shown.items():
-            self._tell(topic, payload)
-
-    @property
-    def prefixes(self) -> tuple[str, ...]:
-        """What topics of ours begin with."""
-        return tuple({topic.partition("/")[0] + "/" for topic in self._kept})
-
-    def _tell(self, topic: str, payload: bytes) -> bool:
-        """Whether the broker has it. One topic that it refuses does not keep back the others."""
-        try:
-            self._publisher.publish(topic, payload, retain=True)
-        except BrokerUnavailableError:
-            raise
-        except PublishError as error:
-            log.warning("%s: not announced: %s", topic, error)
-            return False
-        return True
 
 
 class Steward:

@@ -2,8 +2,8 @@
 
 from collections.abc import Collection
 
-from monitor.publish.outbox import Message, message_of
-from monitor.publish.outbox_file import COLUMNS, OutboxFile
+from monitor.publish.outbox.database import COLUMNS, OutboxFile
+from monitor.publish.outbox.outbox import Message, message_of
 
 
 class Notes:

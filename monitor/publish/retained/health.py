@@ -3,10 +3,10 @@
 import threading
 from typing import Literal
 
-from monitor.publish.models import HealthV1, ProblemV1
-from monitor.publish.outbox_file import Damage
-from monitor.publish.payload import encoded, health_topic, iso, printable
-from monitor.publish.states import StateBoard
+from monitor.publish.contract.models import HealthV1, ProblemV1
+from monitor.publish.contract.payload import encoded, health_topic, iso, printable
+from monitor.publish.outbox.database import Damage
+from monitor.publish.retained.retained_topics import StateBoard
 from monitor.runtime.clock import Clock
 
 Kind = Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifier_fails"]

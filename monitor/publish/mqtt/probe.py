@@ -5,10 +5,10 @@ from contextlib import closing
 from uuid import uuid4
 
 from monitor.config.schema import Mqtt
-from monitor.publish.access import Access
-from monitor.publish.connection import dial
-from monitor.publish.outbox import Message
-from monitor.publish.payload import stamped
+from monitor.publish.contract.payload import stamped
+from monitor.publish.mqtt.connection import dial
+from monitor.publish.mqtt.credentials import Access
+from monitor.publish.outbox.outbox import Message
 
 
 def probe(settings: Mqtt) -> str:

@@ -1,0 +1,1 @@
+"""The connection to the broker: sending, receiving and what it takes to be let in."""

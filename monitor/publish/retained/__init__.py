@@ -1,0 +1,1 @@
+"""What the broker keeps of ours, and the commands it brings."""
