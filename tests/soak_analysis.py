@@ -9,10 +9,9 @@ from typing import Self
 
 from monitor.build import Watch, build_pipeline, models
 from monitor.config.blindness import Blindness
-from monitor.config.economy import Economy
 from monitor.config.judges import Desk, EmbeddedJudge
 from monitor.config.policy import Policy
-from monitor.config.schema import EmbeddedDetector, Tracking
+from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.domain import CameraId, Frame
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load

@@ -133,7 +133,7 @@ def thresholds(
     from monitor.build import build_detector  # noqa: PLC0415  (torch takes seconds)
     from monitor.config.schema import YoloDetector  # noqa: PLC0415
     from monitor.evaluate.detector import evaluate  # noqa: PLC0415
-    from monitor.train.detector_profile import write_profile  # noqa: PLC0415
+    from monitor.train.detector.profile import write_profile  # noqa: PLC0415
 
     settings = YoloDetector(kind="yolo", weights=weights, input_px=input_px)
     report = evaluate(folder, build_detector(settings, open_wide=True))

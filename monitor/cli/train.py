@@ -30,8 +30,8 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
 ) -> int:
     """Train the embedded judge. Called again with the same --out, it goes on."""
     logs.start("info")
-    from monitor.train.judge import train  # noqa: PLC0415  (torch is slow)
-    from monitor.train.judge_config import TrainJudgeConfig  # noqa: PLC0415
+    from monitor.train.judge.config import TrainJudgeConfig  # noqa: PLC0415
+    from monitor.train.judge.train import train  # noqa: PLC0415  (torch is slow)
 
     given = {
         "heads": data,
@@ -96,9 +96,9 @@ def sheet(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     """Draw a contact sheet of the coverings that the judge is trained on."""
     import numpy as np  # noqa: PLC0415  (other commands need no more than a help text)
 
-    from monitor.train.judge_faces import Landmarks  # noqa: PLC0415
-    from monitor.train.judge_sheet import Sources, draw_sheet, write_sheet  # noqa: PLC0415
-    from monitor.train.synthesis_innocent import load_overlays  # noqa: PLC0415
+    from monitor.train.judge.faces import Landmarks  # noqa: PLC0415
+    from monitor.train.judge.sheet import Sources, draw_sheet, write_sheet  # noqa: PLC0415
+    from monitor.train.synthesis.innocent import load_overlays  # noqa: PLC0415
 
     sources = Sources(data, scenes, Landmarks(landmarks), load_overlays(overlays))
     write_sheet(out, draw_sheet(sources, kind or [], columns, np.random.default_rng(seed)))
@@ -118,8 +118,8 @@ def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
 ) -> int:
     """Train the embedded detector. Called again with the same --out, it goes on."""
     logs.start("info")
-    from monitor.train.detector import train  # noqa: PLC0415  (torch is slow)
-    from monitor.train.detector_settings import TrainDetectorConfig  # noqa: PLC0415
+    from monitor.train.detector.settings import TrainDetectorConfig  # noqa: PLC0415
+    from monitor.train.detector.train import train  # noqa: PLC0415  (torch is slow)
 
     given = {
         "scenes": data,

@@ -27,10 +27,9 @@ import cv2
 import numpy as np
 
 from monitor.build import Models, Watch, build_pipeline, build_source, models
-from monitor.config.economy import Economy
 from monitor.config.judges import Desk, EmbeddedJudge
 from monitor.config.policy import Policy
-from monitor.config.schema import EmbeddedDetector, Tracking
+from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
 from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst

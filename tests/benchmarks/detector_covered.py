@@ -21,7 +21,7 @@ from monitor.detect.yunet import YuNet
 from monitor.domain import Frame, Kind, Pixels
 from monitor.evaluate.judge_report import wilson
 from monitor.geometry import Box
-from monitor.train.detector_cover import cover
+from monitor.train.detector.cover import cover
 from tests.benchmarks.detector import EMBEDDED, frame, overlap, read, say
 
 SEED = 20_000

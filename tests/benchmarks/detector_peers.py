@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
-from monitor.train.detector_teachers import open_teachers
+from monitor.train.detector.teachers import open_teachers
 
 _OVERLAP = 0.45
 

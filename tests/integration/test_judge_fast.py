@@ -17,8 +17,8 @@ from monitor.judge.local.load import Loaded, load
 from monitor.judge.local.tower import OpenVinoTower, TorchTower, Tower, open_tower
 from monitor.judge.profile import read_profile
 from monitor.judge.scoring import probabilities
-from monitor.train.synthesis import KINDS, dress
-from monitor.train.synthesis_innocent import Overlays
+from monitor.train.synthesis.dress import KINDS, dress
+from monitor.train.synthesis.innocent import Overlays
 from tests import tiny_models
 
 FOLDER = Path(__file__).parents[2] / "models" / "judge"

@@ -8,7 +8,7 @@ import pytest
 from monitor.errors import JudgeUnavailableError
 from monitor.judge.local.folding import is_open
 from monitor.judge.local.tower import OpenVinoTower, TorchTower, Tower, open_tower
-from monitor.train.judge_model import Shape, build_model, build_processor
+from monitor.train.judge.model import Shape, build_model, build_processor
 
 SIDE = 64
 SHAPES = {

@@ -8,18 +8,18 @@ import torch  # noqa: TID253  (training is torch)
 
 from monitor.domain import Kind
 from monitor.errors import ConfigError
-from monitor.train.detector_augment import Augment, Material, SampleMaker
-from monitor.train.detector_cutouts import Props
-from monitor.train.detector_feed import open_feed
-from monitor.train.detector_heads import collect_heads
-from monitor.train.detector_lens import infrared, rain, through_lens
-from monitor.train.detector_loss import Spared, spared_anchors
-from monitor.train.detector_material import prepare
-from monitor.train.detector_scenes import KINDS, Scene
-from monitor.train.detector_settings import Phase
-from monitor.train.detector_teachers import _agreed, open_teachers, with_labels, write_labels
-from monitor.train.judge_faces import SIDE, Landmarks
-from monitor.train.synthesis_innocent import Overlays
+from monitor.train.detector.augment import Augment, Material, SampleMaker
+from monitor.train.detector.cutouts import Props
+from monitor.train.detector.feed import open_feed
+from monitor.train.detector.heads import collect_heads
+from monitor.train.detector.lens import infrared, rain, through_lens
+from monitor.train.detector.loss import Spared, spared_anchors
+from monitor.train.detector.material import prepare
+from monitor.train.detector.scenes import KINDS, Scene
+from monitor.train.detector.settings import Phase
+from monitor.train.detector.teachers import _agreed, open_teachers, with_labels, write_labels
+from monitor.train.judge.faces import SIDE, Landmarks
+from monitor.train.synthesis.innocent import Overlays
 from tests.unit.test_train_detector import PLAIN, config, folder, scene, street
 
 __all__ = ["folder"]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from monitor.config.economy import Economy
+from monitor.config.schema import Economy
 from monitor.domain import Detection, Frame
 from monitor.geometry import Box
 from monitor.ingest.watch.demand import Attention

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.train.judge_config import TrainJudgeConfig
-from monitor.train.judge_data import Pool
-from monitor.train.judge_faces import SIDE, Landmarks, Sample
-from monitor.train.judge_leave import check_left_out, family, left_out
-from monitor.train.judge_pool import Amount, draw, read_shard, write_shard
-from monitor.train.synthesis_innocent import Overlays
+from monitor.train.judge.config import TrainJudgeConfig
+from monitor.train.judge.data import Pool
+from monitor.train.judge.faces import SIDE, Landmarks, Sample
+from monitor.train.judge.leave import check_left_out, family, left_out
+from monitor.train.judge.pool import Amount, draw, read_shard, write_shard
+from monitor.train.synthesis.innocent import Overlays
 
 GREYS = {"utkface+": 40, "jolignier+": 120, "scenes": 200}
 """Each source's faces have a grey of their own, by which they are known again."""

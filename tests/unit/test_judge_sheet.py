@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from monitor.errors import ConfigError, OutputError
-from monitor.train.judge_faces import Landmarks
-from monitor.train.judge_sheet import Sources, draw_sheet, write_sheet
-from monitor.train.synthesis import KINDS
-from monitor.train.synthesis_innocent import Overlays
+from monitor.train.judge.faces import Landmarks
+from monitor.train.judge.sheet import Sources, draw_sheet, write_sheet
+from monitor.train.synthesis.dress import KINDS
+from monitor.train.synthesis.innocent import Overlays
 
 
 @pytest.fixture

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.build import Models, Watch, build_pipeline
-from monitor.config.economy import Economy
 from monitor.config.judges import Desk
 from monitor.config.policy import Policy
-from monitor.config.schema import Tracking
+from monitor.config.schema import Economy, Tracking
 from monitor.domain import CameraId, Detection, Frame
 from monitor.geometry import Box
 from monitor.ingest.watch.demand import Attention

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from monitor.config.evidence import EvidenceDays
+from monitor.config.schema import EvidenceDays
 from monitor.domain import AlertState, Severity
 from monitor.record.retention import Retention
 from tests.fakes import START, ManualClock

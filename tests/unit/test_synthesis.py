@@ -21,13 +21,21 @@ from monitor.demo.drawing import (
 )
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.train.judge_words import ANSWERS, SENTENCES, vocabulary, words_of
-from monitor.train.synthesis import KINDS, SHARES, contact_sheet, covered_again, dress, transplanted
-from monitor.train.synthesis_cloth import balaclava
-from monitor.train.synthesis_hard import hard_mask
-from monitor.train.synthesis_held import glasses, skin_tone
-from monitor.train.synthesis_helmet import clear_shield, hard_hat, helmet
-from monitor.train.synthesis_innocent import (
+from monitor.train.judge.words import ANSWERS, SENTENCES, vocabulary, words_of
+from monitor.train.synthesis.cloth import balaclava
+from monitor.train.synthesis.dress import (
+    KINDS,
+    SHARES,
+    contact_sheet,
+    covered_again,
+    dress,
+    night,
+    transplanted,
+)
+from monitor.train.synthesis.hard import hard_mask
+from monitor.train.synthesis.held import glasses, skin_tone
+from monitor.train.synthesis.helmet import clear_shield, hard_hat, helmet
+from monitor.train.synthesis.innocent import (
     Overlays,
     band,
     beard,
@@ -36,9 +44,8 @@ from monitor.train.synthesis_innocent import (
     load_overlays,
     mask,
 )
-from monitor.train.synthesis_look import night
-from monitor.train.synthesis_things import hand_object
-from monitor.train.synthesis_wrap import hood, scarf
+from monitor.train.synthesis.things import hand_object
+from monitor.train.synthesis.wrap import hood, scarf
 
 SIDE = 160
 NOTHING = Overlays([], [], [])

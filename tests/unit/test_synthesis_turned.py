@@ -5,10 +5,10 @@ import pytest
 
 from monitor.demo.drawing import Face, typical_points
 from monitor.domain import Pixels
-from monitor.train.judge_words import SENTENCES
-from monitor.train.synthesis import dress
-from monitor.train.synthesis_innocent import Overlays
-from monitor.train.synthesis_turned import turned_balaclava
+from monitor.train.judge.words import SENTENCES
+from monitor.train.synthesis.dress import dress
+from monitor.train.synthesis.innocent import Overlays
+from monitor.train.synthesis.turned import turned_balaclava
 
 SIDE = 160
 GREEN = np.full((SIDE, SIDE, 3), (0, 255, 0), np.uint8)  # neither wall nor cloth

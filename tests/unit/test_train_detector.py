@@ -13,15 +13,15 @@ import torch  # noqa: TID253  (training is torch)
 from monitor.detect.yolo import Yolo
 from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
-from monitor.train.detector import _rate, train
-from monitor.train.detector_augment import Augment, Material, SampleMaker
-from monitor.train.detector_cover import cover, read_masks
-from monitor.train.detector_cutouts import Cutout, Props, collect
-from monitor.train.detector_feed import to_batch
-from monitor.train.detector_profile import write_profile
-from monitor.train.detector_scenes import KINDS, Scene, read_scenes, split
-from monitor.train.detector_settings import Phase, TrainDetectorConfig
-from monitor.train.detector_stage import compose
+from monitor.train.detector.augment import Augment, Material, SampleMaker
+from monitor.train.detector.cover import cover, read_masks
+from monitor.train.detector.cutouts import Cutout, Props, collect
+from monitor.train.detector.feed import to_batch
+from monitor.train.detector.profile import write_profile
+from monitor.train.detector.scenes import KINDS, Scene, read_scenes, split
+from monitor.train.detector.settings import Phase, TrainDetectorConfig
+from monitor.train.detector.stage import compose
+from monitor.train.detector.train import _rate, train
 
 NOTHING = Props([], [], [])
 PLAIN = Augment(

@@ -13,16 +13,15 @@ from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: TID
 
 from monitor.config.load import load_given
 from monitor.errors import ConfigError
-from monitor.train.judge import train
-from monitor.train.judge_config import TrainJudgeConfig
-from monitor.train.judge_data import Pool, degraded, framed, normalised, set_before, wasted
-from monitor.train.judge_dev import fit_temperature, occluded_share, score
-from monitor.train.judge_faces import SIDE, Landmarks, Sample, Scene, read_rows, turned_heads
-from monitor.train.judge_loss import Targets
-from monitor.train.judge_model import QUESTION, Shape, build_model, build_processor
-from monitor.train.judge_pool import read_shard, write_shard
-from monitor.train.judge_shares import SHARES
-from monitor.train.judge_words import ANSWERS
+from monitor.train.judge.config import TrainJudgeConfig
+from monitor.train.judge.data import SHARES, Pool, degraded, framed, normalised, set_before, wasted
+from monitor.train.judge.dev import fit_temperature, occluded_share, score
+from monitor.train.judge.faces import SIDE, Landmarks, Sample, Scene, read_rows, turned_heads
+from monitor.train.judge.loss import Targets
+from monitor.train.judge.model import QUESTION, Shape, build_model, build_processor
+from monitor.train.judge.pool import read_shard, write_shard
+from monitor.train.judge.train import train
+from monitor.train.judge.words import ANSWERS
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
 

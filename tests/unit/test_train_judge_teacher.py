@@ -9,17 +9,16 @@ import pytest
 import torch  # noqa: TID253  (the tests of the training need what the training needs)
 
 from monitor.errors import ConfigError
-from monitor.train.judge_data import Pool
-from monitor.train.judge_faces import SIDE, Sample
-from monitor.train.judge_loss import Targets
-from monitor.train.judge_model import Shape, build_model, build_processor, save_weights
-from monitor.train.judge_natural import WIDE, Teacher, natural_samples
-from monitor.train.judge_pool import write_shard
-from monitor.train.judge_shares import OTHER, SHARES, share_of
-from monitor.train.judge_start import take_over, take_tower
-from monitor.train.judge_stream import stream
-from monitor.train.judge_teacher import TeacherRun, Voices, build_teacher, train_teacher
-from monitor.train.judge_words import ANSWERS
+from monitor.train.judge.data import OTHER, SHARES, Pool, share_of
+from monitor.train.judge.faces import SIDE, Sample
+from monitor.train.judge.loss import Targets
+from monitor.train.judge.model import Shape, build_model, build_processor, save_weights
+from monitor.train.judge.natural import WIDE, Teacher, natural_samples
+from monitor.train.judge.pool import write_shard
+from monitor.train.judge.stream import stream
+from monitor.train.judge.teacher import TeacherRun, Voices, build_teacher, train_teacher
+from monitor.train.judge.train import take_over, take_tower
+from monitor.train.judge.words import ANSWERS
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
 

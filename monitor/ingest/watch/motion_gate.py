@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from monitor.config.economy import Economy
+from monitor.config.schema import Economy
 from monitor.domain import Detection, Frame
 from monitor.ingest.watch.demand import SETTLED_S, Attention
 

@@ -1,0 +1,1 @@
+"""Training the detector: its data, its augmentation and its training run."""

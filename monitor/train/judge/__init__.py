@@ -1,0 +1,1 @@
+"""Training the judge: its data, its losses and its training run."""

@@ -1,0 +1,117 @@
+"""What the judge is trained on: the first word, the sentence behind it, and a hint."""
+
+from typing import Any, Final
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from monitor.train.judge.words import ANSWERS, SENTENCES, words_of
+
+_IGNORED: Final = -100  # torch's cross entropy leaves such targets out
+_SMOOTHING: Final = 0.05  # a few labels in a hundred are wrong
+_SURE: Final = 0.5  # teachers that give a drawn answer less do not know it
+_DRAWN: Final = ("balaclava", "helmet", "hard_mask", "scarf", "unusable")
+_WHOLE: Final = 0.1  # weight of the first word among all words, so that no other is written
+
+
+class Targets:
+    """What the model should write for each answer, as tokens."""
+
+    def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401
+        rows = {
+            key: [*tokenizer.convert_tokens_to_ids(words_of(key)), tokenizer.eos_token_id]
+            for key in SENTENCES
+        }
+        long = max(len(row) for row in rows.values())
+        self._rows = {key: row + [_IGNORED] * (long - len(row)) for key, row in rows.items()}
+        self._pad = tokenizer.pad_token_id
+        self._answers = torch.tensor(tokenizer.convert_tokens_to_ids(list(ANSWERS)))
+
+    def of(self, keys: list[str]) -> Tensor:
+        """(N, T) tokens: the answer, its sentence, the end; _IGNORED behind it."""
+        return torch.tensor([self._rows[key] for key in keys])
+
+    def read(self, prompt: Tensor, labels: Tensor) -> Tensor:
+        """(N, P + T - 1) what the model reads to write ``labels``, all but the last.
+
+        Args:
+            prompt: (1, P) tokens of the picture and the question.
+            labels: (N, T) from ``of``.
+        """
+        written = labels[:, :-1].masked_fill(labels[:, :-1] < 0, self._pad)
+        return torch.cat([prompt.expand(len(labels), -1), written], dim=1)
+
+    def answer_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """How far the first word is off, among the answers and among all words.
+
+        Args:
+            logits: (N, V) of the first word.
+            labels: (N,) tokens of the right answers.
+        """
+        which = (labels[:, None] == self._answers).int().argmax(dim=1)
+        chosen = logits[:, self._answers]
+        told = functional.cross_entropy(chosen, which, label_smoothing=_SMOOTHING)
+        return told + _WHOLE * functional.cross_entropy(logits, labels)
+
+    def taught_loss(self, logits: Tensor, keys: list[str], said: NDArray[np.float32]) -> Tensor:
+        """How far the first word is off what the teachers say.
+
+        What is drawn and not recognised by them is left to its label: they saw no real one.
+
+        Args:
+            logits: (N, V) of the first word.
+            keys: (N,) answers with their detail.
+            said: (N, 11) shares.
+        """
+        names = [key.partition("/")[0] for key in keys]
+        given = said[np.arange(len(names)), [ANSWERS.index(name) for name in names]]
+        trusted = torch.from_numpy((given >= _SURE) | ~np.isin(names, _DRAWN)).float()
+        each = -(torch.from_numpy(said) * logits[:, self._answers].log_softmax(dim=1)).sum(dim=1)
+        return (each * trusted).sum() / trusted.sum().clamp(min=1)
+
+
+def sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean over the words behind the answer.
+
+    Args:
+        logits: (N, T, V), of every word.
+        labels: (N, T) tokens, _IGNORED behind the end.
+    """
+    return functional.cross_entropy(
+        logits[:, 1:].flatten(0, 1), labels[:, 1:].flatten(), ignore_index=_IGNORED
+    )
+
+
+class Hint:
+    """A linear reading of the tower's mean, for the training only.
+
+    The tower learns slowly through a text model that has yet to learn where to look; told
+    directly what its picture shows, it learns at once. The saved model has no such head.
+    """
+
+    def __init__(self, tower: Any, width: int) -> None:  # noqa: ANN401
+        self._head = torch.nn.Linear(width, len(ANSWERS))
+        self._seen: list[Tensor] = []
+        tower.register_forward_hook(lambda _m, _i, out: self._seen.append(out.last_hidden_state))
+
+    def parameters(self) -> list[Tensor]:
+        """What is to be trained."""
+        return list(self._head.parameters())
+
+    def loss(self, keys: list[str]) -> Tensor:
+        """How far off the answers are that can be read from the last pictures."""
+        seen = self._seen[-1].float().mean(dim=(2, 3))  # (N, C, H, W) to (N, C)
+        self._seen.clear()
+        labels = torch.tensor([ANSWERS.index(key.partition("/")[0]) for key in keys])
+        return functional.cross_entropy(self._head(seen), labels, label_smoothing=_SMOOTHING)
+
+    def state_dict(self) -> Any:  # noqa: ANN401
+        """The head's weights."""
+        return self._head.state_dict()
+
+    def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
+        """Take the head's weights from an earlier run."""
+        self._head.load_state_dict(state)

@@ -1,0 +1,84 @@
+"""Batches made by a second process while the first one learns."""
+
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import DataLoader, IterableDataset
+
+from monitor.domain import Pixels
+from monitor.train.judge.data import Pool
+
+_AHEAD: Final = 8  # batches that wait
+Batch = tuple[Pixels, list[str], NDArray[np.float32] | None]
+"""Crops, their answers with details, and what the teachers say of them, if there are any."""
+
+
+class Asked(Protocol):
+    """Whoever has an opinion on crops."""
+
+    def of(self, pixels: Pixels) -> NDArray[np.float32]:
+        """(N, 11) shares of (N, S, S, 3) red-green-blue crops."""
+        ...
+
+
+class Teachers(Protocol):
+    """What can be sent to another process and be loaded there."""
+
+    def load(self) -> Asked:
+        """Read the weights."""
+        ...
+
+
+class _Draws(IterableDataset):  # type: ignore[misc]  # torch goes untyped here
+    """What one process draws from the pool."""
+
+    def __init__(
+        self,
+        pool: Pool,
+        size: int,
+        crop_px: int,
+        seed: tuple[int, int],
+        teachers: Teachers | None,
+    ) -> None:
+        self._pool, self._size, self._crop_px, self._seed = pool, size, crop_px, seed
+        self._teachers = teachers
+
+    def __iter__(self) -> Iterator[Batch]:
+        cv2.setNumThreads(1)
+        torch.set_num_threads(1)
+        rng = np.random.default_rng(self._seed)
+        asked = self._teachers.load() if self._teachers else None
+        for pixels, keys in self._pool.batches(self._size, self._crop_px, rng):
+            yield pixels, keys, asked.of(pixels) if asked else None
+
+
+def stream(
+    pool: Pool,
+    size: int,
+    crop_px: int,
+    seed: tuple[int, int],
+    teachers: Teachers | None = None,
+) -> Iterator[Batch]:
+    """Endless batches as Pool.batches makes them; the process ends with the iterator.
+
+    It is a fresh process: a fork would inherit locks that this one's threads hold.
+    """
+    draws: Any = _Draws(pool, size, crop_px, seed, teachers)
+    return iter(
+        DataLoader(
+            draws,
+            batch_size=None,
+            num_workers=1,
+            prefetch_factor=_AHEAD,
+            collate_fn=_as_is,
+            multiprocessing_context="spawn",
+        )
+    )
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch

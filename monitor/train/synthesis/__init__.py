@@ -1,0 +1,1 @@
+"""Drawing what may cover a face, and what may not, onto clear faces."""
