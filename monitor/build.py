@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from monitor.alert.policy import AlertPolicy
 from monitor.config import judges, schema, sources
-from monitor.config.economy import Economy
 from monitor.config.policy import Policy
+from monitor.config.schema import Economy
 from monitor.detect import Detector
 from monitor.detect import bundled as embedded
 from monitor.domain import CameraId, Kind
