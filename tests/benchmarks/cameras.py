@@ -47,9 +47,9 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.clips import panning, photo
-from tests.many_cameras import ManyCameras
-from tests.unit.test_daemon import Silent
+from tests.stress.many_cameras import ManyCameras
+from tests.support.clips import panning, photo
+from tests.unit.daemon.test_analyst import Silent
 
 FPS, ANALYSES = 15, 5
 CONNECT_S = 60.0  # for all cameras to send, on a machine with much else to do

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 import cv2
 
-from tests.clips import photo
-from tests.fakes_http import head
-from tests.http_fuzz import served
+from tests.stress.http_fuzz import served
+from tests.support.clips import photo
+from tests.support.fakes_http import head
 
 CROWD = 200
 

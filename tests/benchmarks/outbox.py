@@ -28,8 +28,8 @@ from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.broker import HOST, Mosquitto, until
-from tests.unit.test_payload import ALERT, YARD
+from tests.support.broker import HOST, Mosquitto, until
+from tests.unit.publish.contract.test_payload import ALERT, YARD
 
 TOPIC = alert_topic("site", YARD)
 PAYLOAD = alert_payload("site", ALERT)

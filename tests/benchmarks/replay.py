@@ -26,7 +26,7 @@ from monitor.config.schema import ReplayConfig
 from monitor.replay.player import Replay, Summary
 from monitor.runtime.clock import RecordingClock
 from monitor.runtime.resources import bundled
-from tests.clips import panning, write_clip
+from tests.support.clips import panning, write_clip
 
 FPS = 5
 INPUT_PX = 416

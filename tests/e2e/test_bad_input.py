@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.http_server import answering
+from tests.support.http_server import answering
 
 
 def monitor(*words: str | Path) -> subprocess.CompletedProcess[str]:
@@ -165,7 +165,7 @@ def test_detector_weights_that_are_missing(tmp_path: Path) -> None:
 
 
 def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
-    from tests.clips import panning, write_clip  # noqa: PLC0415  (only here)
+    from tests.support.clips import panning, write_clip  # noqa: PLC0415  (only here)
 
     clip = tmp_path / "clip.mp4"
     write_clip(clip, panning(10))

@@ -13,7 +13,7 @@ import pytest
 from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
 from monitor.domain import Pixels
 from monitor.geometry import Box, square_around
-from tests.clips import photo
+from tests.support.clips import photo
 
 SCRIPT = DemoScript(seconds=12, fps=2, width=960, height=540)
 BARE_S, COVERED_S = 1.0, 6.0

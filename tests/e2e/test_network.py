@@ -8,10 +8,10 @@ import jsonschema
 import pytest
 
 from monitor.demo.clip import write_demo_clip
-from tests.alert_schema import ALERT_V1
-from tests.broker import Mosquitto
 from tests.e2e.daemon import Daemon, Listener, until
-from tests.rtsp_server import RtspServer
+from tests.support.alert_schema import ALERT_V1
+from tests.support.broker import Mosquitto
+from tests.support.rtsp_server import RtspServer
 
 
 @pytest.fixture(scope="module")

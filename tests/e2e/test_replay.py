@@ -14,8 +14,8 @@ import jsonschema
 import pytest
 
 from monitor.demo.clip import DemoScript, write_demo_clip
-from tests.alert_schema import RECORDED_ALERT_V1
-from tests.clips import panning, write_clip
+from tests.support.alert_schema import RECORDED_ALERT_V1
+from tests.support.clips import panning, write_clip
 
 
 def replay(*words: str | Path) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from monitor.alert.policy import AlertPolicy
 from monitor.config.policy import Policy
 from monitor.domain import Alert, Covering
 from monitor.geometry import Box
-from tests.fakes import YARD, moment, subject, verdict
+from tests.support.fakes import YARD, moment, subject, verdict
 
 GOLDEN = Path(__file__).with_name("policy_alerts.json")
 STEP_S = 0.4

@@ -12,7 +12,7 @@ from monitor.geometry import Box
 from monitor.ingest.watch.demand import Attention
 from monitor.pipeline import Pipeline
 from monitor.runtime.clock import RecordingClock
-from tests.fakes import YARD, ArrayPicture, BlueJudge, moment, person, textured
+from tests.support.fakes import YARD, ArrayPicture, BlueJudge, moment, person, textured
 
 FPS = 5
 LOBBY = CameraId("lobby")

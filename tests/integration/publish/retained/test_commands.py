@@ -1,0 +1,251 @@
+"""Commands over a real broker, and what others are told of us without asking."""
+
+import json
+import queue
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+from uuid import uuid4
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from monitor.config.schema import Mqtt
+from monitor.domain import CameraId
+from monitor.errors import CommandError
+from monitor.publish.contract.homeassistant import birth_topic, discovery
+from monitor.publish.contract.payload import command_topic
+from monitor.publish.mqtt.command_queue import Inbox
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.outbox.outbox import Outbox
+from monitor.publish.outbox.saved_state import Notes
+from monitor.publish.retained.announcements import Guestbook
+from monitor.publish.retained.commands import Steward
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.stop import StopSwitch
+from monitor.runtime.worker import Worker
+from tests.support.broker import HOST, Mosquitto, OldDoor, Witness, until
+
+pytestmark = pytest.mark.broker
+
+V5 = MQTTProtocolVersion.MQTTv5
+COMMAND = "monitor/v1/site/yard/command"
+RESPONSE = COMMAND + "/response"
+YARD, GATE = CameraId("yard"), CameraId("gate")
+
+
+class Camera:
+    """Controls of one camera that write down what they are told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def carry_out(self, command: str, camera: CameraId) -> None:
+        if camera != YARD:
+            raise CommandError("there is no such camera here")
+        self.told.append(command)
+
+
+@contextmanager
+def steward(
+    folder: Path, port: int, camera: Camera, shown: dict[str, bytes] | None = None
+) -> Iterator[MqttPublisher]:
+    stop = StopSwitch()
+    inbox = Inbox([command_topic("site", "+"), birth_topic("homeassistant")])
+    with (
+        Outbox(folder / "outbox") as outbox,
+        MqttPublisher(Mqtt(port=port), "site", inbox) as publisher,
+    ):
+        guestbook = Guestbook(
+            publisher, Notes(outbox.file), shown or {}, ["monitor/v1/site/yard/state"]
+        )
+        serving = Steward(inbox, publisher, camera, guestbook, site="site", clock=SystemClock())
+        worker = Worker("steward", serving.run, stop)
+        worker.start()
+        until(lambda: publisher.connected)
+        yield publisher
+        stop.request()
+        assert worker.join(5)
+        assert worker.failure is None
+
+
+class Asker:
+    """Somebody else's program that commands cameras."""
+
+    def __init__(
+        self, port: int, version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5
+    ) -> None:
+        self._answers: queue.SimpleQueue[MQTTMessage] = queue.SimpleQueue()
+        self._client = Client(CallbackAPIVersion.VERSION2, f"asker-{uuid4()}", protocol=version)
+        self._client.on_message = lambda _client, _data, message: self._answers.put(message)
+        self._client.connect(HOST, port)
+        self._client.subscribe([("answers/#", 1), ("monitor/v1/site/+/command/response", 1)])
+
+    def __enter__(self) -> Self:
+        self._client.loop_start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def ask(self, payload: bytes, *, camera: str = "yard", answer_to: str | None = None) -> None:
+        properties = None
+        if answer_to is not None:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.ResponseTopic = answer_to
+            properties.CorrelationData = b"\x00mine"
+        topic = command_topic("site", camera)
+        self._client.publish(topic, payload, qos=1, properties=properties)
+
+    def answer(self) -> tuple[MQTTMessage, dict[str, object]]:
+        message = self._answers.get(timeout=10)
+        body = json.loads(message.payload)
+        assert isinstance(body, dict)
+        return message, body
+
+    @property
+    def answered(self) -> bool:
+        return not self._answers.empty()
+
+
+def test_a_command_is_carried_out_and_answered_where_the_asker_wants_it(tmp_path: Path) -> None:
+    camera = Camera()
+    with (
+        Mosquitto(tmp_path) as broker,
+        steward(tmp_path, broker.port, camera),
+        Asker(broker.port) as asker,
+    ):
+        asker.ask(b'{"command": "pause", "id": "7"}', answer_to="answers/here")
+        message, body = asker.answer()
+        assert message.topic == "answers/here"
+        assert message.properties.CorrelationData == b"\x00mine"  # type: ignore[union-attr]
+        assert body.pop("at")
+        assert body == {
+            "camera": "yard",
+            "command": "pause",
+            "id": "7",
+            "ok": True,
+            "error": None,
+        }
+        asker.ask(b"resume", answer_to="answers/here")
+        assert asker.answer()[1]["ok"] is True
+        asker.ask(b" snapshot\n")
+        assert asker.answer()[0].topic == RESPONSE
+    assert camera.told == ["pause", "resume", "snapshot"]
+
+
+def test_an_asker_with_mqtt_3_is_answered_on_the_response_topic(tmp_path: Path) -> None:
+    """Also when our own connection had to fall back."""
+    camera = Camera()
+    with (
+        Mosquitto(tmp_path) as broker,
+        OldDoor(broker.port, polite=True) as door,
+        steward(tmp_path, door.port, camera),
+        Asker(broker.port, MQTTProtocolVersion.MQTTv311) as asker,
+    ):
+        asker.ask(b"pause")
+        message, body = asker.answer()
+        assert (message.topic, body["ok"]) == (RESPONSE, True)
+    assert camera.told == ["pause"]
+
+
+@pytest.mark.parametrize(
+    ("camera", "payload", "error"),
+    [
+        ("yard", b"reboot", "unknown command"),
+        ("yard", b"", "unknown command"),
+        ("yard", b"\xff\x00", "unknown command"),
+        ("yard", b'{"command": "pause", "file": "/etc/passwd"}', "unknown command"),
+        ("yard", b'{"command": "pause", "id": "' + b"x" * 65 + b'"}', "unknown command"),
+        ("yard", b"[" * 900, "unknown command"),
+        ("yard", b"{" * 1025, "longer than 1024 bytes"),
+        ("cellar", b"pause", "no such camera"),
+    ],
+)
+def test_what_cannot_be_done_is_answered_with_an_error(
+    tmp_path: Path, camera: str, payload: bytes, error: str
+) -> None:
+    controls = Camera()
+    with (
+        Mosquitto(tmp_path) as broker,
+        steward(tmp_path, broker.port, controls),
+        Asker(broker.port) as asker,
+    ):
+        asker.ask(payload, camera=camera)
+        _, body = asker.answer()
+        assert body["ok"] is False
+        assert error in str(body["error"])
+        assert body["camera"] == camera
+    assert controls.told == []
+
+
+def test_a_retained_command_is_ignored(tmp_path: Path) -> None:
+    """It would be carried out again after each reconnect, for ever."""
+    camera = Camera()
+    with Mosquitto(tmp_path) as broker, Asker(broker.port) as asker:
+        with MqttPublisher(Mqtt(port=broker.port, client_id="careless"), "x") as careless:
+            until(lambda: careless.connected)
+            careless.publish(COMMAND, b"pause", retain=True)
+        with steward(tmp_path, broker.port, camera):
+            asker.ask(b"resume")
+            assert asker.answer()[1]["command"] == "resume"
+    assert camera.told == ["resume"]
+
+
+@pytest.mark.parametrize(
+    "topic", ["monitor/v1/site/yard/alert", "homeassistant/device/x/config", "$SYS/x", "a" * 300]
+)
+def test_nobody_makes_us_publish_where_only_we_have_something_to_say(
+    tmp_path: Path, topic: str
+) -> None:
+    with (
+        Mosquitto(tmp_path) as broker,
+        Witness(broker.port, "#") as witness,
+        steward(tmp_path, broker.port, Camera()),
+        Asker(broker.port) as asker,
+    ):
+        asker.ask(b"pause", answer_to=topic)
+        asker.ask(b"resume", answer_to="answers/here")
+        assert asker.answer()[1]["command"] == "resume"
+        assert not witness.payloads(topic)
+
+
+def test_devices_are_announced_again_when_home_assistant_comes_up(tmp_path: Path) -> None:
+    shown = discovery("homeassistant", "site", {YARD: "door", GATE: None})
+    (yard, gate) = shown
+    with (
+        Mosquitto(tmp_path) as broker,
+        Witness(broker.port, "homeassistant/device/#") as witness,
+        steward(tmp_path, broker.port, Camera(), shown),
+    ):
+        until(lambda: witness.payloads(gate), "the devices")
+        with MqttPublisher(Mqtt(port=broker.port, client_id="ha"), "x") as home_assistant:
+            until(lambda: home_assistant.connected)
+            home_assistant.publish("homeassistant/status", b"offline")
+            home_assistant.publish("homeassistant/status", b"online")
+        until(lambda: len(witness.payloads(gate)) == 2, "the devices, again")
+        assert witness.payloads(yard) == [shown[yard]] * 2
+        broker.restart()
+        until(lambda: len(witness.payloads(gate)) >= 3, "the devices, after a reconnect")
+
+
+def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> None:
+    both = discovery("homeassistant", "site", {YARD: None, GATE: None})
+    yard, gate = both
+    with Mosquitto(tmp_path) as broker:
+        with Witness(broker.port, "homeassistant/#") as witness:
+            with steward(tmp_path, broker.port, Camera(), both):
+                until(lambda: witness.payloads(gate), "the devices")
+            with steward(tmp_path, broker.port, Camera(), {yard: both[yard]}):
+                until(lambda: witness.payloads(gate)[-1:] == [b""], "the farewell")
+                until(lambda: len(witness.payloads(yard)) == 2, "the one that stays")
+        with Witness(broker.port, "homeassistant/#") as late:
+            until(lambda: late.messages, "what is retained")
+            assert {m.topic for m in late.messages} == {yard}
+    with Outbox(tmp_path / "outbox") as outbox:
+        assert Notes(outbox.file).retained() == {yard, "monitor/v1/site/yard/state"}

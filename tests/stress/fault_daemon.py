@@ -1,0 +1,66 @@
+"""A whole daemon that raises many alerts a second, to be killed by the fault matrix.
+
+    python -m tests.stress.fault_daemon CONFIG
+
+Everything is the real thing but the models: the detector sees the same people in every
+picture, and the judge finds them covered and free in turn, so that alerts come and go.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from monitor.build import Models
+from monitor.config import load
+from monitor.daemon.run import run
+from monitor.domain import Detection, Frame, JudgeName, Look, Verdict
+from monitor.geometry import Box
+from monitor.runtime import logs
+from tests.support.fakes import face, person, verdict
+
+PEOPLE = 4
+SETTINGS: dict[str, object] = {
+    "policy": {"min_looks": 1, "cooldown_s": 0, "half_life_s": 0.05},
+    "desk": {"recheck_clear_s": 0.1, "recheck_doubtful_s": 0.1, "looks_per_s": 100},
+}
+
+
+class Crowd:
+    """A Detector that finds the same people in every picture of 640 by 360."""
+
+    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
+        found = []
+        for left in range(10, 10 + 150 * PEOPLE, 150):
+            found.append(person(Box(left, 40, left + 120, 340)))
+            found.append(face(Box(left + 40, 55, left + 80, 105)))
+        return [found for _ in frames]
+
+
+class Flicker:
+    """A Judge that finds everybody covered for half a second, then free for the next."""
+
+    name = JudgeName("flicker", "1")
+
+    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+        return [
+            verdict(
+                look.subject,
+                look.moment.seconds,
+                0.99 if (2 * look.moment.seconds + look.subject / PEOPLE) % 2 < 1 else 0.01,
+                camera=look.camera,
+            )
+            for look in looks
+        ]
+
+    def explain(self, look: Look) -> str:
+        return f"number {look.subject}"
+
+
+def main(config: Path) -> None:
+    """Run until killed."""
+    logs.start("info")
+    run(load(config), Models(Crowd(), Flicker(), batch=8))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

@@ -1,0 +1,55 @@
+"""A process that stores alerts and carries them, to be killed by a test.
+
+    python -m tests.support.carrier OUTBOX PORT FIRST COUNT
+
+Stores COUNT messages, numbered from FIRST, of three alerts in turn, and says so on standard
+output after each. Then it carries on until it is killed.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import UUID
+
+from monitor.config.schema import Mqtt
+from monitor.publish.mqtt.publisher import MqttPublisher
+from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.relay import Courier
+from monitor.runtime.backoff import Backoff
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.stop import StopSwitch
+from monitor.runtime.worker import Worker
+
+ALERTS = 3
+
+
+def numbered(n: int) -> Message:
+    """The n-th message: a state of one of three alerts, each with growing seq."""
+    id_, seq = UUID(int=n % ALERTS), n // ALERTS
+    payload = json.dumps({"id": str(id_), "seq": seq, "timings_ms": {}}).encode()
+    return Message(id_, seq, "monitor/v1/site/yard/alert", payload, datetime.now(UTC))
+
+
+def key(n: int) -> tuple[str, int]:
+    """The n-th message's id and seq, as subscribers see them."""
+    message = numbered(n)
+    return str(message.id), message.seq
+
+
+def main(path: Path, port: int, first: int, count: int) -> None:
+    """Store, carry, never end."""
+    stop = StopSwitch()
+    with Outbox(path) as outbox, MqttPublisher(Mqtt(port=port), "site") as publisher:
+        courier = Courier(
+            outbox, publisher, Backoff(0.05, 0.2), clock=SystemClock(), late_after_s=10
+        )
+        Worker("courier", courier.run, stop).start()
+        for n in range(first, first + count):
+            outbox.add(numbered(n))
+            print(n, flush=True)  # noqa: T201  (the test reads along)
+        stop.wait(600)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))

@@ -1,0 +1,104 @@
+"""The daemon's own parts: who keeps alerts while the disk refuses, and when work is over."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import UUID
+
+from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.analyst import Analyst, ending
+from monitor.daemon.camera_control import PictureDesk
+from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
+from monitor.pipeline import Change
+from monitor.publish import NO_PROPERTIES
+from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.outbox import Outbox
+from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
+from monitor.record.still import Still
+from monitor.runtime.mailbox import Mailbox
+from monitor.runtime.stop import StopSwitch
+from tests.support.fakes import YARD, BlueJudge, ManualClock, moment
+
+
+class Silent:
+    """A broker connection that takes everything and notes the topics."""
+
+    connected = True
+    connections = 1
+
+    def __init__(self) -> None:
+        self.topics: list[str] = []
+
+    def publish(
+        self,
+        topic: str,
+        payload: bytes,
+        *,
+        retain: bool = False,
+        expiry_s: int | None = None,
+        properties: Mapping[str, str] = NO_PROPERTIES,
+    ) -> None:
+        del payload, retain, expiry_s, properties
+        self.topics.append(topic)
+
+
+def change(number: int, pictures: Still | None = None) -> Change:
+    alert = Alert(
+        id=UUID(int=number),
+        seq=0,
+        state=AlertState.RAISED,
+        severity=Severity.CRITICAL,
+        camera=YARD,
+        subject=SubjectId(number),
+        covering=Covering.BALACLAVA,
+        probability=0.97,
+        thinking="",
+        zone=None,
+        first_seen=moment(0),
+        raised_at=moment(1),
+        judge=BlueJudge.name,
+        timings=Timings(),
+        evidence=None,
+    )
+    return Change(alert, pictures)
+
+
+def dispatch(shelf: Shelf, clock: ManualClock) -> Dispatch:
+    board = StateBoard(Silent(), "site")
+    return Dispatch("site", shelf, board, CoveredBoard(board, "site", [YARD]), clock)
+
+
+def shelf_of(outbox: Outbox, clock: ManualClock) -> Shelf:
+    return Shelf(outbox, clock, lambda _: None)
+
+
+def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
+    with Outbox(tmp_path / "outbox") as outbox:
+        clock = ManualClock()
+        dispatch(shelf_of(outbox, clock), clock).hand_out(change(1))
+        message = outbox.oldest()
+    assert message is not None
+    assert message.topic == "monitor/v1/site/yard/alert"
+    assert message.id == UUID(int=1)
+
+
+def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
+    from monitor.build import Models, Watch, build_pipeline  # noqa: PLC0415  (only here)
+    from monitor.config.judges import Desk  # noqa: PLC0415
+    from monitor.config.policy import Policy  # noqa: PLC0415
+    from monitor.config.schema import Tracking  # noqa: PLC0415
+    from tests.support.fakes import ScriptedDetector  # noqa: PLC0415
+
+    clock, bell = ManualClock(), threading.Event()
+    models = Models(ScriptedDetector({}), BlueJudge(), batch=4)
+    watch = Watch(Tracking(), Desk(), Policy(), tmp_path / "evidence")
+    pipeline, _ = build_pipeline(watch, {YARD: None}, models, clock)
+    box = Mailbox[Frame](1, bell=bell)
+    box.close()
+    stop = StopSwitch()
+    with Outbox(tmp_path / "outbox") as outbox:
+        shelf = shelf_of(outbox, clock)
+        keeper, pictures = dispatch(shelf, clock), PictureDesk(bell)
+        analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
+        ending(analyst, shelf)(stop)
+    assert stop.requested

@@ -1,0 +1,128 @@
+"""A camera's large stream beside its small one."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.config.judges import Desk
+from monitor.domain import Frame, Timings
+from monitor.errors import SourceUnavailableError
+from monitor.geometry import Box
+from monitor.ingest.live.dual_stream import KEPT, MAIN_FPS, Album, Follower, TwinVideo
+from monitor.ingest.watch.demand import Attention
+from monitor.judge.schedule.crop_scheduler import JudgeDesk
+from monitor.runtime.clock import SystemClock
+from monitor.runtime.mailbox import Mailbox
+from monitor.runtime.stop import Stop
+from tests.support.fakes import ArrayPicture, ManualClock, frame, subject, textured
+
+SMALL, LARGE = ArrayPicture(textured(64, 36)), ArrayPicture(textured(256, 144))
+
+
+class Playing:
+    """A Source that plays these frames, then loses its connection for ever."""
+
+    live = True
+    decoded = 0
+    patience_s = quiet_s = 3.0
+    access = None
+
+    def __init__(self, label: str, frames: Sequence[Frame]) -> None:
+        self.label = label
+        self.left: Stop | None = None
+        self._frames = list(frames)
+
+    @contextmanager
+    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        self.left = left
+        yield self._play()
+
+    def _play(self) -> Iterator[Frame]:
+        while self._frames:
+            yield self._frames.pop(0)
+        raise SourceUnavailableError("lost")
+
+
+def album(*seconds: float) -> Album:
+    box = Mailbox[Frame](KEPT)
+    for second in seconds:
+        box.put(frame(second, LARGE))
+    return Album(box)
+
+
+def test_the_picture_that_came_closest_is_taken_unless_it_is_too_far_away() -> None:
+    kept = album(1.0, 1.1, 1.2)
+    assert kept.nearest(1.21) is LARGE
+    assert kept.nearest(1.31) is LARGE
+    assert kept.nearest(1.4) is None
+    assert kept.nearest(0.8) is None
+    assert album().nearest(1) is None
+
+
+def test_only_the_last_pictures_are_kept() -> None:
+    kept = album(*(n / 10 for n in range(3 * KEPT)))
+    assert kept.nearest(0.3) is None
+    assert kept.nearest((3 * KEPT - 1) / 10) is LARGE
+
+
+def test_a_frame_without_a_larger_picture_is_its_own_closest() -> None:
+    alone = frame(1, SMALL)
+    assert alone.closest() == (SMALL, 1.0)
+    assert replace(alone, closer=lambda: SMALL).closest() == (SMALL, 1.0)
+    assert replace(alone, closer=lambda: LARGE).closest() == (LARGE, 4.0)
+
+
+def test_a_larger_stream_of_another_view_is_not_used() -> None:
+    other = ArrayPicture(np.zeros((256, 256, 3), np.uint8))
+    assert replace(frame(1, SMALL), closer=lambda: other).closest() == (SMALL, 1.0)
+
+
+@pytest.mark.parametrize(("larger", "looks"), [(True, 1), (False, 0)])
+def test_a_head_too_small_in_the_small_stream_is_cut_from_the_large_one(
+    larger: bool,  # noqa: FBT001  (a parameter of the test)
+    looks: int,
+) -> None:
+    settings = Desk(min_sharpness=0, min_head_px=24)
+    desk = JudgeDesk(settings, ManualClock(1))
+    shown = frame(1, SMALL)
+    if larger:
+        shown = replace(shown, closer=lambda: LARGE)
+    desk.offer(shown, [subject(1, 1, Box(20, 10, 30, 20))], Timings())
+    taken = desk.take(9)
+    assert len(taken) == looks
+    for look in taken:
+        assert look.face_px == 40
+        assert look.pixels.shape == (60, 60, 3)
+
+
+def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> None:
+    small = Playing("yard", [frame(1, SMALL), frame(1.2, SMALL), frame(9, SMALL)])
+    large = Playing("yard, main stream", [frame(1.01, LARGE), frame(1.21, LARGE)])
+    twin = TwinVideo(small, large, SystemClock())
+    with twin.open() as frames:
+        first, second, third = next(frames), next(frames), next(frames)
+        deadline = time.monotonic() + 10
+        while second.closest()[1] == 1 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert first.closest() == (LARGE, 4.0)
+        assert second.closest() == (LARGE, 4.0)
+        assert third.closest() == (SMALL, 1.0)
+        with pytest.raises(SourceUnavailableError):
+            next(frames)
+        assert large.left is not None
+        assert not large.left.requested
+    assert (twin.label, twin.live, twin.decoded, twin.quiet_s) == ("yard", True, 0, 3.0)
+
+
+def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:
+    leader = Attention(5, key_frames_only=True)
+    follower = Follower(leader)
+    for somebody in (True, False):
+        leader.occupied(somebody=somebody)
+        assert follower.wanted.everything == somebody
+    leader.shed(2)
+    assert follower.wanted.fps == MAIN_FPS

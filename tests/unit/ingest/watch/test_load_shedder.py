@@ -1,0 +1,66 @@
+"""Looking less often while there is too much to look at."""
+
+import logging
+
+import pytest
+
+from monitor.domain import CameraId
+from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.load_shedder import Load
+from tests.support.fakes import YARD
+
+LOBBY = CameraId("lobby")
+
+
+def load() -> Load:
+    return Load({YARD: Attention(5), LOBBY: Attention(10)}, least_fps=2)
+
+
+def spend(load: Load, seconds: int, *, lag_s: float, busy: float, start: float = 0.0) -> float:
+    """So many seconds of ten batches each; the time at their end."""
+    for n in range(10 * seconds + 1):
+        load.note([lag_s / 2, lag_s, lag_s], busy / 10, start + n / 10)
+    return start + seconds
+
+
+def rates(load: Load) -> list[float]:
+    return [round(a.wanted.fps, 2) for a in load.attention.values()]
+
+
+def test_nothing_changes_while_there_is_time(caplog: pytest.LogCaptureFixture) -> None:
+    calm = load()
+    spend(calm, 10, lag_s=0.1, busy=0.5)
+    assert (rates(calm), calm.spared) == ([5, 10], 0)
+    assert caplog.text == ""
+
+
+def test_under_overload_all_cameras_are_looked_at_less_by_the_same_share() -> None:
+    loaded = load()
+    spend(loaded, 2, lag_s=0.6, busy=1.0)
+    assert rates(loaded) == [pytest.approx(5 * 0.64), pytest.approx(10 * 0.64)]
+    assert loaded.spared > 0
+
+
+def test_the_rate_never_falls_below_the_least() -> None:
+    loaded = load()
+    spend(loaded, 60, lag_s=5, busy=1.0)
+    assert rates(loaded) == [2, 2]
+
+
+def test_it_is_said_once_and_again_when_it_is_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    loaded = load()
+    now = spend(loaded, 5, lag_s=0.6, busy=1.0)
+    spend(loaded, 60, lag_s=0.1, busy=0.4, start=now)
+    assert rates(loaded) == [5, 10]
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "overloaded: pictures wait for 0.6 s" in caplog.text
+
+
+def test_a_rate_that_just_fits_is_not_raised_again() -> None:
+    loaded = load()
+    now = spend(loaded, 3, lag_s=0.6, busy=1.0)
+    before = rates(loaded)
+    spend(loaded, 20, lag_s=0.1, busy=0.9, start=now)
+    spend(loaded, 20, lag_s=0.3, busy=0.5, start=now + 20)
+    assert rates(loaded) == before

@@ -1,0 +1,111 @@
+"""The verifier's threads."""
+
+import logging
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from monitor.config.judges import EmbeddedJudge, Verifier
+from monitor.domain import JudgeName, Look, Opinion, SubjectId, Verdict
+from monitor.errors import JudgeAnswerError, JudgeUnavailableError
+from monitor.judge.schedule.verification_queue import VerifierDesk
+from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
+from monitor.runtime.backoff import Backoff
+from monitor.runtime.stop import StopSwitch
+from tests.support.fakes import YARD, BlueJudge, ManualClock, ManualStop, moment, verdict
+from tests.unit.judge.schedule.test_verification_queue import alert
+
+BLUE = np.full((8, 8, 3), (200, 40, 40), np.uint8)
+DOWN = JudgeUnavailableError("down")
+GARBAGE = JudgeAnswerError("garbage")
+
+
+class Talkative:
+    """A Judge that writes a sentence with every verdict."""
+
+    name = JudgeName("talkative", "1")
+
+    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+        return [replace(verdict(1, 0, 0.97), thinking="said at once") for _ in looks]
+
+    def explain(self, look: Look) -> str:
+        raise JudgeAnswerError(f"asked again about {look.subject}")
+
+
+def asked(judge: BlueJudge | Talkative) -> tuple[VerifierDesk, VerifierLoop]:
+    """A desk with one alert's question, and a loop."""
+    clock = ManualClock()
+    desk = VerifierDesk(Verifier(judge=EmbeddedJudge()), clock)
+    desk.note(Look(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
+    desk.ask(alert(1))
+    return desk, VerifierLoop(desk, judge, Backoff(0.001, 0.002))
+
+
+def test_an_answer_comes_with_a_sentence() -> None:
+    desk, loop = asked(BlueJudge(sentences=["wool"]))
+    assert loop.answer_all() == 1
+    (opinion,) = desk.collect(YARD)
+    assert opinion.verdict is not None
+    assert opinion.verdict.thinking == "wool"
+
+
+def test_a_sentence_that_came_with_the_verdict_is_kept() -> None:
+    desk, loop = asked(Talkative())
+    loop.answer_all()
+    (opinion,) = desk.collect(YARD)
+    assert opinion.verdict is not None
+    assert opinion.verdict.thinking == "said at once"
+
+
+def test_no_sentence_is_no_reason_to_lose_the_answer(caplog: pytest.LogCaptureFixture) -> None:
+    desk, loop = asked(BlueJudge(sentences=[DOWN]))
+    with caplog.at_level(logging.WARNING):
+        loop.answer_all()
+    (opinion,) = desk.collect(YARD)
+    assert opinion.verdict is not None
+    assert "no sentence: down" in caplog.text
+
+
+def test_a_verifier_that_is_down_is_asked_again() -> None:
+    desk, loop = asked(BlueJudge([DOWN, DOWN]))
+    stop = ManualStop(waits_allowed=2)
+    loop.run(stop)
+    assert len(stop.waits) == 2
+    assert (loop.trouble, trouble([loop])) == ("down", "down")
+    assert desk.waiting == 1
+    assert loop.answer_all() == 1
+
+
+def test_garbage_is_not_asked_for_twice() -> None:
+    desk, loop = asked(BlueJudge([GARBAGE]))
+    stop = StopSwitch()
+    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread.start()
+    opinions: list[Opinion] = []
+    deadline = time.monotonic() + 30
+    while not opinions and time.monotonic() < deadline:
+        opinions = desk.collect(YARD)
+        time.sleep(0.01)
+    stop.request()
+    thread.join(30)
+    assert [opinion.verdict for opinion in opinions] == [None]
+    assert loop.trouble == "garbage"
+
+
+def test_in_a_replay_a_dead_verifier_is_given_up_after_some_tries() -> None:
+    desk, loop = asked(BlueJudge([DOWN] * 9))
+    assert loop.answer_all() == 0
+    assert [opinion.verdict for opinion in desk.collect(YARD)] == [None]
+
+
+def test_the_verifier_fails_only_if_all_of_its_threads_do() -> None:
+    loops = [asked(BlueJudge([DOWN]))[1] for _ in range(2)]
+    assert trouble([]) is None
+    loops[0].run(ManualStop(waits_allowed=1))
+    assert trouble(loops) is None
+    loops[1].run(ManualStop(waits_allowed=1))
+    assert trouble(loops) == "down"

@@ -1,0 +1,103 @@
+"""What is said about the program itself, and about who is in view."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from uuid import UUID
+
+from monitor.domain import AlertState, CameraId, Covering, Severity
+from monitor.publish.outbox.database import Damage
+from monitor.publish.retained.health import Health
+from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
+from monitor.runtime.stop import StopSwitch
+from monitor.runtime.worker import Worker
+from tests.support.broker import until
+from tests.support.fakes import ManualClock
+from tests.unit.publish.contract.test_payload import ALERT
+from tests.unit.publish.retained.test_retained_topics import SwitchedBroker
+
+
+class Told:
+    """A board whose newest messages can be read."""
+
+    def __init__(self) -> None:
+        self.broker = SwitchedBroker()
+        self.board = StateBoard(self.broker, "s")
+
+    def newest(self, ending: str) -> dict[str, object]:
+        stop = StopSwitch()
+        worker = Worker("board", self.board.run, stop)
+        before = len(self.broker.sent)
+        worker.start()
+        until(lambda: any(t.endswith(ending) for t, _, _ in self.broker.sent[before:]))
+        stop.request()
+        assert worker.join(5)
+        body = [json.loads(p) for t, p, _ in self.broker.sent if t.endswith(ending)][-1]
+        assert isinstance(body, dict)
+        return body
+
+
+def test_problems_are_told_until_they_are_over() -> None:
+    told, clock = Told(), ManualClock()
+    health = Health(told.board, "s", clock)
+    assert told.newest("/health")["ok"] is True
+    health.report("judge_fails", "out of memory")
+    clock.move_to(60)
+    health.report("outbox_refuses", "disk full")
+    body = told.newest("/health")
+    assert body["ok"] is False
+    assert body["problems"] == [
+        {"kind": kind, "detail": detail, "since": f"2024-05-01T12:0{minute}:00.000+00:00"}
+        for kind, detail, minute in (
+            ("judge_fails", "out of memory", 0),
+            ("outbox_refuses", "disk full", 1),
+        )
+    ]
+    health.clear("judge_fails")
+    health.clear("outbox_refuses")
+    assert told.newest("/health")["problems"] == []
+
+
+def test_the_same_problem_again_is_no_news() -> None:
+    told = Told()
+    health = Health(told.board, "s", ManualClock())
+    for _ in range(3):
+        health.report("judge_fails", "out of memory")
+    told.newest("/health")
+    health.report("judge_fails", "out of memory")
+    health.clear("outbox_refuses")
+    health.report("judge_fails", "another reason")
+    told.newest("/health")
+    assert len(told.broker.sent) == 2
+
+
+def test_a_damaged_outbox_is_told_with_where_it_lies() -> None:
+    told = Told()
+    Health(told.board, "s", ManualClock()).damaged(Damage(Path("/x/outbox.damaged-1"), 7))
+    told_of = json.dumps(told.newest("/health"))
+    assert '"kind": "outbox_damaged"' in told_of
+    assert "/x/outbox.damaged-1; 7 messages were rescued" in told_of
+
+
+def test_a_camera_is_covered_while_an_alert_is_open() -> None:
+    told = Told()
+    yard = CameraId("yard")
+    covered = CoveredBoard(told.board, "s", [yard])
+    assert told.newest("/covered")["covered"] is False
+    note = replace(ALERT, id=UUID(int=1), severity=Severity.NOTE, covering=Covering.SCARF)
+    covered.note(ALERT)
+    covered.note(note)
+    assert told.newest("/covered") == {
+        "camera": "yard",
+        "covered": True,
+        "alerts": 2,
+        "covering": "scarf",
+        "severity": "critical",
+        "last_covering": "scarf",
+    }
+    covered.note(replace(ALERT, seq=2, state=AlertState.ENDED))
+    body = told.newest("/covered")
+    assert (body["covered"], body["severity"]) == (True, "note")
+    covered.note(replace(note, seq=2, state=AlertState.REJECTED))
+    body = told.newest("/covered")
+    assert (body["covered"], body["covering"], body["last_covering"]) == (False, None, "scarf")
