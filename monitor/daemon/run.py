@@ -22,7 +22,7 @@ from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
 from monitor.judge.locked import SharedJudge
 from monitor.publish.retained.retained_topics import CoveredBoard
-from monitor.publish.retained.tampering import BlindBook
+from monitor.publish.retained.tampering import TamperAlerts
 from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock, SystemClock
@@ -73,7 +73,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         load = Load(attention, config.economy.least_fps)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures, load)
         every_s = config.mqtt.state_every_s
-        book = BlindBook(config.site, mail.shelf, zones, config.blindness.severity)
+        book = TamperAlerts(config.site, mail.shelf, zones, config.tampering.severity)
         sight = Sight(attention, load, book, clock)
         census = Census(
             readers, pipeline, judge, mail.board, mail.health, every_s, verifiers, sight
@@ -131,9 +131,11 @@ def _watch(config: Config) -> Watch:
 
 def _attention(config: Config) -> dict[CameraId, Attention]:
     """What the readers and the analyst tell each other."""
-    keys, blindness = config.economy.key_frames_only, config.blindness
+    keys, tampering = config.economy.key_frames_only, config.tampering
     return {
-        CameraId(name): Attention(camera.analysis_fps, key_frames_only=keys, blindness=blindness)
+        CameraId(name): Attention(
+            camera.analysis_fps, key_frames_only=keys, tampering_settings=tampering
+        )
         for name, camera in config.cameras.items()
     }
 

@@ -14,7 +14,7 @@ from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
 from monitor.pipeline import Pipeline
 from monitor.publish.retained.health import Health, Kind
 from monitor.publish.retained.retained_topics import StateBoard
-from monitor.publish.retained.tampering import BlindBook
+from monitor.publish.retained.tampering import TamperAlerts
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 
@@ -30,7 +30,7 @@ class Sight:
 
     attention: Mapping[CameraId, Attention]
     load: Load
-    book: BlindBook
+    book: TamperAlerts
     clock: Clock
 
     def told(self, state: CameraState) -> CameraState:
@@ -43,9 +43,9 @@ class Sight:
         )
         if state.state is not StreamState.STREAMING:
             return state
-        reason = attention.blind
+        reason = attention.tampering
         self.book.note(state.camera, reason, self.clock.now())
-        return replace(state, state=StreamState.BLIND, blindness=reason) if reason else state
+        return replace(state, state=StreamState.TAMPERED, tampering=reason) if reason else state
 
 
 @dataclass(slots=True)

@@ -11,13 +11,13 @@ holds both.
 from monitor.domain.alerts import (
     Alert,
     AlertState,
-    BlindAlert,
-    Blindness,
     CameraState,
     Evidence,
     Opinion,
     Severity,
     StreamState,
+    TamperingAlert,
+    TamperingReason,
 )
 from monitor.domain.looks import (
     GAP_S,
@@ -49,8 +49,6 @@ __all__ = [
     "WHOLE_HEAD",
     "Alert",
     "AlertState",
-    "BlindAlert",
-    "Blindness",
     "CameraId",
     "CameraState",
     "Covering",
@@ -68,6 +66,8 @@ __all__ = [
     "StreamState",
     "Subject",
     "SubjectId",
+    "TamperingAlert",
+    "TamperingReason",
     "Timings",
     "Verdict",
 ]

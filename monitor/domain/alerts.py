@@ -67,26 +67,26 @@ class Opinion:
     verdict: Verdict | None  # None: it gave no answer, or could not see
 
 
-class Blindness(StrEnum):
+class TamperingReason(StrEnum):
     """Why a camera that sends pictures shows nothing of use; the worst first."""
 
-    COVERED = "covered"
-    DARK = "dark"
-    FROZEN = "frozen"  # the very same picture while time runs
-    DEFOCUSED = "defocused"
-    MOVED = "moved"  # another view than usual
+    LENS_COVERED = "lens_covered"
+    IMAGE_TOO_DARK = "image_too_dark"
+    IMAGE_FROZEN = "image_frozen"  # the very same picture while time runs
+    IMAGE_TOO_BLURRY = "image_too_blurry"
+    GLOBAL_SCENE_CHANGE = "global_scene_change"  # another view than usual
 
 
 @dataclass(frozen=True, slots=True)
-class BlindAlert:
-    """One state, raised or ended, of a camera's blindness; (id, seq) names it for ever."""
+class TamperingAlert:
+    """One state, raised or ended, of tampering with a camera; (id, seq) names it for ever."""
 
     id: UUID
     seq: int
     state: AlertState
     severity: Severity
     camera: CameraId
-    reason: Blindness
+    reason: TamperingReason
     zone: str | None
     raised_at: datetime
     at: datetime  # of this state
@@ -99,7 +99,7 @@ class StreamState(StrEnum):
     STREAMING = "streaming"
     STALLED = "stalled"  # was streaming; no frame, or no connection, at the moment
     REJECTED = "rejected"  # the camera refuses us: wrong password, no such stream
-    BLIND = "blind"
+    TAMPERED = "tampered"
     PAUSED = "paused"
     ENDED = "ended"  # a recording that has been played
 
@@ -113,6 +113,6 @@ class CameraState:
     fps: float  # frames received per second, over the last seconds
     subjects: int  # people in view now
     last_frame: datetime | None  # None until the first picture
-    blindness: Blindness | None = None  # while it is blind
+    tampering: TamperingReason | None = None  # why, while it is tampered with
     analysis_fps: float | None = None  # frames per second that are looked at now
     spared: int = 0  # frames not looked at because of overload, since the start

@@ -124,7 +124,7 @@ class FileVideo:
         timeline = Timeline(stream.time_base or DEFAULT_TIME_BASE, _fps(stream))
         sampler = TimelineSampler(self.analysis_fps)
         opened_at = self.clock.seconds()
-        eye = Eye(self.attention, self.attention.blindness) if self.attention else None
+        eye = Eye(self.attention, self.attention.tampering_settings) if self.attention else None
         started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         sequence = 0
         for picture in self._pictures(container, stream, decoder):

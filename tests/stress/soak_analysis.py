@@ -8,10 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from monitor.build import Watch, build_pipeline, models
-from monitor.config.blindness import Blindness
 from monitor.config.judges import Desk, EmbeddedJudge
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
+from monitor.config.tampering import Tampering
 from monitor.domain import CameraId, Frame
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
@@ -33,7 +33,9 @@ class Analysis:
     def __init__(self, names: Collection[str], analysis_fps: float, folder: Path) -> None:
         economy, clock = Economy(), SystemClock()
         self.attention = {
-            CameraId(name): Attention(analysis_fps, key_frames_only=True, blindness=Blindness())
+            CameraId(name): Attention(
+                analysis_fps, key_frames_only=True, tampering_settings=Tampering()
+            )
             for name in names
         }
         self.load = Load(self.attention, economy.least_fps)

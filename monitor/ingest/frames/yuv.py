@@ -19,7 +19,7 @@ Edges: TypeAlias = tuple[int, int, int, int]
 
 Plane: TypeAlias = NDArray[np.uint8]
 
-SMALL_PX = 160  # longer side of the picture that motion and blindness are judged on
+SMALL_PX = 160  # longer side of the picture that motion and tampering are judged on
 CONVERTERS_KEPT = 16  # per thread; one for each pair of sizes in use
 
 _CHROMA_STEP = {

@@ -53,7 +53,7 @@ class NetworkVideo:
         self._camera = camera
         self._source = source
         self._attention = attention or Attention(analysis_fps)
-        self._eye = Eye(self._attention, self._attention.blindness)
+        self._eye = Eye(self._attention, self._attention.tampering_settings)
         self._hardware = Hardware(source.decoder, camera)
         self._clock = clock
         self._decoded = 0

@@ -3,8 +3,8 @@
 import threading
 from dataclasses import dataclass
 
-from monitor.config.blindness import Blindness as BlindnessSettings
-from monitor.domain import Blindness
+from monitor.config.tampering import Tampering as TamperingSettings
+from monitor.domain import TamperingReason
 
 SETTLED_S = 5.0  # without motion and without anybody, before key frames are enough
 
@@ -23,7 +23,7 @@ class Attention:
     Args:
         fps: Frames per second that are looked at unless the machine is overloaded.
         key_frames_only: Whether key frames are enough while nobody is in view.
-        blindness: When the camera counts as blind; None never.
+        tampering_settings: When the camera counts as tampered with; None never.
     """
 
     def __init__(
@@ -31,15 +31,15 @@ class Attention:
         fps: float,
         *,
         key_frames_only: bool = False,
-        blindness: BlindnessSettings | None = None,
+        tampering_settings: TamperingSettings | None = None,
     ) -> None:
         self.full_fps = fps
-        self.blindness = blindness
+        self.tampering_settings = tampering_settings
         self._key_frames_only = key_frames_only
         self._lock = threading.Lock()
         self._fps = fps
         self._occupied = True  # until the analyst has seen that it is not
-        self._blind: Blindness | None = None
+        self._tampering: TamperingReason | None = None
         self._left_out = 0
 
     @property
@@ -70,12 +70,12 @@ class Attention:
             self._left_out += pictures
 
     @property
-    def blind(self) -> Blindness | None:
+    def tampering(self) -> TamperingReason | None:
         """Why its pictures show nothing of use, if they do not."""
         with self._lock:
-            return self._blind
+            return self._tampering
 
-    def blinded(self, reason: Blindness | None) -> None:
-        """Whether the camera is blind; the reader says so."""
+    def set_tampering(self, reason: TamperingReason | None) -> None:
+        """Why the camera counts as tampered with, if it does; the reader says so."""
         with self._lock:
-            self._blind = reason
+            self._tampering = reason

@@ -9,10 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.config.blindness import Blindness
+from monitor.config.tampering import Tampering
 from monitor.ingest.frames.yuv import SMALL_PX, raw_luma, small_luma
 from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.tampering import BlindWatch
+from monitor.ingest.watch.tampering import TamperDetector
 
 Luma: TypeAlias = NDArray[np.uint8]
 """(height, width), 0..255: how bright a picture is."""
@@ -27,7 +27,7 @@ RESTLESS = 0.2  # part of that time in which it changed
 MOST_RESTLESS = 0.02  # of the picture; where more changes all the time, there is motion
 LONGEST_STEP_S = 5.0  # between two pictures; a longer gap says no more about what is usual
 
-LOOK_S = 0.4  # between two pictures that blindness is judged on; it takes seconds to count
+LOOK_S = 0.4  # between two pictures that tampering is judged on; it takes seconds to count
 
 
 class MotionMeter:
@@ -81,15 +81,15 @@ class Eye:
     """One camera's, over all its connections. Thread-safe: an old connection may linger.
 
     Args:
-        attention: Told when the camera is blind.
-        blindness: When it is; None never says so.
+        attention: Told when the camera was tampered with.
+        tampering: When it was tampered with; None never says so.
     """
 
-    def __init__(self, attention: Attention, blindness: Blindness | None = None) -> None:
+    def __init__(self, attention: Attention, tampering: Tampering | None = None) -> None:
         self._lock = threading.Lock()
         self._motion = MotionMeter()
         self._attention = attention
-        self._watch = BlindWatch(blindness) if blindness is not None else None
+        self._watch = TamperDetector(tampering) if tampering is not None else None
         self._watched_at = -math.inf
 
     def sees_motion(self, frame: av.VideoFrame, seconds: float) -> bool:
@@ -99,6 +99,6 @@ class Eye:
             if self._watch is not None and not 0 <= seconds - self._watched_at < LOOK_S:
                 self._watched_at = seconds
                 self._watch.look(luma, raw_luma(frame), seconds)
-                self._attention.blinded(self._watch.reason)
+                self._attention.set_tampering(self._watch.reason)
             small = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
             return self._motion.moved(np.asarray(small, np.uint8), seconds)

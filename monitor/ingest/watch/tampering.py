@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.config.blindness import Blindness as Settings
-from monitor.domain import Blindness
+from monitor.config.tampering import Tampering as Settings
+from monitor.domain import TamperingReason
 
 Luma: TypeAlias = NDArray[np.uint8]
 """(height, width), 0..255: how bright a picture is."""
@@ -73,7 +73,7 @@ class _Usual:
         )
 
 
-class BlindWatch:
+class TamperDetector:
     """Looks at one camera's pictures for signs of trouble. Not thread-safe.
 
     What is seen must hold for a while before it counts, and be gone for a while before it
@@ -81,11 +81,13 @@ class BlindWatch:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._patience: Mapping[Blindness, _Patience] = {
+        self._patience: Mapping[TamperingReason, _Patience] = {
             reason: _Patience(
-                settings.after_s(reason), settings.clear_after_s, reason is Blindness.FROZEN
+                settings.after_s(reason),
+                settings.clear_after_s,
+                reason is TamperingReason.IMAGE_FROZEN,
             )
-            for reason in Blindness
+            for reason in TamperingReason
             if reason in settings.reasons
         }
         self._seconds = -math.inf
@@ -97,7 +99,7 @@ class BlindWatch:
         self._elsewhere_s = 0.0
 
     @property
-    def reason(self) -> Blindness | None:
+    def reason(self) -> TamperingReason | None:
         """What is wrong, if anything is; the first of several."""
         return next((reason for reason, p in self._patience.items() if p.raised), None)
 
@@ -115,20 +117,22 @@ class BlindWatch:
         for reason, patience in self._patience.items():
             patience.note(so=reason in signs, passed=passed)
 
-    def _signs(self, luma: Luma, sample: Luma, now: float, passed: float) -> set[Blindness]:
-        signs = {Blindness.FROZEN} if self._same(sample) else set()
+    def _signs(self, luma: Luma, sample: Luma, now: float, passed: float) -> set[TamperingReason]:
+        signs = {TamperingReason.IMAGE_FROZEN} if self._same(sample) else set()
         bright = float(np.percentile(luma, 95))
         if bright < DARK:
             self._dark_since = min(self._dark_since, now)
             sudden = self._dark_since - self._lit_at <= SUDDEN_S
-            return signs | {Blindness.COVERED if sudden else Blindness.DARK}
+            return signs | {
+                TamperingReason.LENS_COVERED if sudden else TamperingReason.IMAGE_TOO_DARK
+            }
         self._dark_since = math.inf
         self._brightness.learn(np.array([bright], np.float32), passed, MEMORY_S)
         if bright > LIT * self._brightness.value[0]:
             self._lit_at = now
         spread = float(luma.std())
         if spread < FLAT:
-            return signs | {Blindness.COVERED}
+            return signs | {TamperingReason.LENS_COVERED}
         return signs | self._odd_views(luma, spread, passed)
 
     def _same(self, sample: Luma) -> bool:
@@ -140,7 +144,7 @@ class BlindWatch:
         self._still = sample
         return False
 
-    def _odd_views(self, luma: Luma, spread: float, passed: float) -> set[Blindness]:
+    def _odd_views(self, luma: Luma, spread: float, passed: float) -> set[TamperingReason]:
         """Signs of a blurred or a turned lens: the picture is not as it usually is."""
         sharp = np.log([max(cv2.Laplacian(luma, cv2.CV_32F).var() / spread**2, 1e-6)])
         edges = _edges(luma)
@@ -158,8 +162,8 @@ class BlindWatch:
         if self._elsewhere_s > ADOPTED_S:
             self._sharpness, self._view, self._elsewhere_s = _Usual(), _Usual(), 0.0
         if blurred:
-            return {Blindness.DEFOCUSED}
-        return {Blindness.MOVED} if shifted else set()
+            return {TamperingReason.IMAGE_TOO_BLURRY}
+        return {TamperingReason.GLOBAL_SCENE_CHANGE} if shifted else set()
 
 
 def _edges(luma: Luma) -> _Averages:

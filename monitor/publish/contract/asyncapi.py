@@ -17,12 +17,12 @@ from monitor.publish.contract.homeassistant import DiscoveryV1
 from monitor.publish.contract.models import (
     AlertV1,
     AnswerV1,
-    BlindV1,
     CommandV1,
     CoveredV1,
     HealthV1,
     Order,
     StateV1,
+    TamperingV1,
 )
 from monitor.publish.contract.payload import content_type
 from monitor.runtime.version import VERSION
@@ -53,10 +53,10 @@ class Channel:
 CHANNELS = (
     Channel("alert", _CAMERA + "alert", "One state of one alert.", AlertV1, retained=False),
     Channel(
-        "blind",
-        _CAMERA + "blind",
+        "tampering",
+        _CAMERA + "tampering",
         "A camera shows nothing of use, or does again.",
-        BlindV1,
+        TamperingV1,
         retained=False,
     ),
     Channel("state", _CAMERA + "state", "How a camera is doing; it expires.", StateV1),

@@ -150,11 +150,11 @@ def _parts(site: str, camera: CameraId) -> Iterable[Component]:
     )
     yield Component(
         platform="binary_sensor",
-        unique_id=f"{key}_blind",
-        name="Blind",
-        device_class="problem",
+        unique_id=f"{key}_tampering",
+        name="Tampering",
+        device_class="tamper",
         state_topic=state,
-        value_template="{{ 'ON' if value_json.blind else 'OFF' }}",
+        value_template="{{ 'ON' if value_json.tampered else 'OFF' }}",
     )
     yield Component(
         platform="image",

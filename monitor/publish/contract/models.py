@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from monitor.domain import AlertState, Blindness, Covering, Severity, StreamState
+from monitor.domain import AlertState, Covering, Severity, StreamState, TamperingReason
 
 Time = Annotated[str, StringConstraints(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00$")]
 """ISO 8601 in UTC with milliseconds."""
@@ -89,19 +89,19 @@ class StateV1(Payload):
     state: StreamState
     streaming: bool
     stalled: bool
-    blind: bool
+    tampered: bool
     fps: Annotated[float, Field(ge=0)]
     subjects: Annotated[int, Field(ge=0)]
     last_frame: Time | None
-    blindness: Blindness | None
-    """Why it is blind, while it is."""
+    tampering: TamperingReason | None
+    """Why, while the camera counts as tampered with."""
     analysis_fps: Annotated[float, Field(ge=0)] | None
     """Pictures a second that are looked at now: fewer than are set while overloaded."""
     spared: Annotated[int, Field(ge=0)]
     """Pictures that were not looked at because of overload, since the start."""
 
 
-class BlindV1(Payload):
+class TamperingV1(Payload):
     """One state, raised or ended, of an alert about a camera that shows nothing of use."""
 
     id: Id
@@ -111,7 +111,7 @@ class BlindV1(Payload):
     severity: Severity
     site: str
     camera: str
-    reason: Blindness
+    reason: TamperingReason
     zone: str | None
     raised_at: Time
     at: Time

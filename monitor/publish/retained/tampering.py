@@ -6,8 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID, uuid4
 
-from monitor.domain import AlertState, BlindAlert, Blindness, CameraId, Severity
-from monitor.publish.contract.payload import blind_payload, blind_topic
+from monitor.domain import AlertState, CameraId, Severity, TamperingAlert, TamperingReason
+from monitor.publish.contract.payload import tampering_payload, tampering_topic
 from monitor.publish.outbox.buffered import Shelf
 from monitor.publish.outbox.outbox import Message
 
@@ -15,8 +15,8 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class BlindBook:
-    """The open alerts about blind cameras, at most one of each. Owned by one thread.
+class TamperAlerts:
+    """Open alerts about tampering, at most one per camera. Owned by one thread.
 
     ``shelf`` takes the messages; ``severity`` ignore publishes none.
     """
@@ -26,14 +26,14 @@ class BlindBook:
     zones: Mapping[CameraId, str | None]
     severity: Severity
     new_id: Callable[[], UUID] = uuid4
-    _open: dict[CameraId, BlindAlert] = field(init=False, default_factory=dict)
+    _open: dict[CameraId, TamperingAlert] = field(init=False, default_factory=dict)
 
-    def note(self, camera: CameraId, reason: Blindness | None, now: datetime) -> None:
+    def note(self, camera: CameraId, reason: TamperingReason | None, now: datetime) -> None:
         """Publish what has changed: another reason ends the alert and raises one of its own.
 
         Args:
             camera: Of which this is known.
-            reason: Why it is blind now; None while it sees.
+            reason: What is wrong now; None while it sees.
             now: The time of day.
         """
         known = self._open.get(camera)
@@ -43,7 +43,7 @@ class BlindBook:
             del self._open[camera]
             self._tell(replace(known, seq=known.seq + 1, state=AlertState.ENDED, at=now))
         if reason is not None:
-            raised = BlindAlert(
+            raised = TamperingAlert(
                 id=self.new_id(),
                 seq=0,
                 state=AlertState.RAISED,
@@ -57,17 +57,17 @@ class BlindBook:
             self._open[camera] = raised
             self._tell(raised)
 
-    def _tell(self, alert: BlindAlert) -> None:
+    def _tell(self, alert: TamperingAlert) -> None:
         over = alert.state is AlertState.ENDED
-        log.warning("%s: %s", alert.camera, "sees again" if over else f"blind: {alert.reason}")
+        log.warning("%s: %s", alert.camera, "sees again" if over else f"tampering: {alert.reason}")
         if alert.severity is Severity.IGNORE:
             return
         self.shelf.add(
             Message(
                 alert.id,
                 alert.seq,
-                blind_topic(self.site, alert.camera),
-                blind_payload(self.site, alert),
+                tampering_topic(self.site, alert.camera),
+                tampering_payload(self.site, alert),
                 alert.at,
                 expendable=alert.severity is Severity.NOTE,
                 unfinished=not over,

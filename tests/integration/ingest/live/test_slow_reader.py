@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.blindness import Blindness as Settings
-from monitor.domain import Blindness
+from monitor.config.tampering import Tampering as Settings
+from monitor.domain import TamperingReason
 from monitor.ingest.watch.demand import Attention
 from tests.support.camera_bench import rtsp
 from tests.support.clips import panning, write_clip
@@ -23,13 +23,13 @@ class Busy(Attention):
     """A machine with no time: every picture that is judged takes far longer than it should."""
 
     def __init__(self) -> None:
-        super().__init__(5, blindness=Settings())
+        super().__init__(5, tampering_settings=Settings())
         self.each_s = 0.6
 
-    def blinded(self, reason: Blindness | None) -> None:
+    def set_tampering(self, reason: TamperingReason | None) -> None:
         """See Attention."""
         time.sleep(self.each_s)
-        super().blinded(reason)
+        super().set_tampering(reason)
 
 
 def test_a_reader_that_is_too_slow_leaves_pictures_out_says_so_and_recovers(

@@ -121,7 +121,7 @@ def test_what_a_whole_run_publishes_is_what_the_contract_says(tmp_path: Path) ->
                 "site": "site",
                 "cameras": {"yard": {"source": {"kind": "file", "path": clip}}},
                 "mqtt": {"port": broker.port, "home_assistant": True},
-                "blindness": {"frozen_after_s": 1},  # as a clip of one picture is
+                "tampering": {"image_frozen_after_s": 1},  # as a clip of one picture is
                 "outbox": tmp_path / "outbox",
                 "evidence": tmp_path / "evidence",
             }
@@ -149,5 +149,7 @@ def test_what_a_whole_run_publishes_is_what_the_contract_says(tmp_path: Path) ->
     assert (covered[0], covered[-1]) == (False, False)
     assert True in covered
     assert len(witness.payloads("monitor/v1/site/yard/snapshot")) >= 2
-    blind = [json.loads(payload) for payload in witness.payloads("monitor/v1/site/yard/blind")]
-    assert (blind[0]["state"], blind[0]["reason"]) == ("raised", "frozen")
+    tampering = [
+        json.loads(payload) for payload in witness.payloads("monitor/v1/site/yard/tampering")
+    ]
+    assert (tampering[0]["state"], tampering[0]["reason"]) == ("raised", "image_frozen")

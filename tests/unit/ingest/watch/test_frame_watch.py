@@ -3,8 +3,8 @@
 import av
 import numpy as np
 
-from monitor.config.blindness import Blindness as Settings
-from monitor.domain import Blindness
+from monitor.config.tampering import Tampering as Settings
+from monitor.domain import TamperingReason
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.motion import Eye
 
@@ -30,14 +30,16 @@ def seen(eye: Eye, start: int, end: int, *, frozen: bool) -> int:
 
 
 def test_a_frozen_camera_is_noticed_in_its_time_though_not_every_picture_is_judged() -> None:
-    settings = Settings(frozen_after_s=6)
-    attention = Attention(FPS, blindness=settings)
+    settings = Settings(image_frozen_after_s=6)
+    attention = Attention(FPS, tampering_settings=settings)
     eye = Eye(attention, settings)
     told = []
     for start, end, frozen in ((0, 10, False), (10, 15, True), (15, 18, True), (18, 24, False)):
         seen(eye, start, end, frozen=frozen)
-        told.append(attention.blind)
-    assert told == [None, None, Blindness.FROZEN, None], "in its time, and over in its time"
+        told.append(attention.tampering)
+    assert told == [None, None, TamperingReason.IMAGE_FROZEN, None], (
+        "in its time, and over in its time"
+    )
 
 
 def test_motion_is_looked_for_in_every_picture() -> None:

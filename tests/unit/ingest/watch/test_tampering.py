@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 import pytest
 
-from monitor.config.blindness import Blindness as Settings
-from monitor.domain import Blindness, CameraId, Pixels
+from monitor.config.tampering import Tampering as Settings
+from monitor.domain import CameraId, Pixels, TamperingReason
 from monitor.ingest.file import FileVideo
 from monitor.ingest.watch.demand import Attention
 from monitor.runtime.clock import SystemClock
@@ -18,7 +18,12 @@ from tests.support.clips import photo, write_clip
 FPS = 5
 WIDTH, HEIGHT = 320, 180
 WELL_S = 15  # before the trouble begins
-SETTINGS = Settings(frozen_after_s=10, dark_after_s=5, defocused_after_s=5, moved_after_s=5)
+SETTINGS = Settings(
+    image_frozen_after_s=10,
+    image_too_dark_after_s=5,
+    image_too_blurry_after_s=5,
+    global_scene_change_after_s=5,
+)
 
 
 @functools.cache
@@ -47,9 +52,9 @@ def edited(edit: Callable[[Pixels, float], Pixels], *, well_again_s: int = 0) ->
         yield seen((WELL_S + 25) * FPS + n)
 
 
-def told(path: Path, settings: Settings = SETTINGS) -> list[tuple[float, Blindness | None]]:
+def told(path: Path, settings: Settings = SETTINGS) -> list[tuple[float, TamperingReason | None]]:
     """What was said about the camera, and from which second on."""
-    attention = Attention(FPS, blindness=settings)
+    attention = Attention(FPS, tampering_settings=settings)
     video = FileVideo(
         CameraId("yard"),
         path,
@@ -59,11 +64,11 @@ def told(path: Path, settings: Settings = SETTINGS) -> list[tuple[float, Blindne
         threads=1,
         attention=attention,
     )
-    changes: list[tuple[float, Blindness | None]] = []
+    changes: list[tuple[float, TamperingReason | None]] = []
     with video.open() as frames:
         for frame in frames:
-            if attention.blind is not (changes[-1][1] if changes else None):
-                changes.append((round(frame.moment.seconds, 1), attention.blind))
+            if attention.tampering is not (changes[-1][1] if changes else None):
+                changes.append((round(frame.moment.seconds, 1), attention.tampering))
     return changes
 
 
@@ -94,18 +99,18 @@ def turned(picture: Pixels, _: float) -> Pixels:
 @pytest.mark.parametrize(
     ("edit", "reason", "after_s"),
     [
-        (black, Blindness.COVERED, (3, 4)),
-        (painted, Blindness.COVERED, (3, 4)),
-        (dusk, Blindness.DARK, (5, 20)),
-        (frozen, Blindness.FROZEN, (10, 16)),
-        (blurred, Blindness.DEFOCUSED, (5, 8)),
-        (turned, Blindness.MOVED, (5, 12)),
+        (black, TamperingReason.LENS_COVERED, (3, 4)),
+        (painted, TamperingReason.LENS_COVERED, (3, 4)),
+        (dusk, TamperingReason.IMAGE_TOO_DARK, (5, 20)),
+        (frozen, TamperingReason.IMAGE_FROZEN, (10, 16)),
+        (blurred, TamperingReason.IMAGE_TOO_BLURRY, (5, 8)),
+        (turned, TamperingReason.GLOBAL_SCENE_CHANGE, (5, 12)),
     ],
 )
 def test_trouble_is_named_and_its_end_is_told(
     tmp_path: Path,
     edit: Callable[[Pixels, float], Pixels],
-    reason: Blindness,
+    reason: TamperingReason,
     after_s: tuple[int, int],
 ) -> None:
     path = write_clip(tmp_path / "clip.mp4", edited(edit, well_again_s=12), fps=FPS)
@@ -132,7 +137,7 @@ def test_trouble_that_comes_and_goes_is_not_told(tmp_path: Path) -> None:
 
 def test_what_is_not_asked_for_is_not_told(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", edited(black), fps=FPS)
-    assert told(path, Settings(reasons=(Blindness.MOVED,))) == []
+    assert told(path, Settings(reasons=(TamperingReason.GLOBAL_SCENE_CHANGE,))) == []
 
 
 def test_the_same_recording_says_the_same_each_time(tmp_path: Path) -> None:
@@ -141,9 +146,9 @@ def test_the_same_recording_says_the_same_each_time(tmp_path: Path) -> None:
 
 
 def test_another_size_of_pictures_is_no_trouble() -> None:
-    from monitor.ingest.watch.tampering import BlindWatch  # noqa: PLC0415  (only here)
+    from monitor.ingest.watch.tampering import TamperDetector  # noqa: PLC0415  (only here)
 
-    watch = BlindWatch(SETTINGS)
+    watch = TamperDetector(SETTINGS)
     for n in range(200):
         size = (320, 180) if n < 100 else (240, 180)
         grey = cv2.resize(cv2.cvtColor(seen(n), cv2.COLOR_BGR2GRAY), size)

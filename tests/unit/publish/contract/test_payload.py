@@ -176,19 +176,19 @@ def test_a_probability_that_is_no_number_is_never_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "streaming", "stalled", "blind"),
+    ("state", "streaming", "stalled", "tampered"),
     [
         (StreamState.CONNECTING, False, False, False),
         (StreamState.STREAMING, True, False, False),
         (StreamState.STALLED, False, True, False),
         (StreamState.REJECTED, False, False, False),
-        (StreamState.BLIND, True, False, True),
+        (StreamState.TAMPERED, True, False, True),
         (StreamState.PAUSED, False, False, False),
         (StreamState.ENDED, False, False, False),
     ],
 )
 def test_a_state_says_in_booleans_what_is_wrong(
-    state: StreamState, *, streaming: bool, stalled: bool, blind: bool
+    state: StreamState, *, streaming: bool, stalled: bool, tampered: bool
 ) -> None:
     body = json.loads(state_payload(CameraState(YARD, state, 24.96, 2, NOON)))
     assert body == {
@@ -196,11 +196,11 @@ def test_a_state_says_in_booleans_what_is_wrong(
         "state": state.value,
         "streaming": streaming,
         "stalled": stalled,
-        "blind": blind,
+        "tampered": tampered,
         "fps": 25.0,
         "subjects": 2,
         "last_frame": "2024-05-01T12:00:00.000+00:00",
-        "blindness": None,
+        "tampering": None,
         "analysis_fps": None,
         "spared": 0,
     }

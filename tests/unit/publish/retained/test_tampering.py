@@ -8,12 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from monitor.domain import Blindness, CameraId, Severity
-from monitor.publish.contract.models import BlindV1
+from monitor.domain import CameraId, Severity, TamperingReason
+from monitor.publish.contract.models import TamperingV1
 from monitor.publish.contract.payload import ended_payload, stamped
 from monitor.publish.outbox.buffered import Shelf
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.retained.tampering import BlindBook
+from monitor.publish.retained.tampering import TamperAlerts
 from tests.support.fakes import START, YARD, ManualClock
 
 LOBBY = CameraId("lobby")
@@ -27,14 +27,14 @@ class Books:
         self.outbox = outbox
         shelf = Shelf(outbox, ManualClock(), on_trouble=lambda _: None)
         zones = {YARD: "gate", LOBBY: None}
-        self.book = BlindBook("site", shelf, zones, severity, lambda: UUID(int=next(ids)))
+        self.book = TamperAlerts("site", shelf, zones, severity, lambda: UUID(int=next(ids)))
 
     def told(self) -> Iterator[Message]:
         while (message := self.outbox.oldest()) is not None:
             yield message
             self.outbox.remove(message)
 
-    def notes(self, *reasons: Blindness | None, camera: CameraId = YARD) -> list[Message]:
+    def notes(self, *reasons: TamperingReason | None, camera: CameraId = YARD) -> list[Message]:
         for reason in reasons:
             self.book.note(camera, reason, START)
         return list(self.told())
@@ -51,45 +51,47 @@ def bodies(messages: list[Message]) -> list[tuple[object, ...]]:
     return [(UUID(b["id"]).int, b["seq"], b["state"], b["reason"]) for b in read]
 
 
-def test_a_blind_camera_is_raised_once_and_ended_once(outbox: Outbox) -> None:
+def test_a_camera_that_was_tampered_with_is_raised_once_and_ended_once(outbox: Outbox) -> None:
     books = Books(outbox, Severity.ALERT)
-    covered = Blindness.COVERED
+    covered = TamperingReason.LENS_COVERED
     messages = books.notes(None, covered, covered, None, None, covered)
     assert bodies(messages) == [
-        (1, 0, "raised", "covered"),
-        (1, 1, "ended", "covered"),
-        (2, 0, "raised", "covered"),
+        (1, 0, "raised", "lens_covered"),
+        (1, 1, "ended", "lens_covered"),
+        (2, 0, "raised", "lens_covered"),
     ]
-    assert {message.topic for message in messages} == {"monitor/v1/site/yard/blind"}
+    assert {message.topic for message in messages} == {"monitor/v1/site/yard/tampering"}
 
 
 def test_another_reason_is_another_alert(outbox: Outbox) -> None:
-    messages = Books(outbox, Severity.ALERT).notes(Blindness.DEFOCUSED, Blindness.MOVED)
+    messages = Books(outbox, Severity.ALERT).notes(
+        TamperingReason.IMAGE_TOO_BLURRY, TamperingReason.GLOBAL_SCENE_CHANGE
+    )
     assert bodies(messages) == [
-        (1, 0, "raised", "defocused"),
-        (1, 1, "ended", "defocused"),
-        (2, 0, "raised", "moved"),
+        (1, 0, "raised", "image_too_blurry"),
+        (1, 1, "ended", "image_too_blurry"),
+        (2, 0, "raised", "global_scene_change"),
     ]
 
 
 def test_each_camera_has_its_own(outbox: Outbox) -> None:
     books = Books(outbox, Severity.NOTE)
-    assert len(books.notes(Blindness.DARK)) == 1
-    (message,) = books.notes(Blindness.DARK, camera=LOBBY)
-    body = BlindV1.model_validate_json(message.payload)
+    assert len(books.notes(TamperingReason.IMAGE_TOO_DARK)) == 1
+    (message,) = books.notes(TamperingReason.IMAGE_TOO_DARK, camera=LOBBY)
+    body = TamperingV1.model_validate_json(message.payload)
     assert (body.camera, body.zone, body.severity) == ("lobby", None, "note")
     assert message.expendable
 
 
 def test_what_is_ignored_is_not_published(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
-    assert Books(outbox, Severity.IGNORE).notes(Blindness.FROZEN, None) == []
-    assert "yard: blind: frozen" in caplog.text
+    assert Books(outbox, Severity.IGNORE).notes(TamperingReason.IMAGE_FROZEN, None) == []
+    assert "yard: tampering: image_frozen" in caplog.text
     assert "yard: sees again" in caplog.text
 
 
 def test_a_late_delivery_and_an_end_after_a_crash_are_valid_too(outbox: Outbox) -> None:
-    (raised,) = Books(outbox, Severity.ALERT).notes(Blindness.FROZEN)
-    late = BlindV1.model_validate_json(stamped(raised.payload, late=True, publish_ms=3))
-    ended = BlindV1.model_validate_json(ended_payload(raised.payload))
+    (raised,) = Books(outbox, Severity.ALERT).notes(TamperingReason.IMAGE_FROZEN)
+    late = TamperingV1.model_validate_json(stamped(raised.payload, late=True, publish_ms=3))
+    ended = TamperingV1.model_validate_json(ended_payload(raised.payload))
     assert late.late
     assert (ended.seq, ended.state, ended.id) == (1, "ended", late.id)
