@@ -43,7 +43,7 @@ class Models:
 
     detector: Detector
     judge: Judge
-    batch: int  # looks per forward pass
+    batch: int  # crops per forward pass
     verifier: Judge | None = None
     verifier_threads: int = 1
 
@@ -217,7 +217,7 @@ def build_pipeline(
 
     Args:
         watch: What they share.
-        zones: The cameras, and where each looks.
+        zones: The cameras, and where each crops.
         models: The detector and the judge.
         clock: Of the daemon, or of the recording.
         bell: Rung whenever the judge has answered.

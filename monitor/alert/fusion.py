@@ -1,4 +1,4 @@
-"""Adding up what several looks said about one subject."""
+"""Adding up what several crops said about one subject."""
 
 import math
 from collections.abc import Mapping
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from monitor.config.policy import Policy
 from monitor.domain import OCCLUDED, Covering, Verdict
 
-_SURE = 0.98  # no single look counts for more than this
-_INDEPENDENT = 3.0  # looks of one face resemble each other: more than these add nothing
+_SURE = 0.98  # no single crop counts for more than this
+_INDEPENDENT = 3.0  # crops of one face resemble each other: more than these add nothing
 
 
 def log_odds(probability: float) -> float:
-    """ln(p / (1 - p)), with p kept within what one look may claim."""
+    """ln(p / (1 - p)), with p kept within what one crop may claim."""
     p = min(max(probability, 1 - _SURE), _SURE)
     return math.log(p / (1 - p))
 
@@ -21,8 +21,8 @@ def log_odds(probability: float) -> float:
 class Evidence:
     """What is known about one subject's face, fading with time. Owned by one policy.
 
-    The fused log-odds are the faded mean of the looks' log-odds, times the number of looks
-    up to a bound. A mean, because looks of one face in one light make the same mistake: a
+    The fused log-odds are the faded mean of the crops' log-odds, times the number of crops
+    up to a bound. A mean, because crops of one face in one light make the same mistake: a
     judge that says 0.6 a hundred times has not said 0.99.
 
     Source:
@@ -33,13 +33,13 @@ class Evidence:
     policy: Policy
     _sum: float = 0.0
     _weight: float = 0.0
-    _at: float = float("-inf")  # seconds of the last look
+    _at: float = float("-inf")  # seconds of the last crop
     _coverings: dict[Covering, float] = field(default_factory=dict)
     _last_covered: bool = False
-    agreeing: int = 0  # looks in a row that said the same: occluded, or not
+    agreeing: int = 0  # crops in a row that said the same: occluded, or not
 
     def add(self, verdict: Verdict) -> None:
-        """Take in one evaluable look."""
+        """Take in one evaluable crop."""
         keep = self._kept_at(verdict.moment.seconds)
         value = log_odds(verdict.occluded)
         same = (value > 0) == self._last_covered and self._weight > 0
@@ -70,7 +70,7 @@ class Evidence:
 
     @property
     def covering(self) -> Covering:
-        """The covering that the looks named most."""
+        """The covering that the crops named most."""
         named: Mapping[Covering, float] = self._coverings
         return max(OCCLUDED, key=lambda covering: named.get(covering, 0.0))
 

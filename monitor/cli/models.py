@@ -87,14 +87,14 @@ def check(folder: _Folder = None) -> int:
         verify(bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
-    from monitor.judge.warm_up import trial_looks  # noqa: PLC0415
+    from monitor.judge.warm_up import trial_crops  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
     settings = EmbeddedJudge() if folder is None else LocalJudge(kind="local", model=folder)
     judge = build_judge(settings, clock)
     started = time.perf_counter()
-    verdicts = judge.judge(trial_looks(clock)[:1])
+    verdicts = judge.judge(trial_crops(clock)[:1])
     took_ms = 1000 * (time.perf_counter() - started)
     name = EMBEDDED if folder is None else str(folder)
     print(f"{name}: {pins}; {judge.name.name} {judge.name.version} judges")

@@ -23,7 +23,7 @@ class LocalJudge(Section):
     model: Path
     device: str = "cpu"
     batch: PositiveInt = 4
-    """Looks answered in one forward pass."""
+    """Crops answered in one forward pass."""
     precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
     """What the weights are computed in; ``int8`` is for the CPU."""
 
@@ -38,7 +38,7 @@ class _Hosted(Section):
     ca_file: Path | None = None
     """Unset takes the system's certificate authorities."""
     crop_px: Annotated[int, Field(ge=32, le=2048)] = 384
-    """Looks are sent as JPEG of at most this side; smaller ones are not enlarged."""
+    """Crops are sent as JPEG of at most this side; smaller ones are not enlarged."""
 
     @field_validator("url")
     @classmethod
@@ -54,7 +54,7 @@ class _Hosted(Section):
 
     @property
     def batch(self) -> int:
-        """Looks that are handed over at once."""
+        """Crops that are handed over at once."""
         return self.concurrency
 
     concurrency: PositiveInt = 8
@@ -101,10 +101,10 @@ class Verifier(Section):
 class Desk(Section):
     """Who is looked at, when, and how much that may cost."""
 
-    looks_per_s: PositiveFloat = 20
+    crops_per_s: PositiveFloat = 20
     """A hard limit over all cameras."""
     in_flight: PositiveInt = 16
-    """Looks that may wait or be with the judge at one time."""
+    """Crops that may wait or be with the judge at one time."""
     min_head_px: PositiveInt = 24
     """Smaller heads are not looked at."""
     min_sharpness: Annotated[float, Field(ge=0)] = 50
@@ -116,4 +116,4 @@ class Desk(Section):
     recheck_doubtful_s: PositiveFloat = 0.4
     """One who is not clear yet is looked at again after this long."""
     stale_after_s: PositiveFloat = 2
-    """A look that waited longer is dropped and counted."""
+    """A crop that waited longer is dropped and counted."""

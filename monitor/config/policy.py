@@ -54,8 +54,8 @@ class Policy(Section):
     """Fused probability of a covered face at which an alert is raised."""
     clear_at: Fraction = 0.3
     """Fused probability below which a raised alert ends: the face is free again."""
-    min_looks: PositiveInt = 3
-    """Looks that must agree before an alert is raised."""
+    min_crops: PositiveInt = 3
+    """Crops that must agree before an alert is raised."""
     half_life_s: PositiveFloat = 4
     """Evidence counts half after this long."""
     evidence_limit: PositiveFloat = 6

@@ -40,7 +40,7 @@ class Vitals:
         for count in fields(counts := self.pipeline.desk.counts):
             value = float(getattr(counts, count.name))
             said = "What became of the heads that could have been looked at."
-            yield Fact("monitor_looks_total", said, value, {"outcome": count.name})
+            yield Fact("monitor_crops_total", said, value, {"outcome": count.name})
         failing = float(self.judge.trouble is not None)
         yield Fact("monitor_judge_failing", "Whether the judge fails: 1 or 0.", failing)
         connected = float(self.mail.connected)

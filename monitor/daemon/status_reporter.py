@@ -89,11 +89,11 @@ class Census:
             self.health.report(kind, trouble)
 
     def _warn_of_overload(self) -> None:
-        """Say once a minute how many looks were lost because the judge is behind."""
+        """Say once a minute how many crops were lost because the judge is behind."""
         counts = self.pipeline.desk.counts
         lost, now = counts.stale + counts.refused, time.monotonic()
         if lost > self._lost and now >= self._warn_at:
-            log.warning("judge overloaded: %d looks dropped since last told", lost - self._lost)
+            log.warning("judge overloaded: %d crops dropped since last told", lost - self._lost)
             self._lost, self._warn_at = lost, now + _WARN_EVERY_S
 
     def _state(self, camera: CameraId, reader: Reader) -> CameraState:

@@ -1,8 +1,8 @@
 """The records that travel from stage to stage.
 
-    Frame -> Detection -> Subject -> Look -> Verdict -> Alert
+    Frame -> Detection -> Subject -> HeadCrop -> Verdict -> Alert
 
-Read this package first: words, looks, alerts. Every record is immutable, so a thread may
+Read this package first: words, observations, alerts. Every record is immutable, so a thread may
 keep one without copying it. Times come in two kinds and are never mixed: ``seconds`` only
 ever has its differences taken; ``taken_at`` is wall-clock UTC, for people. A ``Moment``
 holds both.
@@ -19,13 +19,13 @@ from monitor.domain.alerts import (
     TamperingAlert,
     TamperingReason,
 )
-from monitor.domain.looks import (
+from monitor.domain.observations import (
+    CROP_MARGIN,
     GAP_S,
-    LOOK_MARGIN,
     Detection,
     Frame,
+    HeadCrop,
     Kind,
-    Look,
     Picture,
     Subject,
     Verdict,
@@ -43,8 +43,8 @@ from monitor.domain.words import (
 )
 
 __all__ = [
+    "CROP_MARGIN",
     "GAP_S",
-    "LOOK_MARGIN",
     "OCCLUDED",
     "WHOLE_HEAD",
     "Alert",
@@ -55,9 +55,9 @@ __all__ = [
     "Detection",
     "Evidence",
     "Frame",
+    "HeadCrop",
     "JudgeName",
     "Kind",
-    "Look",
     "Moment",
     "Opinion",
     "Picture",

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from monitor.domain.looks import Verdict
+from monitor.domain.observations import Verdict
 from monitor.domain.words import CameraId, Covering, JudgeName, Moment, SubjectId, Timings
 
 
@@ -48,7 +48,7 @@ class Alert:
     camera: CameraId
     subject: SubjectId
     covering: Covering
-    probability: float  # that the face is occluded, fused over looks, 0..1
+    probability: float  # that the face is occluded, fused over crops, 0..1
     thinking: str
     zone: str | None
     first_seen: Moment

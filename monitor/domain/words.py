@@ -55,7 +55,7 @@ class Timings:
     decode: float = 0.0
     detect: float = 0.0
     track: float = 0.0
-    queue: float = 0.0  # from the look's choice to the judge's taking it
+    queue: float = 0.0  # from the crop's choice to the judge's taking it
     judge: float = 0.0
     decide: float = 0.0
     publish: float = 0.0  # from the decision to the hand-over to the broker

@@ -10,7 +10,7 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from monitor.domain import CameraId, Look, Moment, Pixels, SubjectId, Verdict
+from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId, Verdict
 from monitor.errors import ConfigError
 from monitor.evaluate.judge_report import UNUSABLE, JudgeReport, Prediction
 from monitor.evaluate.judge_rows import Row, Wanted, groups_of, read_rows
@@ -42,14 +42,14 @@ def evaluate(folder: Path, judge: Judge, wanted: Wanted = _EVERYTHING) -> JudgeR
 
 def _predicted(folder: Path, row: Row, number: int, judge: Judge, wanted: Wanted) -> Prediction:
     """What a judge says of one crop."""
-    pixels = read_look(folder, row.file, number).pixels
+    pixels = read_crop(folder, row.file, number).pixels
     groups = groups_of(row, pixels, wanted.by)
     if wanted.reduce_px:
         small = (wanted.reduce_px, wanted.reduce_px)
         pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
-    look = _look(number, pixels)
+    crop = _crop(number, pixels)
     began = perf_counter()
-    (verdict,) = judge.judge([look])
+    (verdict,) = judge.judge([crop])
     seconds = perf_counter() - began
     said = _said(verdict)
     return Prediction(
@@ -57,13 +57,13 @@ def _predicted(folder: Path, row: Row, number: int, judge: Judge, wanted: Wanted
     )
 
 
-def read_look(folder: Path, name: str, number: int) -> Look:
-    """One crop of a folder as a look.
+def read_crop(folder: Path, name: str, number: int) -> HeadCrop:
+    """One crop of a folder as a crop.
 
     Args:
         folder: Holds the picture.
         name: Of the file, as labels.csv has it.
-        number: Tells the look's subject from others.
+        number: Tells the crop's subject from others.
 
     Raises:
         ConfigError: The picture cannot be read.
@@ -71,12 +71,12 @@ def read_look(folder: Path, name: str, number: int) -> Look:
     read = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
     if read is None:
         raise ConfigError(f"{folder / name}: not a readable picture")
-    return _look(number, np.asarray(read, dtype=np.uint8))
+    return _crop(number, np.asarray(read, dtype=np.uint8))
 
 
-def _look(number: int, pixels: Pixels) -> Look:
+def _crop(number: int, pixels: Pixels) -> HeadCrop:
     """A crop as the desk would have chosen it; the moment is arbitrary but fixed."""
-    return Look(
+    return HeadCrop(
         camera=CameraId("evaluation"),
         subject=SubjectId(number),
         moment=Moment(float(number), datetime(2000, 1, 1, tzinfo=UTC)),

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.domain import OCCLUDED, Covering, Look, Verdict
+from monitor.domain import OCCLUDED, Covering, HeadCrop, Verdict
 from monitor.errors import ConfigError
-from monitor.evaluate.judge import read_look
+from monitor.evaluate.judge import read_crop
 from monitor.evaluate.judge_report import DECIDED
 from monitor.evaluate.judge_rows import Wanted, read_rows
 from monitor.judge import Judge
@@ -55,16 +55,16 @@ def verdicts_at(
         ConfigError: Too few crops are as large as that.
     """
     rows = [row for row in read_rows(folder / "labels.csv", wanted) if row.label in DECIDED]
-    whole = [read_look(folder, row.file, number) for number, row in enumerate(rows)]
-    large = [i for i, look in enumerate(whole) if min(look.pixels.shape[:2]) >= size]
+    whole = [read_crop(folder, row.file, number) for number, row in enumerate(rows)]
+    large = [i for i, crop in enumerate(whole) if min(crop.pixels.shape[:2]) >= size]
     if len(large) < _FEW:
         raise ConfigError(
             f"{folder}: {len(large)} crops of {size} px or more; give {_FEW} at least"
         )
-    looks = [_reduced(whole[i], size) for i in large]
+    crops = [_reduced(whole[i], size) for i in large]
     verdicts: list[Verdict] = []
-    for start in range(0, len(looks), _BATCH):
-        verdicts += judge.judge(looks[start : start + _BATCH])
+    for start in range(0, len(crops), _BATCH):
+        verdicts += judge.judge(crops[start : start + _BATCH])
     return verdicts, np.array([rows[i].label != "none" for i in large])
 
 
@@ -95,8 +95,8 @@ def _log(verdict: Verdict, coverings: Sequence[Covering]) -> list[float]:
     return [float(value) for value in np.log(np.maximum(shares, _LEAST))]
 
 
-def _reduced(look: Look, side: int) -> Look:
-    """A look at the same head from further away."""
-    small = cv2.resize(look.pixels, (side, side), interpolation=cv2.INTER_AREA)
+def _reduced(crop: HeadCrop, side: int) -> HeadCrop:
+    """A crop of the same head from further away."""
+    small = cv2.resize(crop.pixels, (side, side), interpolation=cv2.INTER_AREA)
     pixels = np.asarray(small, dtype=np.uint8)
-    return Look(look.camera, look.subject, look.moment, pixels, look.face_px)
+    return HeadCrop(crop.camera, crop.subject, crop.moment, pixels, crop.face_px)

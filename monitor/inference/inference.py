@@ -11,11 +11,11 @@ from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
 from monitor.detect.padded_retry import Afar
 from monitor.domain import (
-    LOOK_MARGIN,
+    CROP_MARGIN,
     CameraId,
     Covering,
     Frame,
-    Look,
+    HeadCrop,
     Moment,
     Picture,
     Subject,
@@ -89,7 +89,7 @@ class Inference:
         return self._told("image", order, face_found=face_found, complete=complete)
 
     def video(self, frames: Iterable[Frame]) -> dict[str, object]:
-        """The answer for a recording: each person's looks are fused over time.
+        """The answer for a recording: each person's crops are fused over time.
 
         Raises:
             JudgeError: The model cannot answer.
@@ -100,10 +100,10 @@ class Inference:
         for frame in frames:
             (detections,) = self.models.detector.detect([frame])
             subjects = tracker.update(frame, detections)
-            looks = [_look(frame, subject.id, subject.head) for subject in subjects]
-            verdicts = self._judged(looks)
-            for subject, verdict, look in zip(subjects, verdicts, looks, strict=False):
-                people.setdefault(subject.id, _Person()).add(subject, verdict, look, frame)
+            crops = [_crop(frame, subject.id, subject.head) for subject in subjects]
+            verdicts = self._judged(crops)
+            for subject, verdict, crop in zip(subjects, verdicts, crops, strict=False):
+                people.setdefault(subject.id, _Person()).add(subject, verdict, crop, frame)
             if self.hurry():
                 complete = False
                 break
@@ -120,24 +120,24 @@ class Inference:
         found = sorted(heads(sure, frame.width, frame.height), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
         if found:
-            looks = [_look(frame, SubjectId(n), head) for n, head in enumerate(found)]
+            crops = [_crop(frame, SubjectId(n), head) for n, head in enumerate(found)]
         else:
             size = float(max(frame.width, frame.height))
-            looks = [Look(REQUEST, SubjectId(0), moment, frame.cut(whole), size)]
-        verdicts = self._judged(looks)
+            crops = [HeadCrop(REQUEST, SubjectId(0), moment, frame.cut(whole), size)]
+        verdicts = self._judged(crops)
         faces = [
-            _face(frame, head, verdict, look)
-            for head, verdict, look in zip(found or [whole], verdicts, looks, strict=False)
+            _face(frame, head, verdict, crop)
+            for head, verdict, crop in zip(found or [whole], verdicts, crops, strict=False)
         ]
-        return faces, bool(found), len(faces) == len(looks)
+        return faces, bool(found), len(faces) == len(crops)
 
-    def _judged(self, looks: Sequence[Look]) -> list[Verdict]:
-        """Verdicts of the first looks: of all of them, unless time runs out."""
+    def _judged(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        """Verdicts of the first crops: of all of them, unless time runs out."""
         verdicts: list[Verdict] = []
-        for start in range(0, len(looks), self.models.batch):
+        for start in range(0, len(crops), self.models.batch):
             if start and self.hurry():
                 break
-            verdicts += self.models.judge.judge(looks[start : start + self.models.batch])
+            verdicts += self.models.judge.judge(crops[start : start + self.models.batch])
         return verdicts
 
     def _told(
@@ -161,49 +161,49 @@ class Inference:
         """What the judge says of a face that looks covered; nothing if it cannot."""
         if face.evaluable and face.probability >= OCCLUDED_FROM and not self.hurry():
             with suppress(JudgeError):
-                return one_line(self.models.judge.explain(face.look))
+                return one_line(self.models.judge.explain(face.crop))
         return ""
 
 
 @dataclass(slots=True)
 class _Person:
-    """One person of a recording: what their looks add up to, and the most telling one."""
+    """One person of a recording: what their crops add up to, and the most telling one."""
 
     evidence: Evidence = field(default_factory=lambda: Evidence(Policy()))
-    telling: tuple[Subject, Verdict, Look, Frame] | None = None
+    telling: tuple[Subject, Verdict, HeadCrop, Frame] | None = None
     opinion: tuple[Covering, float] | None = None  # when they looked most covered
 
-    def add(self, subject: Subject, verdict: Verdict, look: Look, frame: Frame) -> None:
+    def add(self, subject: Subject, verdict: Verdict, crop: HeadCrop, frame: Frame) -> None:
         """Take in what was seen of them in one frame."""
         if verdict.evaluable:
             self.evidence.add(verdict)
             now = self.evidence.opinion
-            enough = self.evidence.agreeing >= Policy().min_looks
+            enough = self.evidence.agreeing >= Policy().min_crops
             if now and (self.opinion is None or (enough and now[1] > self.opinion[1])):
                 self.opinion = now
         if self.telling is None or _telling(verdict) > _telling(self.telling[1]):
-            self.telling = subject, verdict, look, frame
+            self.telling = subject, verdict, crop, frame
 
     def face(self) -> Face:
-        """What is said of them. What is wrong with one look matters only if all were poor."""
+        """What is said of them. What is wrong with one crop matters only if all were poor."""
         assert self.telling is not None, "a person is made when they are first seen"  # noqa: S101
-        subject, verdict, look, frame = self.telling
+        subject, verdict, crop, frame = self.telling
         if self.opinion is None:
-            return _face(frame, subject.head, verdict, look)
+            return _face(frame, subject.head, verdict, crop)
         covering, probability = self.opinion
-        return Face(subject.head, covering, probability, True, (), look)  # noqa: FBT003
+        return Face(subject.head, covering, probability, True, (), crop)  # noqa: FBT003
 
 
 def _telling(verdict: Verdict) -> tuple[bool, float]:
     return verdict.evaluable, verdict.occluded
 
 
-def _look(frame: Frame, subject: SubjectId, head: Box) -> Look:
+def _crop(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
     size = max(head.right - head.left, head.bottom - head.top, 1.0)
-    pixels = frame.cut(square_around(head, LOOK_MARGIN * size))
-    return Look(REQUEST, subject, frame.moment, pixels, size)
+    pixels = frame.cut(square_around(head, CROP_MARGIN * size))
+    return HeadCrop(REQUEST, subject, frame.moment, pixels, size)
 
 
-def _face(frame: Frame, head: Box, verdict: Verdict, look: Look) -> Face:
-    wrong = flaws(look.pixels, frame.cut(head), head, (frame.width, frame.height))
-    return Face(head, verdict.named, verdict.occluded, verdict.evaluable, wrong, look)
+def _face(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> Face:
+    wrong = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
+    return Face(head, verdict.named, verdict.occluded, verdict.evaluable, wrong, crop)

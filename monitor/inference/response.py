@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
 
-from monitor.domain import Covering, JudgeName, Look
+from monitor.domain import Covering, HeadCrop, JudgeName
 from monitor.geometry import Box
 from monitor.judge.quality import HIDING, Flaw
 
@@ -24,7 +24,7 @@ class Face:
     probability: float  # of being occluded, 0..1
     evaluable: bool
     flaws: tuple[Flaw, ...]
-    look: Look = field(repr=False)
+    crop: HeadCrop = field(repr=False)
     main: bool = True  # false: somebody in the background
 
     def occluded(self, *, quality_is_occlusion: bool) -> bool:
@@ -110,7 +110,7 @@ def answer(
 
 def _sized(face: Face, *, main: bool) -> Face:
     return Face(
-        face.head, face.covering, face.probability, face.evaluable, face.flaws, face.look, main
+        face.head, face.covering, face.probability, face.evaluable, face.flaws, face.crop, main
     )
 
 

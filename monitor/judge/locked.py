@@ -4,7 +4,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from monitor.domain import JudgeName, Look, Verdict
+from monitor.domain import HeadCrop, JudgeName, Verdict
 from monitor.judge import Judge
 
 
@@ -20,12 +20,12 @@ class SharedJudge:
         """See Judge."""
         return self.judge_.name
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """See Judge."""
         with self.lock:
-            return self.judge_.judge(looks)
+            return self.judge_.judge(crops)
 
-    def explain(self, look: Look) -> str:
+    def explain(self, crop: HeadCrop) -> str:
         """See Judge."""
         with self.lock:
-            return self.judge_.explain(look)
+            return self.judge_.explain(crop)

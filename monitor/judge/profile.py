@@ -66,7 +66,7 @@ class Profile(BaseModel):
     answers: Mapping[str, Word]
     """Each covering, and ``unusable``, to a text that is one token for this model."""
     crop_px: Annotated[int, Field(ge=16, le=2048)]
-    """Looks are scaled to a square of this side, in pixels, before the model's own steps."""
+    """Crops are scaled to a square of this side, in pixels, before the model's own steps."""
     temperature: Temperature
     """Logits are divided by this before the softmax."""
     temperatures: Mapping[Annotated[int, Field(ge=1)], Temperature] = Field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""How good a head crop is: sharp, lit and large enough to be worth a look.
+"""How good a head crop is: sharp, lit and large enough to be worth a crop.
 
 Classical measures, computed on the crop scaled to a fixed size, so that one threshold
 serves heads of every size.
@@ -71,18 +71,18 @@ def measured(crop: Pixels) -> Quality:
     return Quality(sharpness, float(np.mean(small)) / 255)
 
 
-def flaws(look: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple[Flaw, ...]:
+def flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple[Flaw, ...]:
     """What is wrong with one head, in the order of ``Flaw``.
 
     Args:
-        look: (H, W, 3), the head with its surroundings; sharpness is measured here.
+        crop: (H, W, 3), the head with its surroundings; sharpness is measured here.
         face: (h, w, 3), the head alone; light and tilt are measured here.
         head: Where it is in the picture, in pixels.
         size: Width and height of the picture, in pixels.
     """
     luma = _luma(face)
     found = {
-        Flaw.BLURRED: measured(look).sharpness < LEAST_SHARPNESS,
+        Flaw.BLURRED: measured(crop).sharpness < LEAST_SHARPNESS,
         Flaw.DARK: float(np.mean(luma)) / 255 < LEAST_BRIGHTNESS,
         Flaw.OVEREXPOSED: float(np.mean(luma >= _BURNT)) > MOST_BURNT,
         Flaw.TOO_SMALL: max(head.right - head.left, head.bottom - head.top) < LEAST_FACE_PX,

@@ -6,7 +6,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from monitor.domain import CameraId, Look, Moment, Pixels, SubjectId
+from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId
 from monitor.errors import JudgeAnswerError
 from monitor.runtime.clock import Clock
 
@@ -35,15 +35,15 @@ def jpeg(pixels: Pixels, side: int) -> str:
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
     if not done:
-        raise JudgeAnswerError("a look could not be encoded")
+        raise JudgeAnswerError("a crop could not be encoded")
     return base64.b64encode(data.tobytes()).decode("ascii")
 
 
-def trial_looks(clock: Clock) -> list[Look]:
+def trial_crops(clock: Clock) -> list[HeadCrop]:
     """A bare head and one in a balaclava, drawn: a judge that sees tells them apart somehow."""
     moment = Moment(clock.seconds(), clock.now())
     return [
-        Look(CameraId("warm-up"), SubjectId(number), moment, pixels, float(_SIDE))
+        HeadCrop(CameraId("warm-up"), SubjectId(number), moment, pixels, float(_SIDE))
         for number, pixels in enumerate((_head(covered=False), _head(covered=True)))
     ]
 

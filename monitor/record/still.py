@@ -7,7 +7,7 @@ from pathlib import Path
 
 import cv2
 
-from monitor.domain import LOOK_MARGIN, Alert, Evidence, Frame, Pixels, Subject, SubjectId
+from monitor.domain import CROP_MARGIN, Alert, Evidence, Frame, Pixels, Subject, SubjectId
 from monitor.errors import EvidenceError
 from monitor.geometry import Box, square_around
 
@@ -79,7 +79,7 @@ class EvidenceFolder:
 def _crop(frame: Frame, about: Box, others: Sequence[Box]) -> Pixels:
     """The head with a margin; whoever else is in it is hidden there too."""
     size = max(about.right - about.left, about.bottom - about.top, 1.0)
-    window = square_around(about, LOOK_MARGIN * size).clipped(frame.width, frame.height)
+    window = square_around(about, CROP_MARGIN * size).clipped(frame.width, frame.height)
     left, top = round(window.left), round(window.top)
     pixels = frame.cut(window)
     pixels = pixels.copy() if not pixels.flags.writeable else pixels

@@ -70,16 +70,16 @@ def array(box: Box) -> NDArray[np.float64]:
 
 
 def fit(one: Person) -> tuple[float, float, float]:
-    """Overlap of guess and face, their distance in face heights, and how much a look shows."""
+    """Overlap of guess and face, their distance in face heights, and how much a crop shows."""
     head, face = guessed_head(one.body), one.face
     apart = np.hypot(
         head.left + head.right - face.left - face.right,
         head.top + head.bottom - face.top - face.bottom,
     )
     side = 1.5 * max(head.right - head.left, head.bottom - head.top)
-    look = square_around(head, side)
-    wide = min(look.right, face.right) - max(look.left, face.left)
-    high = min(look.bottom, face.bottom) - max(look.top, face.top)
+    crop = square_around(head, side)
+    wide = min(crop.right, face.right) - max(crop.left, face.left)
+    high = min(crop.bottom, face.bottom) - max(crop.top, face.top)
     seen = max(wide, 0.0) * max(high, 0.0) / max(face.area, 1.0)
     overlap = float(iou_matrix(array(head), array(face))[0, 0])
     return overlap, float(apart) / 2 / max(face.bottom - face.top, 1.0), seen
@@ -138,7 +138,7 @@ def main() -> None:
         say(
             f"height {low:.1f} to {high:.1f} times the width: {len(some):5d} people, "
             f"overlap {some[:, 0].mean():.3f}, distance {np.median(some[:, 1]):.3f} face heights "
-            f"(median), part of the face in the look {some[:, 2].mean():.3f}"
+            f"(median), part of the face in the crop {some[:, 2].mean():.3f}"
         )
     tall = [one for one in people if one.body.bottom - one.body.top > 60]
     rng = np.random.default_rng(SEED)

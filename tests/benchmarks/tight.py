@@ -3,7 +3,7 @@
     python -m tests.benchmarks.tight HEADS [--scenes SCENES] [--most N]
 
 HEADS holds labels.csv and tight head crops, of which the split ``dev`` is asked, by the path of
-``monitor judge`` and the HTTP API; once with the first look alone, once with the second look
+``monitor judge`` and the HTTP API; once with the first crop alone, once with the second look
 that pictures without a face get. SCENES holds boxes.csv and whole pictures: of the faces that
 only a second look finds there, how many did people or teachers draw?
 """
@@ -114,19 +114,19 @@ def told(inference: Inference, picture: ArrayPicture) -> dict[str, object]:
 
 def heads(folder: Path, loaded: Models, most: int) -> None:
     """Ask about the crops, in both ways where there is a difference."""
-    look, given = Noting(loaded.detector), Given()
+    crop, given = Noting(loaded.detector), Given()
     # In a hurry, it writes no sentences; the heads of a tight picture fit in one batch.
     inference = Inference(Models(given, loaded.judge, loaded.batch), hurry=lambda: True)
     asked: Counter[str] = Counter()
     once, twice = Tally(), Tally()
     for label, picture in crops(folder, most):
         asked[label] += 1
-        (seen,) = Afar(look).detect([frame(picture.scaled(picture.width, picture.height))])
-        given.found = look.first
+        (seen,) = Afar(crop).detect([frame(picture.scaled(picture.width, picture.height))])
+        given.found = crop.first
         answer = told(inference, picture)
-        once.add(label, answer, faces(look.first))
+        once.add(label, answer, faces(crop.first))
         given.found = seen
-        twice.add(label, told(inference, picture) if look.again else answer, faces(seen))
+        twice.add(label, told(inference, picture) if crop.again else answer, faces(seen))
     once.say("one look", asked)
     twice.say("two looks", asked)
 
@@ -139,11 +139,11 @@ def faces(found: Sequence[Detection]) -> int:
 def scenes(folder: Path, detector: Detector, most: int) -> None:
     """Count what only the second look finds in whole pictures."""
     frames, wanted, ignored = read(folder, most)
-    look = Noting(detector)
+    crop = Noting(detector)
     pictures = new = right = 0
     for name, one in frames.items():
-        (seen,) = Afar(look).detect([one])
-        if not look.again:
+        (seen,) = Afar(crop).detect([one])
+        if not crop.again:
             continue
         pictures += 1
         drawn = [box for kind, box in [*wanted[name], *ignored.get(name, [])] if kind is Kind.FACE]

@@ -21,7 +21,7 @@ STEP_S = 0.4
 HEAD = Box(10, 10, 50, 60)
 
 Said = tuple[Covering, float, float]
-"""A covering, the probability of being occluded, and that the look was unusable."""
+"""A covering, the probability of being occluded, and that the crop was unusable."""
 
 
 def constant(covering: Covering, occluded: float, unusable: float = 0.0) -> list[Said]:
@@ -60,7 +60,7 @@ def alerts() -> list[tuple[float, Alert]]:
     ids = itertools.count(1)
     policy = AlertPolicy(
         YARD,
-        Policy(preset="bank", cooldown_s=20, min_looks=2),
+        Policy(preset="bank", cooldown_s=20, min_crops=2),
         zone="door",
         lost_after_s=2,
         new_id=lambda: UUID(int=next(ids)),

@@ -13,15 +13,15 @@ from pathlib import Path
 from monitor.build import Models
 from monitor.config import load
 from monitor.daemon.run import run
-from monitor.domain import Detection, Frame, JudgeName, Look, Verdict
+from monitor.domain import Detection, Frame, HeadCrop, JudgeName, Verdict
 from monitor.geometry import Box
 from monitor.runtime import logs
 from tests.support.fakes import face, person, verdict
 
 PEOPLE = 4
 SETTINGS: dict[str, object] = {
-    "policy": {"min_looks": 1, "cooldown_s": 0, "half_life_s": 0.05},
-    "desk": {"recheck_clear_s": 0.1, "recheck_doubtful_s": 0.1, "looks_per_s": 100},
+    "policy": {"min_crops": 1, "cooldown_s": 0, "half_life_s": 0.05},
+    "desk": {"recheck_clear_s": 0.1, "recheck_doubtful_s": 0.1, "crops_per_s": 100},
 }
 
 
@@ -41,19 +41,19 @@ class Flicker:
 
     name = JudgeName("flicker", "1")
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         return [
             verdict(
-                look.subject,
-                look.moment.seconds,
-                0.99 if (2 * look.moment.seconds + look.subject / PEOPLE) % 2 < 1 else 0.01,
-                camera=look.camera,
+                crop.subject,
+                crop.moment.seconds,
+                0.99 if (2 * crop.moment.seconds + crop.subject / PEOPLE) % 2 < 1 else 0.01,
+                camera=crop.camera,
             )
-            for look in looks
+            for crop in crops
         ]
 
-    def explain(self, look: Look) -> str:
-        return f"number {look.subject}"
+    def explain(self, crop: HeadCrop) -> str:
+        return f"number {crop.subject}"
 
 
 def main(config: Path) -> None:

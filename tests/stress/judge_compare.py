@@ -22,7 +22,7 @@ import cv2
 
 from monitor.config.judges import BynnJudge as HostedSettings
 from monitor.config.judges import RemoteJudge as RemoteSettings
-from monitor.domain import CameraId, Look, Pixels, SubjectId, Verdict
+from monitor.domain import CameraId, HeadCrop, Pixels, SubjectId, Verdict
 from monitor.judge import Judge
 from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.remote.bynn_judge import BynnJudge
@@ -52,23 +52,23 @@ class Row:
     p95_ms: float
 
 
-def crops(folder: Path, count: int) -> list[Look]:
-    """Some labelled head crops, as looks."""
+def read_crops(folder: Path, count: int) -> list[HeadCrop]:
+    """Some labelled head crops, as crops."""
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         files = [row["file"] for row in csv.DictReader(file) if row.get("split", "dev") == "dev"]
     chosen = files[:: max(len(files) // count, 1)][:count]
     pictures = [cast("Pixels", cv2.imread(str(folder / name))) for name in chosen]
     return [
-        Look(CameraId("crops"), SubjectId(n), moment(0), pixels, 40.0)
+        HeadCrop(CameraId("crops"), SubjectId(n), moment(0), pixels, 40.0)
         for n, pixels in enumerate(pictures)
     ]
 
 
-def compare(looks: Sequence[Look], folder: Path, families: Sequence[str]) -> list[Row]:
-    """Ask every judge about every look.
+def compare(crops: Sequence[HeadCrop], folder: Path, families: Sequence[str]) -> list[Row]:
+    """Ask every judge about every crop.
 
     Args:
-        looks: What to judge.
+        crops: What to judge.
         folder: For the small models and port files.
         families: Which small models to build beside the embedded one.
     """
@@ -76,7 +76,7 @@ def compare(looks: Sequence[Look], folder: Path, families: Sequence[str]) -> lis
     models |= {name: _FAMILIES[name](folder / name) for name in families}
     rows: list[Row] = []
     for name, model in models.items():
-        here = _row(name, LocalJudge(model, clock=SystemClock()), looks, None)
+        here = _row(name, LocalJudge(model, clock=SystemClock()), crops, None)
         rows.append(here)
         with JudgeProcess(folder, str(model)) as server:
             remote = RemoteSettings(
@@ -84,18 +84,18 @@ def compare(looks: Sequence[Look], folder: Path, families: Sequence[str]) -> lis
             )
             hosted = HostedSettings(kind="bynn", url=server.hosted, timeout_s=_LIMIT_S)
             asked = RemoteJudge(remote, SystemClock())
-            rows.append(_row(f"{name}, remote", asked, looks, here))
-            rows.append(_row(f"{name}, bynn", BynnJudge(hosted, SystemClock()), looks, here))
+            rows.append(_row(f"{name}, remote", asked, crops, here))
+            rows.append(_row(f"{name}, bynn", BynnJudge(hosted, SystemClock()), crops, here))
     return rows
 
 
-def _row(name: str, judge: Judge, looks: Sequence[Look], here: Row | None) -> Row:
+def _row(name: str, judge: Judge, crops: Sequence[HeadCrop], here: Row | None) -> Row:
     verdicts: list[Verdict] = []
     took_ms = []
-    judge.judge(looks[:1])  # the first pays for what is made ready on the way
-    for look in looks:
+    judge.judge(crops[:1])  # the first pays for what is made ready on the way
+    for crop in crops:
         started = time.perf_counter()
-        verdicts += judge.judge([look])
+        verdicts += judge.judge([crop])
         took_ms.append(1000 * (time.perf_counter() - started))
     covered = tuple(_covered(verdict) for verdict in verdicts)
     others = covered if here is None else here.covered
@@ -111,11 +111,11 @@ def _covered(verdict: Verdict) -> bool:
 
 def main() -> int:
     """Print the table."""
-    looks = crops(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 100)
+    crops = read_crops(Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 100)
     with tempfile.TemporaryDirectory() as folder:
-        rows = compare(looks, Path(folder), list(_FAMILIES))
+        rows = compare(crops, Path(folder), list(_FAMILIES))
     head = f"{'judge':<20}{'covered':>8}{'as here':>9}{'median ms':>11}{'p95 ms':>8}"
-    lines = [f"{len(looks)} crops", head]
+    lines = [f"{len(crops)} crops", head]
     for row in rows:
         counts = f"{sum(row.covered):8}{row.same:9.2f}{row.median_ms:11.1f}{row.p95_ms:8.1f}"
         lines.append(f"{row.name:<20}{counts}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from tests.stress.judge_compare import compare, crops
+from tests.stress.judge_compare import compare, read_crops
 from tests.support.clips import photo
 
 
@@ -20,9 +20,9 @@ def test_a_model_says_the_same_here_and_behind_either_door(tmp_path: Path) -> No
         for n, (x, y) in enumerate(places):
             cv2.imwrite(str(tmp_path / f"{n}.png"), picture[y : y + 200, x : x + 200])
             writer.writerow([f"{n}.png", "none"])
-    looks = crops(tmp_path, 8)
-    assert len(looks) == 8
-    rows = compare(looks, tmp_path, [])
+    crops = read_crops(tmp_path, 8)
+    assert len(crops) == 8
+    rows = compare(crops, tmp_path, [])
     assert [row.name for row in rows] == [f"embedded{kind}" for kind in ("", ", remote", ", bynn")]
     assert [row.name for row in rows if row.same < 0.7] == []
     assert all(row.median_ms > 0 for row in rows)

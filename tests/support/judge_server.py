@@ -27,7 +27,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from monitor.domain import CameraId, Covering, Look, Moment, Pixels, SubjectId
+from monitor.domain import CameraId, Covering, HeadCrop, Moment, Pixels, SubjectId
 from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import ANSWERS, LETTERS
 from monitor.runtime.clock import SystemClock
@@ -76,8 +76,8 @@ class Model:
     def shares(self, pixels: Pixels, prompt: str) -> Sequence[float]:
         del prompt
         moment = Moment(0.0, datetime.now(UTC))
-        look = Look(CameraId("server"), SubjectId(0), moment, pixels, 40.0)
-        (verdict,) = self._judge.judge([look])
+        crop = HeadCrop(CameraId("server"), SubjectId(0), moment, pixels, 40.0)
+        (verdict,) = self._judge.judge([crop])
         return [*(verdict.probabilities[covering] for covering in Covering), verdict.unusable]
 
 

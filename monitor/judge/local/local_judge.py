@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from monitor.domain import (
     OCCLUDED,
     Covering,
+    HeadCrop,
     JudgeName,
-    Look,
     Pixels,
     Verdict,
 )
@@ -24,7 +24,7 @@ from monitor.judge.local.load import Precision
 from monitor.judge.local.vision_model import VisionModel
 from monitor.judge.profile import ANSWERS, EXPLAIN, FILE, UNUSABLE, Profile, read_profile
 from monitor.judge.scoring import one_line, probabilities
-from monitor.judge.warm_up import trial_looks
+from monitor.judge.warm_up import trial_crops
 from monitor.runtime.clock import Clock
 
 _SENTENCE_TOKENS: Final = 40
@@ -44,7 +44,7 @@ class LocalJudge:
         folder: A Hugging Face image-text-to-text model, with or without ``monitor.json``.
         clock: Times the answers.
         device: As torch names it: "cpu", "cuda", ...
-        batch: Looks answered in one forward pass.
+        batch: Crops answered in one forward pass.
         precision: What to compute in; see ``load``.
 
     Raises:
@@ -83,29 +83,29 @@ class LocalJudge:
         """See Judge."""
         return JudgeName(self._profile.name, self._profile.version)
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """See Judge. ``thinking`` stays empty, ``explain`` fills it for alerts.
 
         Raises:
             JudgeUnavailableError: Out of memory, or the model failed on these pictures.
         """
         verdicts: list[Verdict] = []
-        for start in range(0, len(looks), self._batch):
-            verdicts += self._pass(looks[start : start + self._batch])
+        for start in range(0, len(crops), self._batch):
+            verdicts += self._pass(crops[start : start + self._batch])
         return verdicts
 
-    def explain(self, look: Look) -> str:
+    def explain(self, crop: HeadCrop) -> str:
         """See Judge. The model's words are data: bounded, one line, never acted on.
 
         Raises:
             JudgeUnavailableError: See ``judge``.
         """
-        picture = square(look.pixels, self._profile.crop_px)
+        picture = square(crop.pixels, self._profile.crop_px)
         if self._model.chats:
             prompt = self._model.prompt(EXPLAIN)
             return one_line(self._model.write(picture, prompt, _SENTENCE_TOKENS))
         if self._fast is not None:
-            reply = self._fast.write(look.pixels, _SENTENCE_TOKENS).strip()
+            reply = self._fast.write(crop.pixels, _SENTENCE_TOKENS).strip()
         else:
             reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS).strip()
         first, _, sentence = reply.partition(" ")
@@ -118,7 +118,7 @@ class LocalJudge:
             ConfigError: They cannot be judged, or make no difference.
         """
         try:
-            bare, covered = self.judge(trial_looks(self._clock))
+            bare, covered = self.judge(trial_crops(self._clock))
         except JudgeUnavailableError as error:
             raise ConfigError(
                 f"{self._folder}: cannot judge a test picture: {error}; take another model"
@@ -129,18 +129,18 @@ class LocalJudge:
                 "take a model that reads pictures"
             )
 
-    def _pass(self, looks: Sequence[Look]) -> list[Verdict]:
+    def _pass(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """The verdicts of one forward pass."""
         started = self._clock.seconds()
-        logits = self._logits([look.pixels for look in looks])  # (N, answers)
+        logits = self._logits([crop.pixels for crop in crops])  # (N, answers)
         if not np.isfinite(logits).all():
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
-        sides = [max(look.pixels.shape[:2]) for look in looks]
+        sides = [max(crop.pixels.shape[:2]) for crop in crops]
         heat = np.array([[self._profile.temperature_of(side)] for side in sides])  # (N, 1)
         limits = np.array([self._profile.doubt_of(side) for side in sides])
         shares = with_doubt(probabilities(logits, heat), limits)
-        pass_ms = (self._clock.seconds() - started) * 1000  # each look waited for all of it
-        return [self._verdict(look, row, pass_ms) for look, row in zip(looks, shares, strict=True)]
+        pass_ms = (self._clock.seconds() - started) * 1000  # each crop waited for all of it
+        return [self._verdict(crop, row, pass_ms) for crop, row in zip(crops, shares, strict=True)]
 
     def _logits(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """(N, answers), the short way where there is one."""
@@ -149,19 +149,19 @@ class LocalJudge:
         squares = [square(crop, self._profile.crop_px) for crop in crops]
         return self._model.logits(squares, self._prompt, self._tokens)
 
-    def _verdict(self, look: Look, shares: NDArray[np.float64], judge_ms: float) -> Verdict:
-        """What one row of probabilities, in the order of ANSWERS, says about one look."""
+    def _verdict(self, crop: HeadCrop, shares: NDArray[np.float64], judge_ms: float) -> Verdict:
+        """What one row of probabilities, in the order of ANSWERS, says about one crop."""
         by_answer = dict(zip(ANSWERS, shares.tolist(), strict=True))
         return Verdict(
-            camera=look.camera,
-            subject=look.subject,
-            moment=look.moment,
+            camera=crop.camera,
+            subject=crop.subject,
+            moment=crop.moment,
             probabilities={covering: by_answer[covering.value] for covering in Covering},
             unusable=by_answer[UNUSABLE],
             thinking="",
             judge=self.name,
-            timings=replace(look.timings, judge=judge_ms),
-            face_found=look.face_found,
+            timings=replace(crop.timings, judge=judge_ms),
+            face_found=crop.face_found,
         )
 
 

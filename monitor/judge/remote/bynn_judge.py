@@ -12,12 +12,12 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
 from monitor.config.judges import BynnJudge as Settings
-from monitor.domain import OCCLUDED, Covering, JudgeName, Look, Verdict
+from monitor.domain import OCCLUDED, Covering, HeadCrop, JudgeName, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.judge.remote.fan_out import Together
 from monitor.judge.remote.json_client import Door
 from monitor.judge.scoring import one_line
-from monitor.judge.warm_up import jpeg, trial_looks
+from monitor.judge.warm_up import jpeg, trial_crops
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class _Answer(BaseModel):
 
 
 class BynnJudge:
-    """A Judge that asks the hosted API, one request per look. Thread-safe.
+    """A Judge that asks the hosted API, one request per crop. Thread-safe.
 
     The service says covered or not, and not by what: the verdict then spreads over all
     coverings. There, a picture too bad to see a face in counts as covered.
@@ -78,22 +78,22 @@ class BynnJudge:
         )
         self._together = Together(self.name, self._one)
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
-        """See Judge. Looks without an answer are not evaluable if others got one.
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        """See Judge. Crops without an answer are not evaluable if others got one.
 
         Raises:
-            JudgeUnavailableError: No look was answered.
+            JudgeUnavailableError: No crop was answered.
             JudgeAnswerError: For some time now no answer could be read.
         """
-        return self._together.judge(looks)
+        return self._together.judge(crops)
 
-    def explain(self, look: Look) -> str:
+    def explain(self, crop: HeadCrop) -> str:
         """See Judge.
 
         Raises:
             JudgeError: There is no answer.
         """
-        return self._one(look).thinking
+        return self._one(crop).thinking
 
     def warm_up(self) -> None:
         """Judge a picture, so that a wrong address is found at start.
@@ -104,14 +104,14 @@ class BynnJudge:
             ConfigError: What answers there is not this API.
         """
         try:
-            self._one(trial_looks(self._clock)[0])
+            self._one(trial_crops(self._clock)[0])
         except JudgeUnavailableError as error:
             log.warning("judge %s: %s; starting without it", self.name.name, error)
         except JudgeError as error:
             raise ConfigError(f"judge {self.name.name}: {error}; check url") from error
 
-    def _one(self, look: Look) -> Verdict:
-        """The verdict on one look.
+    def _one(self, crop: HeadCrop) -> Verdict:
+        """The verdict on one crop.
 
         Raises:
             JudgeError: There is none.
@@ -120,7 +120,7 @@ class BynnJudge:
         body = {
             "model": self._settings.model,
             "media_type": "image",
-            "base64_image": jpeg(look.pixels, self._settings.crop_px),
+            "base64_image": jpeg(crop.pixels, self._settings.crop_px),
         }
         try:
             answer = _Answer.model_validate(self._door.post("", body))
@@ -129,15 +129,15 @@ class BynnJudge:
         if answer.status != "completed":
             raise JudgeAnswerError("the service did not complete the request")
         return Verdict(
-            camera=look.camera,
-            subject=look.subject,
-            moment=look.moment,
+            camera=crop.camera,
+            subject=crop.subject,
+            moment=crop.moment,
             probabilities=_shares(answer.result.response),
             unusable=0.0,
             thinking=one_line(answer.result.thinking),
             judge=self.name,
-            timings=replace(look.timings, judge=1000 * (self._clock.seconds() - started)),
-            face_found=look.face_found,
+            timings=replace(crop.timings, judge=1000 * (self._clock.seconds() - started)),
+            face_found=crop.face_found,
         )
 
 

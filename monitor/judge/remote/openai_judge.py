@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from monitor.config.judges import RemoteJudge as Settings
-from monitor.domain import Covering, JudgeName, Look, Verdict
+from monitor.domain import Covering, HeadCrop, JudgeName, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.judge.profile import ANSWERS, EXPLAIN, UNUSABLE
 from monitor.judge.remote import replies
 from monitor.judge.remote.fan_out import Together
 from monitor.judge.remote.json_client import Door
 from monitor.judge.scoring import probabilities
-from monitor.judge.warm_up import jpeg, trial_looks
+from monitor.judge.warm_up import jpeg, trial_crops
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ _JSON_TOKENS: Final = 200
 
 
 class RemoteJudge:
-    """A Judge that asks a server, one request per look. Thread-safe.
+    """A Judge that asks a server, one request per crop. Thread-safe.
 
     Where the server gives the first token's probabilities, those are the verdict and
     nothing the model writes can change it. Else it is asked for JSON, by a schema where the
@@ -61,22 +61,22 @@ class RemoteJudge:
         )
         self._together = Together(self.name, self._one)
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
-        """See Judge. Looks without an answer are not evaluable if others got one.
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        """See Judge. Crops without an answer are not evaluable if others got one.
 
         Raises:
-            JudgeUnavailableError: No look was answered.
+            JudgeUnavailableError: No crop was answered.
             JudgeAnswerError: For some time now no answer could be read.
         """
-        return self._together.judge(looks)
+        return self._together.judge(crops)
 
-    def explain(self, look: Look) -> str:
+    def explain(self, crop: HeadCrop) -> str:
         """See Judge. The model's words are data: bounded, one line, never acted on.
 
         Raises:
             JudgeError: There is no answer.
         """
-        answer = self._ask(EXPLAIN, look, {"max_tokens": _SENTENCE_TOKENS})
+        answer = self._ask(EXPLAIN, crop, {"max_tokens": _SENTENCE_TOKENS})
         return answer.sentence
 
     def warm_up(self) -> None:
@@ -88,7 +88,7 @@ class RemoteJudge:
             ConfigError: The model does not see pictures, or there is no such model.
         """
         try:
-            bare, covered = [self._one(look) for look in trial_looks(self._clock)]
+            bare, covered = [self._one(crop) for crop in trial_crops(self._clock)]
         except JudgeUnavailableError as error:
             log.warning("judge %s: %s; starting without it", self.name.name, error)
             return
@@ -102,36 +102,36 @@ class RemoteJudge:
                 "name a model that reads pictures"
             )
 
-    def _one(self, look: Look) -> Verdict:
-        """The verdict on one look.
+    def _one(self, crop: HeadCrop) -> Verdict:
+        """The verdict on one crop.
 
         Raises:
             JudgeError: There is none.
         """
         started = self._clock.seconds()
         if self._reading is None:
-            shares, thinking = self._found_out(look)
+            shares, thinking = self._found_out(crop)
         else:
-            shares, thinking = self._read(self._reading, look)
+            shares, thinking = self._read(self._reading, crop)
         return Verdict(
-            camera=look.camera,
-            subject=look.subject,
-            moment=look.moment,
+            camera=crop.camera,
+            subject=crop.subject,
+            moment=crop.moment,
             probabilities={covering: shares[covering] for covering in Covering},
             unusable=shares[UNUSABLE],
             thinking=thinking,
             judge=self.name,
-            timings=replace(look.timings, judge=1000 * (self._clock.seconds() - started)),
-            face_found=look.face_found,
+            timings=replace(crop.timings, judge=1000 * (self._clock.seconds() - started)),
+            face_found=crop.face_found,
         )
 
-    def _found_out(self, look: Look) -> tuple[Mapping[str, float], str]:
+    def _found_out(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
         """The first reading that works, which is then kept."""
         refused: JudgeAnswerError | None = None
         ways: tuple[Reading, ...] = ("logprobs", "schema", "json")
         for reading in ways:
             try:
-                found = self._read(reading, look)
+                found = self._read(reading, crop)
             except JudgeAnswerError as error:
                 refused = error
             else:
@@ -140,21 +140,21 @@ class RemoteJudge:
                 return found
         raise refused or JudgeAnswerError("no answer could be read")
 
-    def _read(self, reading: Reading, look: Look) -> tuple[Mapping[str, float], str]:
+    def _read(self, reading: Reading, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
         """Probabilities by answer, and a sentence if there is one."""
         if reading == "logprobs":
-            return self._scored(look)
+            return self._scored(crop)
         options: dict[str, object] = {"max_tokens": _JSON_TOKENS}
         if reading == "schema":
             made = {"name": "verdict", "strict": True, "schema": replies.SCHEMA}
             options["response_format"] = {"type": "json_schema", "json_schema": made}
-        return replies.claimed(self._ask(replies.JSON_PROMPT, look, options).text)
+        return replies.claimed(self._ask(replies.JSON_PROMPT, crop, options).text)
 
-    def _scored(self, look: Look) -> tuple[Mapping[str, float], str]:
+    def _scored(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
         prompt = replies.SENTENCE_PROMPT if self._sentences else replies.LETTER_PROMPT
         limit = _SENTENCE_TOKENS if self._sentences else 1
         options = {"max_tokens": limit, "logprobs": True, "top_logprobs": _TOP}
-        answer = self._ask(prompt, look, options)
+        answer = self._ask(prompt, crop, options)
         scores = replies.scores(answer)
         if scores is None:
             raise JudgeAnswerError("the server gives no probabilities; set reading to auto")
@@ -162,13 +162,13 @@ class RemoteJudge:
         thinking = replies.after_letter(answer.text) if self._sentences else ""
         return dict(zip(ANSWERS, shares.tolist(), strict=True)), thinking
 
-    def _ask(self, prompt: str, look: Look, options: Mapping[str, object]) -> replies.Reply:
-        """One chat completion about one look.
+    def _ask(self, prompt: str, crop: HeadCrop, options: Mapping[str, object]) -> replies.Reply:
+        """One chat completion about one crop.
 
         Raises:
             JudgeError: There is none.
         """
-        picture = f"data:image/jpeg;base64,{jpeg(look.pixels, self._settings.crop_px)}"
+        picture = f"data:image/jpeg;base64,{jpeg(crop.pixels, self._settings.crop_px)}"
         content = [
             {"type": "image_url", "image_url": {"url": picture}},
             {"type": "text", "text": prompt},

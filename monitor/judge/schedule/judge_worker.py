@@ -1,11 +1,11 @@
-"""The judge's thread: take looks from the desk, answer them, explain the suspicious ones."""
+"""The judge's thread: take crops from the desk, answer them, explain the suspicious ones."""
 
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from monitor.domain import CameraId, Look, SubjectId, Verdict
+from monitor.domain import CameraId, HeadCrop, SubjectId, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.schedule.crop_scheduler import JudgeDesk
@@ -16,7 +16,7 @@ from monitor.runtime.stop import Stop
 log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # how late a stop request may be noticed while nobody is in view
-PACE_S = 0.02  # how long to wait for the budget while looks are waiting
+PACE_S = 0.02  # how long to wait for the budget while crops are waiting
 _SUSPICIOUS = 0.5  # probability of a covering from which a sentence may be wanted
 _REMEMBERED = 512  # subjects whose sentence is kept
 
@@ -34,23 +34,25 @@ class JudgeLoop:
     judge: Judge
     batch: int
     backoff: Backoff
-    verifier: VerifierDesk | None = None  # is told of every suspicious look
+    verifier: VerifierDesk | None = None  # is told of every suspicious crop
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: dict[tuple[CameraId, SubjectId], str] = field(init=False, default_factory=dict)
-    _unexplained: dict[tuple[CameraId, SubjectId], Look] = field(init=False, default_factory=dict)
+    _unexplained: dict[tuple[CameraId, SubjectId], HeadCrop] = field(
+        init=False, default_factory=dict
+    )
 
     def run(self, stop: Stop) -> None:
         """Answer until stop is requested; a judge that fails is waited out, never given up."""
         while not stop.requested:
-            looks = self.desk.take(self.batch, 0.0 if self._unexplained else POLL_S)
-            if not looks:
+            crops = self.desk.take(self.batch, 0.0 if self._unexplained else POLL_S)
+            if not crops:
                 if not self._explain_one():
                     stop.wait(PACE_S)
                 continue
             try:
-                self.answer(looks)
+                self.answer(crops)
             except JudgeError as error:
-                self.desk.give_up(looks)
+                self.desk.give_up(crops)
                 self.trouble = str(error)
                 pause_s = self.backoff.delay()
                 log.warning(
@@ -66,35 +68,35 @@ class JudgeLoop:
         """Answer and explain what waits and the budget allows, on the caller's thread.
 
         Returns:
-            How many looks were answered.
+            How many crops were answered.
 
         Raises:
             JudgeError: The judge gave no verdicts.
         """
         answered = 0
-        while looks := self.desk.take(self.batch):
-            self.answer(looks)
-            answered += len(looks)
+        while crops := self.desk.take(self.batch):
+            self.answer(crops)
+            answered += len(crops)
         while self._explain_one():
             pass
         return answered
 
-    def answer(self, looks: Sequence[Look]) -> None:
+    def answer(self, crops: Sequence[HeadCrop]) -> None:
         """Judge one batch and bring the verdicts back.
 
         Raises:
-            JudgeError: The judge gave no verdicts; the looks are still out.
+            JudgeError: The judge gave no verdicts; the crops are still out.
         """
-        verdicts = [self._with_sentence(verdict) for verdict in self.judge.judge(looks)]
+        verdicts = [self._with_sentence(verdict) for verdict in self.judge.judge(crops)]
         if self.verifier is not None:  # first: the desk's answer may raise an alert at once
-            for look, verdict in zip(looks, verdicts, strict=True):
-                self.verifier.note(look, verdict)
+            for crop, verdict in zip(crops, verdicts, strict=True):
+                self.verifier.note(crop, verdict)
         self.desk.answer(verdicts)
-        for look, verdict in zip(looks, verdicts, strict=True):
-            key = look.camera, look.subject
+        for crop, verdict in zip(crops, verdicts, strict=True):
+            key = crop.camera, crop.subject
             suspicious = verdict.occluded >= _SUSPICIOUS and verdict.evaluable
             if suspicious and not verdict.thinking and key not in self._sentences:
-                self._unexplained[key] = look
+                self._unexplained[key] = crop
         _shorten(self._unexplained)
 
     def _explain_one(self) -> bool:
@@ -105,9 +107,9 @@ class JudgeLoop:
         if not self._unexplained:
             return False
         key = next(iter(self._unexplained))
-        look = self._unexplained.pop(key)
+        crop = self._unexplained.pop(key)
         try:
-            self._sentences[key] = self.judge.explain(look)
+            self._sentences[key] = self.judge.explain(crop)
             _shorten(self._sentences)
         except JudgeError as error:
             log.warning("judge %s: no sentence: %s", self.judge.name.name, error)

@@ -7,14 +7,14 @@ from typing import Final
 from uuid import UUID
 
 from monitor.config.judges import Verifier as Settings
-from monitor.domain import Alert, CameraId, Look, Opinion, Severity, SubjectId, Verdict
+from monitor.domain import Alert, CameraId, HeadCrop, Opinion, Severity, SubjectId, Verdict
 from monitor.runtime.clock import Clock
 
-WEIGHT: Final = 3.0  # how many looks of the first judge one of the verifier's counts for
+WEIGHT: Final = 3.0  # how many crops of the first judge one of the verifier's counts for
 _DOUBT: Final = (0.2, 0.9)  # of a covering: above clear, below certain
 _DOUBT_EVERY_S: Final = 2.0  # the same subject's doubts are not asked about more often
-_REMEMBERED: Final = 128  # subjects whose best look is kept for an alert
-_BETTER: Final = 1.15  # a newer look replaces the kept one unless that was this much larger
+_REMEMBERED: Final = 128  # subjects whose best crop is kept for an alert
+_BETTER: Final = 1.15  # a newer crop replaces the kept one unless that was this much larger
 _FRESH_S: Final = 5.0  # ... or is older than this
 _RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -23,9 +23,9 @@ Key = tuple[CameraId, SubjectId]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Question:
-    """One look to be looked at again."""
+    """One crop to be looked at again."""
 
-    look: Look
+    crop: HeadCrop
     alert: Alert | None  # None: only a doubt
     until: float  # seconds on the clock of the desk; then nobody waits for the answer
 
@@ -43,13 +43,13 @@ class VerifierCounts:
     answered: int
     expired: int  # nobody waited for the answer any longer
     refused: int  # too many were waiting
-    replaced: int  # a newer look of the same subject took their place
+    replaced: int  # a newer crop of the same subject took their place
 
 
 class VerifierDesk:
-    """Where looks wait for the verifier, the most urgent first. Thread-safe, never blocks.
+    """Where crops wait for the verifier, the most urgent first. Thread-safe, never blocks.
 
-    It keeps each suspicious subject's best look, so that there is one to ask about when an
+    It keeps each suspicious subject's best crop, so that there is one to ask about when an
     alert is raised. Both that and what waits are bounded.
 
     Args:
@@ -65,7 +65,7 @@ class VerifierDesk:
         self._clock = clock
         self._bell = bell or threading.Event()
         self._changed = threading.Condition()  # guards everything below
-        self._best: dict[Key, Look] = {}
+        self._best: dict[Key, HeadCrop] = {}
         self._doubted: dict[Key, float] = {}  # seconds, when last asked about
         self._waiting: dict[UUID | Key, Question] = {}
         self._opinions: dict[CameraId, list[Opinion]] = {}
@@ -85,33 +85,33 @@ class VerifierDesk:
         with self._changed:
             return len(self._waiting)
 
-    def note(self, look: Look, verdict: Verdict) -> None:
-        """Take in what the first judge said of one look: keep it, or ask about a doubt."""
+    def note(self, crop: HeadCrop, verdict: Verdict) -> None:
+        """Take in what the first judge said of one crop: keep it, or ask about a doubt."""
         low, high = _DOUBT
         if not verdict.evaluable or verdict.occluded < low:
             return
-        key = look.camera, look.subject
+        key = crop.camera, crop.subject
         now = self._clock.seconds()
         with self._changed:
             before = self._best.pop(key, None)
-            self._best[key] = look if before is None or _better(look, before) else before
+            self._best[key] = crop if before is None or _better(crop, before) else before
             _shorten(self._best, _REMEMBERED)
             due = now - self._doubted.get(key, float("-inf")) >= _DOUBT_EVERY_S
             if verdict.occluded < high and verdict.credible and due:
                 self._doubted[key] = now
                 _shorten(self._doubted, _REMEMBERED)
-                self._put(key, Question(look, None, now + self._settings.verify_within_s))
+                self._put(key, Question(crop, None, now + self._settings.verify_within_s))
 
     def ask(self, alert: Alert) -> None:
         """Ask about an alert that has just been raised."""
         now = self._clock.seconds()
         with self._changed:
-            look = self._best.get((alert.camera, alert.subject))
-            if look is None:  # so long ago that it was forgotten
+            crop = self._best.get((alert.camera, alert.subject))
+            if crop is None:  # so long ago that it was forgotten
                 self._say(alert, None)
                 return
             self._waiting.pop((alert.camera, alert.subject), None)  # the doubt is settled with it
-            self._put(alert.id, Question(look, alert, now + self._settings.verify_within_s))
+            self._put(alert.id, Question(crop, alert, now + self._settings.verify_within_s))
 
     def take(self, timeout_s: float) -> Question | None:
         """The most urgent question, waiting for one for at most this long."""
@@ -138,7 +138,7 @@ class VerifierDesk:
     def give_back(self, question: Question) -> None:
         """Bring back a question that could not be answered now; it may be tried again."""
         name = (
-            question.alert.id if question.alert else (question.look.camera, question.look.subject)
+            question.alert.id if question.alert else (question.crop.camera, question.crop.subject)
         )
         with self._changed:
             if name not in self._waiting:
@@ -194,13 +194,13 @@ class VerifierDesk:
         self._bell.set()
 
 
-def _better(look: Look, before: Look) -> bool:
-    """Whether a newer look takes an older one's place."""
-    old = look.moment.seconds - before.moment.seconds > _FRESH_S
-    return old or before.face_px <= _BETTER * look.face_px
+def _better(crop: HeadCrop, before: HeadCrop) -> bool:
+    """Whether a newer crop takes an older one's place."""
+    old = crop.moment.seconds - before.moment.seconds > _FRESH_S
+    return old or before.face_px <= _BETTER * crop.face_px
 
 
-def _shorten(remembered: dict[Key, Look] | dict[Key, float], limit: int) -> None:
+def _shorten(remembered: dict[Key, HeadCrop] | dict[Key, float], limit: int) -> None:
     """Forget who was remembered longest ago, beyond a number."""
     while len(remembered) > limit:
         del remembered[next(iter(remembered))]

@@ -90,13 +90,13 @@ class VerifierLoop:
             JudgeError: It says nothing.
         """
         started = time.monotonic()
-        (verdict,) = self.judge.judge([question.look])
+        (verdict,) = self.judge.judge([question.crop])
         took_s = time.monotonic() - started
         wanted = question.alert is not None and verdict.occluded >= _OCCLUDED and verdict.evaluable
         if not wanted or verdict.thinking or self.desk.left_s(question) < _ROOM * took_s:
             return verdict
         try:
-            return replace(verdict, thinking=self.judge.explain(question.look))
+            return replace(verdict, thinking=self.judge.explain(question.crop))
         except JudgeError as error:
             log.warning("verifier %s: no sentence: %s", self.judge.name.name, error)
             return verdict

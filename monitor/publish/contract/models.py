@@ -68,7 +68,7 @@ class AlertV1(Payload):
     subject: int
     covering: Covering
     probability: Annotated[float, Field(ge=0, le=1)]
-    """That the face is occluded, fused over looks."""
+    """That the face is occluded, fused over crops."""
     occluded: bool
     thinking: str
     """The model's own words: show them, never act on them."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.domain import Covering, JudgeName, Look, Timings, Verdict
+from monitor.domain import Covering, HeadCrop, JudgeName, Timings, Verdict
 from monitor.errors import ConfigError
 from monitor.evaluate.judge import evaluate
 from monitor.evaluate.judge_report import JudgeReport, wilson
@@ -24,13 +24,13 @@ class GreyJudge:
 
     name = JudgeName("grey", "3")
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
-        return [self._verdict(look, float(look.pixels.mean()) / 255) for look in looks]
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        return [self._verdict(crop, float(crop.pixels.mean()) / 255) for crop in crops]
 
-    def explain(self, look: Look) -> str:
-        return f"mean {look.pixels.mean():.0f}"
+    def explain(self, crop: HeadCrop) -> str:
+        return f"mean {crop.pixels.mean():.0f}"
 
-    def _verdict(self, look: Look, light: float) -> Verdict:
+    def _verdict(self, crop: HeadCrop, light: float) -> Verdict:
         unusable = 0.8 if 0.4 < light < 0.6 else 0.0
         clear = 0.9 if light >= 0.6 else 0.2
         probabilities = {
@@ -38,9 +38,9 @@ class GreyJudge:
             Covering.BALACLAVA: (1 - clear) * (1 - unusable),
         }
         return Verdict(
-            look.camera,
-            look.subject,
-            look.moment,
+            crop.camera,
+            crop.subject,
+            crop.moment,
             probabilities,
             unusable,
             "",

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from monitor.domain import Covering, JudgeName, Look, Timings, Verdict
+from monitor.domain import Covering, HeadCrop, JudgeName, Timings, Verdict
 from monitor.errors import ConfigError, OutputError
 from monitor.evaluate.judge import evaluate
 from monitor.evaluate.judge_doubt import fit_doubt
@@ -20,7 +20,7 @@ from monitor.evaluate.judge_temperature import fit_factor, fit_factors
 from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import FILE, read_profile, store_doubts, store_temperatures
 from monitor.runtime.clock import SystemClock
-from tests.support.looks import looks
+from tests.support.crops import crops
 
 ROWS = [  # grey level, side, split, label, source, group
     (230, 100, "dev", "none", "attic", "age=26;sex=f"),
@@ -39,21 +39,21 @@ class DarkJudge:
     def __init__(self) -> None:
         self.sides: list[int] = []
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
-        return [self._verdict(look) for look in looks]
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        return [self._verdict(crop) for crop in crops]
 
-    def explain(self, look: Look) -> str:
-        return f"{look.pixels.mean():.0f}"
+    def explain(self, crop: HeadCrop) -> str:
+        return f"{crop.pixels.mean():.0f}"
 
-    def _verdict(self, look: Look) -> Verdict:
-        self.sides.append(look.pixels.shape[0])
-        sure = 0.999 if look.pixels.shape[0] <= 20 else 0.8
-        dark = look.pixels.mean() < 128
+    def _verdict(self, crop: HeadCrop) -> Verdict:
+        self.sides.append(crop.pixels.shape[0])
+        sure = 0.999 if crop.pixels.shape[0] <= 20 else 0.8
+        dark = crop.pixels.mean() < 128
         shares = {
             Covering.BALACLAVA: sure if dark else 1 - sure,
             Covering.NONE: 1 - sure if dark else sure,
         }
-        where = look.camera, look.subject, look.moment
+        where = crop.camera, crop.subject, crop.moment
         return Verdict(*where, shares, 0.0, "", self.name, Timings())
 
 
@@ -143,10 +143,10 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
 
 def test_a_judge_that_is_too_sure_is_cooled_where_it_is() -> None:
     judge = DarkJudge()
-    looks = [_look(20, 10)] * 10
-    verdicts = judge.judge(looks)
+    crops = [_crop(20, 10)] * 10
+    verdicts = judge.judge(crops)
     too_sure = fit_factor(verdicts, np.array([True] * 8 + [False] * 2))
-    just_so = fit_factor(judge.judge([_look(20, 50)] * 10), np.array([True] * 8 + [False] * 2))
+    just_so = fit_factor(judge.judge([_crop(20, 50)] * 10), np.array([True] * 8 + [False] * 2))
     assert too_sure > 3
     assert just_so == pytest.approx(1, abs=0.05)
 
@@ -177,8 +177,8 @@ def test_temperatures_are_stored_and_used_by_size(tmp_path: Path) -> None:
 
 def test_a_judge_may_be_as_unsure_as_it_is_right() -> None:
     judge = DarkJudge()
-    right = judge.judge([_look(20, 20)] * 90)  # with a doubt of 0.001
-    wrong = judge.judge([_look(20, 50)] * 10)  # with 0.2
+    right = judge.judge([_crop(20, 20)] * 90)  # with a doubt of 0.001
+    wrong = judge.judge([_crop(20, 50)] * 10)  # with 0.2
     hidden = np.array([True] * 90 + [False] * 10)
     assert fit_doubt([*right, *wrong], hidden) == pytest.approx(0.199)
     assert fit_doubt(right + wrong[:1], hidden[:91]) is None
@@ -187,7 +187,7 @@ def test_a_judge_may_be_as_unsure_as_it_is_right() -> None:
 
 def test_what_a_judge_is_unsure_of_is_unusable_at_that_size_only(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parents[3] / "models" / "judge", tmp_path, dirs_exist_ok=True)
-    small, large = _look(128, 20), _look(128, 21)
+    small, large = _crop(128, 20), _crop(128, 21)
     store_doubts(tmp_path, {})
     sure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
     store_doubts(tmp_path, {20: 0.001})
@@ -208,7 +208,7 @@ def test_a_folder_that_is_missing_is_named(tmp_path: Path) -> None:
         store_temperatures(tmp_path / "nowhere", {20: 1.0})
 
 
-def _look(grey: int, side: int) -> Look:
-    (given,) = looks(1)
+def _crop(grey: int, side: int) -> HeadCrop:
+    (given,) = crops(1)
     pixels = np.full((side, side, 3), grey, np.uint8)
-    return Look(given.camera, given.subject, given.moment, pixels, 20.0)
+    return HeadCrop(given.camera, given.subject, given.moment, pixels, 20.0)

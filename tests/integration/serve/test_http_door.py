@@ -227,7 +227,7 @@ def test_metrics_tell_requests_and_facts() -> None:
     facts = (
         Fact("monitor_camera_fps", "Rate.", 5.0, {"camera": "yard"}),
         Fact("monitor_camera_fps", "Rate.", 0.0, {"camera": 'odd"\n'}),
-        Fact("monitor_looks_total", "Looks.", 7.0, {"outcome": "taken"}),
+        Fact("monitor_crops_total", "Crops.", 7.0, {"outcome": "taken"}),
     )
     with answering_server(opened(), status=FakeStatus(("judge",), facts)) as server:
         post(server, GOOD)
@@ -238,7 +238,7 @@ def test_metrics_tell_requests_and_facts() -> None:
         'monitor_http_requests_total{status="422"} 1.0',
         'monitor_camera_fps{camera="yard"} 5.0',
         'monitor_camera_fps{camera="odd\\"\\n"} 0.0',
-        'monitor_looks_total{outcome="taken"} 7.0',
+        'monitor_crops_total{outcome="taken"} 7.0',
         "monitor_ready 0.0",
     ):
         assert line in text.splitlines()

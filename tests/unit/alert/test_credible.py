@@ -12,7 +12,7 @@ def test_a_mask_where_no_face_was_found_is_a_collar_but_a_balaclava_is_one() -> 
     """A man in profile, whose head was only guessed, was reported for the ear in the crop."""
     raised = {}
     for covering in (Covering.MASK, Covering.BALACLAVA):
-        watched = Watched(Policy(min_looks=2))
+        watched = Watched(Policy(min_crops=2))
         changes: list[Alert] = []
         for n in range(5):
             seen = replace(verdict(1, n * STEP_S, 0.97, covering), face_found=False)

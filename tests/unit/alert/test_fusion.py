@@ -1,4 +1,4 @@
-"""Adding up what several looks said."""
+"""Adding up what several crops said."""
 
 import math
 
@@ -12,7 +12,7 @@ from monitor.domain import Covering, Verdict
 from tests.support.fakes import verdict
 
 probabilities = st.floats(0, 1)
-looks = st.lists(st.tuples(st.floats(0, 20), probabilities), min_size=1, max_size=12)
+crops = st.lists(st.tuples(st.floats(0, 20), probabilities), min_size=1, max_size=12)
 
 
 def fused(*found: Verdict, half_life_s: float = 4, limit: float = 6) -> Evidence:
@@ -23,17 +23,17 @@ def fused(*found: Verdict, half_life_s: float = 4, limit: float = 6) -> Evidence
 
 
 def told(*found: tuple[float, float], half_life_s: float = 4, limit: float = 6) -> Evidence:
-    """What looks at (seconds, probability of being occluded) add up to."""
+    """What crops at (seconds, probability of being occluded) add up to."""
     verdicts = [verdict(1, seconds, occluded) for seconds, occluded in found]
     return fused(*verdicts, half_life_s=half_life_s, limit=limit)
 
 
-def test_nothing_is_known_before_the_first_look() -> None:
+def test_nothing_is_known_before_the_first_crop() -> None:
     assert told().probability == 0.5
     assert told().opinion is None
 
 
-@given(looks, st.floats(0.1, 12), st.floats(0.1, 60))
+@given(crops, st.floats(0.1, 12), st.floats(0.1, 60))
 def test_certainty_is_bounded(
     found: list[tuple[float, float]], limit: float, half_life_s: float
 ) -> None:
@@ -42,8 +42,8 @@ def test_certainty_is_bounded(
     assert 1 - most - 1e-9 <= probability <= most + 1e-9
 
 
-@given(looks, st.data(), probabilities)
-def test_a_look_that_says_more_never_makes_it_less(
+@given(crops, st.data(), probabilities)
+def test_a_crop_that_says_more_never_makes_it_less(
     found: list[tuple[float, float]], data: st.DataObject, more: float
 ) -> None:
     which = data.draw(st.integers(0, len(found) - 1))
@@ -53,7 +53,7 @@ def test_a_look_that_says_more_never_makes_it_less(
     assert told(*raised).probability >= told(*found).probability - 1e-12
 
 
-@given(looks)
+@given(crops)
 def test_a_covered_face_is_to_a_free_one_as_a_picture_to_its_negative(
     found: list[tuple[float, float]],
 ) -> None:
@@ -62,16 +62,16 @@ def test_a_covered_face_is_to_a_free_one_as_a_picture_to_its_negative(
 
 
 @given(probabilities)
-def test_no_single_look_is_believed_more_than_it_can_know(occluded: float) -> None:
+def test_no_single_crop_is_believed_more_than_it_can_know(occluded: float) -> None:
     assert 0.02 - 1e-9 <= told((0, occluded)).probability <= 0.98 + 1e-9
     assert abs(log_odds(occluded)) <= math.log(0.98 / 0.02) + 1e-9
 
 
-def test_one_look_is_believed_as_it_is() -> None:
+def test_one_crop_is_believed_as_it_is() -> None:
     assert told((0, 0.7)).probability == pytest.approx(0.7)
 
 
-def test_looks_that_agree_make_it_surer() -> None:
+def test_crops_that_agree_make_it_surer() -> None:
     grows = [told(*[(0, 0.7)] * count).probability for count in (1, 2, 3)]
     assert grows == sorted(set(grows))
 
@@ -83,19 +83,19 @@ def test_the_same_mistake_a_hundred_times_is_still_one_mistake() -> None:
 
 
 def test_evidence_counts_half_after_its_half_life() -> None:
-    """log-odds (-1 * 0.5 + 1) / 1.5 looks' weight * 1.5 looks = +0.5."""
+    """log-odds (-1 * 0.5 + 1) / 1.5 crops' weight * 1.5 crops = +0.5."""
     p = 1 / (1 + math.exp(-1))
     evidence = told((0, 1 - p), (4, p), half_life_s=4)
     assert evidence.probability == pytest.approx(1 / (1 + math.exp(-0.5)))
 
 
-def test_looks_that_arrive_out_of_order_do_not_rejuvenate_the_old_ones() -> None:
+def test_crops_that_arrive_out_of_order_do_not_rejuvenate_the_old_ones() -> None:
     late = told((0, 0.9), (8, 0.9), (4, 0.1)).probability
     assert late < told((0, 0.9), (8, 0.9)).probability
     assert told((0, 0.9), (8, 0.9), (4, 0.1), (8, 0.9)).probability > 0.5
 
 
-def test_fresh_looks_outweigh_old_ones_however_many() -> None:
+def test_fresh_crops_outweigh_old_ones_however_many() -> None:
     evidence = told(*[(0.1 * n, 0.98) for n in range(50)], (60, 0.05), (60.4, 0.05))
     assert evidence.probability < 0.1
 
@@ -104,7 +104,7 @@ def test_fresh_looks_outweigh_old_ones_however_many() -> None:
     ("found", "agreeing"),
     [
         pytest.param([], 0, id="nobody looked"),
-        pytest.param([0.9], 1, id="one look"),
+        pytest.param([0.9], 1, id="one crop"),
         pytest.param([0.9, 0.6, 0.99], 3, id="three that say covered"),
         pytest.param([0.1, 0.2], 2, id="two that say free"),
         pytest.param([0.9, 0.9, 0.9, 0.4], 1, id="the last says otherwise"),
@@ -112,7 +112,7 @@ def test_fresh_looks_outweigh_old_ones_however_many() -> None:
         pytest.param([0.02, 0.02, 0.9, 0.9], 2, id="a row against what was believed before"),
     ],
 )
-def test_a_row_of_looks_that_agree_is_counted(found: list[float], agreeing: int) -> None:
+def test_a_row_of_crops_that_agree_is_counted(found: list[float], agreeing: int) -> None:
     assert told(*[(0.4 * n, occluded) for n, occluded in enumerate(found)]).agreeing == agreeing
 
 

@@ -27,7 +27,7 @@ class Watched:
         ids = itertools.count(1)
         self.policy = AlertPolicy(
             YARD,
-            policy or Policy(min_looks=2),
+            policy or Policy(min_crops=2),
             zone="door",
             lost_after_s=LOST_AFTER_S,
             new_id=lambda: UUID(int=next(ids)),
@@ -60,21 +60,21 @@ def test_a_covered_face_raises_one_alert_and_no_more() -> None:
     assert alert.timings.judge == 5.0
 
 
-def test_one_look_is_not_enough_however_sure() -> None:
+def test_one_crop_is_not_enough_however_sure() -> None:
     watched = Watched()
     assert watched.watch(1.0) == []
     assert watched.policy.alarmed == frozenset()
 
 
 @pytest.mark.parametrize("needed", [1, 2, 5])
-def test_an_alert_comes_with_the_look_that_makes_enough(needed: int) -> None:
-    watched = Watched(Policy(min_looks=needed))
+def test_an_alert_comes_with_the_crop_that_makes_enough(needed: int) -> None:
+    watched = Watched(Policy(min_crops=needed))
     assert watched.watch(*[0.98] * (needed - 1)) == []
     assert states(watched.watch(0.98, start=needed * STEP_S)) == ["raised 0"]
 
 
-def test_looks_that_do_not_agree_start_again() -> None:
-    watched = Watched(Policy(min_looks=3))
+def test_crops_that_do_not_agree_start_again() -> None:
+    watched = Watched(Policy(min_crops=3))
     assert watched.watch(0.98, 0.98, 0.45, 0.98, 0.98) == []
     assert states(watched.watch(0.98, start=5 * STEP_S)) == ["raised 0"]
 
@@ -97,23 +97,23 @@ def test_a_face_that_is_free_again_ends_the_alert() -> None:
     assert watched.policy.alarmed == frozenset()
 
 
-def test_looks_that_cannot_be_evaluated_change_nothing() -> None:
+def test_crops_that_cannot_be_evaluated_change_nothing() -> None:
     """Neither "unusable" nor the back of a head says that the face is free, or covered."""
     plain, disturbed = Watched(), Watched()
     for n in range(12):
         seconds = n * STEP_S
-        look = verdict(1, seconds, 0.95 if n < 4 else 0.05)
+        crop = verdict(1, seconds, 0.95 if n < 4 else 0.05)
         dark = verdict(1, seconds, 1.0, unusable=0.9)
         turned = verdict(1, seconds, 0.9, Covering.AWAY)
-        changes = disturbed.step(seconds, dark, turned, look, turned, dark)
-        assert changes == plain.step(seconds, look)
+        changes = disturbed.step(seconds, dark, turned, crop, turned, dark)
+        assert changes == plain.step(seconds, crop)
         assert disturbed.policy.opinion(subject(1, 0, HEAD).id) == plain.policy.opinion(
             subject(1, 0, HEAD).id
         )
 
 
 def test_verdicts_about_nobody_known_are_ignored() -> None:
-    watched = Watched(Policy(min_looks=1))
+    watched = Watched(Policy(min_crops=1))
     assert watched.step(0, verdict(7, 0, 0.99), seen=(1,)) == []
 
 
@@ -137,7 +137,7 @@ def test_a_source_that_ends_ends_what_is_open() -> None:
 
 
 def test_the_cooldown_keeps_a_subject_from_crying_wolf() -> None:
-    watched = Watched(Policy(min_looks=2, cooldown_s=10))
+    watched = Watched(Policy(min_crops=2, cooldown_s=10))
     watched.watch(*[0.95] * 4)
     ended_at = next(
         n * STEP_S
@@ -150,13 +150,13 @@ def test_the_cooldown_keeps_a_subject_from_crying_wolf() -> None:
 
 
 def test_without_a_cooldown_the_next_alert_comes_at_once() -> None:
-    watched = Watched(Policy(min_looks=2, cooldown_s=0))
+    watched = Watched(Policy(min_crops=2, cooldown_s=0))
     changes = watched.watch(*[0.95] * 4, *[0.02] * 6, *[0.98] * 8)
     assert states(changes) == ["raised 0", "ended 1", "raised 0"]
 
 
 def test_a_worse_covering_sends_the_alert_again_and_a_lesser_one_does_not() -> None:
-    watched = Watched(Policy(min_looks=2, severity={Covering.SCARF: Severity.NOTE}))
+    watched = Watched(Policy(min_crops=2, severity={Covering.SCARF: Severity.NOTE}))
     named = [Covering.SCARF] * 3 + [Covering.BALACLAVA] * 8 + [Covering.SCARF] * 20
     changes = []
     for n, covering in enumerate(named):
@@ -169,7 +169,7 @@ def test_a_worse_covering_sends_the_alert_again_and_a_lesser_one_does_not() -> N
 
 
 def test_no_alert_is_raised_for_what_is_ignored() -> None:
-    watched = Watched(Policy(min_looks=2, severity={Covering.MASK: Severity.IGNORE}))
+    watched = Watched(Policy(min_crops=2, severity={Covering.MASK: Severity.IGNORE}))
     for n in range(20):
         assert watched.step(n * STEP_S, verdict(1, n * STEP_S, 0.98, Covering.MASK)) == []
 
@@ -217,7 +217,7 @@ def test_evidence_that_is_added_later_stays_with_the_alert() -> None:
 
 def test_evidence_for_a_state_that_has_passed_does_not_bring_it_back() -> None:
     """Verdicts that come in one lot may raise an alert and end it in one step."""
-    watched = Watched(Policy(min_looks=2, half_life_s=0.1))
+    watched = Watched(Policy(min_crops=2, half_life_s=0.1))
     lot = [verdict(1, 0, 0.98), verdict(1, 0.1, 0.98), *(verdict(1, 2, 0.02) for _ in range(3))]
     changes = watched.step(2, *lot)
     assert states(changes) == ["raised 0", "ended 1"]
@@ -230,7 +230,7 @@ def replaced(alert: Alert, evidence: Evidence) -> Alert:
     return replace(alert, evidence=evidence)
 
 
-looks = st.builds(
+crops = st.builds(
     lambda number, occluded, covering, unusable: (number, occluded, covering, unusable),
     st.integers(1, 3),
     st.sampled_from([0.0, 0.02, 0.3, 0.5, 0.8, 0.97, 1.0]),
@@ -241,14 +241,14 @@ steps = st.lists(
     st.tuples(
         st.sampled_from([0.0, 0.2, 0.4, 1.0, 3.0, 40.0]),
         st.sets(st.integers(1, 3)),
-        st.lists(looks, max_size=4),
+        st.lists(crops, max_size=4),
     ),
     max_size=40,
 )
 policies = st.builds(
     Policy,
     preset=st.sampled_from(["replay", "bank", "school", "retail"]),
-    min_looks=st.integers(1, 3),
+    min_crops=st.integers(1, 3),
     cooldown_s=st.sampled_from([0.0, 1.0, 30.0]),
     half_life_s=st.sampled_from([0.5, 4.0]),
 )

@@ -26,7 +26,7 @@ class Verified:
         ids = itertools.count(1)
         self.policy = AlertPolicy(
             YARD,
-            policy or Policy(min_looks=2, cooldown_s=30),
+            policy or Policy(min_crops=2, cooldown_s=30),
             zone=None,
             lost_after_s=2.0,
             verify_within_s=WITHIN_S,
@@ -138,7 +138,7 @@ def test_the_end_of_the_source_leaves_nothing_waiting() -> None:
 
 
 def test_a_worse_covering_is_raised_and_verified_anew() -> None:
-    watched = Verified(Policy(preset="school", min_looks=2))
+    watched = Verified(Policy(preset="school", min_crops=2))
     scarf = [verdict(1, n * 0.4, 0.95, Covering.SCARF) for n in range(2)]
     (alert,) = watched.step(0, scarf[0]) + watched.step(0.4, scarf[1])
     assert states(watched.step(0.6, says=[opinion(alert, 0.9, Covering.SCARF)])) == ["confirmed 1"]
@@ -150,14 +150,14 @@ def test_a_worse_covering_is_raised_and_verified_anew() -> None:
 
 
 def test_a_covering_that_is_ignored_here_rejects_the_alert() -> None:
-    watched = Verified(Policy(preset="school", min_looks=2))
+    watched = Verified(Policy(preset="school", min_crops=2))
     (change,) = watched.step(0.8, says=[opinion(watched.raised(), 0.97, Covering.MASK)])
     assert states([change]) == ["rejected 1"]
     assert change.covering is Covering.MASK
 
 
 def test_the_verifiers_covering_decides_the_severity() -> None:
-    watched = Verified(Policy(preset="school", min_looks=2))
+    watched = Verified(Policy(preset="school", min_crops=2))
     (change,) = watched.step(0.8, says=[opinion(watched.raised(), 0.97, Covering.SCARF)])
     assert (change.state, change.severity) == (AlertState.CONFIRMED, Severity.NOTE)
 
@@ -171,7 +171,7 @@ def test_a_verifier_that_names_no_covering_leaves_it_as_it_was() -> None:
     assert (change.state, change.covering) == (AlertState.CONFIRMED, alert.covering)
 
 
-def test_a_verifiers_verdict_counts_for_several_looks() -> None:
+def test_a_verifiers_verdict_counts_for_several_crops() -> None:
     plain, weighty = Verified(), Verified()
     for watched, weight in [(plain, 1.0), (weighty, 3.0)]:
         watched.step(0, verdict(1, 0, 0.6))
@@ -197,7 +197,7 @@ def test_every_alert_goes_through_its_states_in_order(
     steps: list[tuple[float, str, bool]],
 ) -> None:
     """Raised, then one answer, then the end; seq without gaps; a rejected one is over."""
-    watched, changes, last = Verified(Policy(min_looks=1, cooldown_s=0)), [], None
+    watched, changes, last = Verified(Policy(min_crops=1, cooldown_s=0)), [], None
     for n, (occluded, answer, seen) in enumerate(steps):
         says: list[Opinion] = []
         if last is not None and answer != "silent":

@@ -77,7 +77,7 @@ def test_an_alert_must_not_end_where_it_begins(clear_at: float, raise_at: float)
     "wrong",
     [
         {"raise_at": 1.1},
-        {"min_looks": 0},
+        {"min_crops": 0},
         {"half_life_s": 0},
         {"evidence_limit": -1},
         {"cooldown_s": -1},

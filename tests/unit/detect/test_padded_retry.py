@@ -95,7 +95,7 @@ def test_an_empty_picture_stays_empty_and_each_frame_has_its_own_answer() -> Non
     assert [len(found) for found in answers] == [0, 1, 1]
 
 
-def test_a_look_is_cut_from_the_picture_not_from_the_grey_around_it() -> None:
+def test_a_crop_is_cut_from_the_picture_not_from_the_grey_around_it() -> None:
     class Cutting(Timid):
         """Notes what its frames look like where they show something."""
 

@@ -99,7 +99,7 @@ def test_where_nobody_is_found_the_whole_picture_is_judged_and_it_says_so() -> N
     assert found["covering"] == "none"
 
 
-def test_a_recording_fuses_the_looks_of_each_person() -> None:
+def test_a_recording_fuses_the_crops_of_each_person() -> None:
     judge = BlueJudge()
     frames = [
         frame(n / 5, ArrayPicture(scene(*([RIGHT] if n != 5 else []))), sequence=n)

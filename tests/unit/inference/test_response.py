@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitor.domain import Covering, Look, Moment, SubjectId
+from monitor.domain import Covering, HeadCrop, Moment, SubjectId
 from monitor.geometry import Box
 from monitor.inference.inference import REQUEST
 from monitor.inference.response import Face, ranked
@@ -13,9 +13,9 @@ from tests.support.fakes import ArrayPicture, frame, textured
 def head(side: float, *flaws: Flaw, covering: Covering = Covering.NONE) -> Face:
     """A head that cannot be judged if it has flaws."""
     moment: Moment = frame(0, ArrayPicture(textured(32, 32))).moment
-    look = Look(REQUEST, SubjectId(0), moment, np.zeros((8, 8, 3), np.uint8), side)
+    crop = HeadCrop(REQUEST, SubjectId(0), moment, np.zeros((8, 8, 3), np.uint8), side)
     probability = 0.1 if covering is Covering.NONE else 0.9
-    return Face(Box(0, 0, side, side), covering, probability, not flaws, flaws, look)
+    return Face(Box(0, 0, side, side), covering, probability, not flaws, flaws, crop)
 
 
 def occluded(*faces: Face) -> bool:

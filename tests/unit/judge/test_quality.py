@@ -1,4 +1,4 @@
-"""Whether a head crop is worth a look."""
+"""Whether a head crop is worth a crop."""
 
 import cv2
 import numpy as np

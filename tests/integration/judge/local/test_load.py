@@ -13,7 +13,7 @@ from monitor.judge.local.load import refused
 from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import ANSWERS
 from tests.support import tiny_models
-from tests.support.looks import SteppingClock, forward_passes, looks
+from tests.support.crops import SteppingClock, crops, forward_passes
 
 ROOT = Path(__file__).parents[4]
 
@@ -169,7 +169,7 @@ def test_code_that_comes_with_a_model_is_never_run(
     edited(folder, "config.json", model_type=kind, auto_map=own)
     edited(folder, "processor_config.json", auto_map=own)
     if kind == "florence2":
-        assert len(LocalJudge(folder, clock=SteppingClock()).judge(looks(1))) == 1
+        assert len(LocalJudge(folder, clock=SteppingClock()).judge(crops(1))) == 1
     else:
         assert "a model's own code is never run" in refusal(folder)
     assert not trace.exists()
@@ -185,13 +185,13 @@ sys.addaudithook(lambda event, args: calls.append((event, args)) if event in net
 
 from monitor.judge.local.load import refused
 from monitor.judge.local.local_judge import LocalJudge
-from tests.support.looks import SteppingClock, looks
+from tests.support.crops import SteppingClock, crops
 
 for folder in sys.argv[1:]:
     judge = LocalJudge(Path(folder), clock=SteppingClock())
     judge.warm_up()
-    judge.judge(looks(2))
-    judge.explain(looks(1)[0])
+    judge.judge(crops(2))
+    judge.explain(crops(1)[0])
 print(calls)
 """
 
@@ -222,10 +222,10 @@ def test_a_failing_pass_makes_the_judge_unavailable_not_the_program(
     wanted = "out of memory" if cause is MemoryError else "shape mismatch"
     with forward_passes(of="ForConditionalGeneration", then=fail):
         with pytest.raises(JudgeUnavailableError, match=wanted):
-            judge.judge(looks(1))
+            judge.judge(crops(1))
         with pytest.raises(JudgeUnavailableError, match=wanted):
-            judge.explain(looks(1)[0])
-    assert len(judge.judge(looks(1))) == 1, "it answers again once it can"
+            judge.explain(crops(1)[0])
+    assert len(judge.judge(crops(1))) == 1, "it answers again once it can"
 
 
 def test_a_full_accelerator_is_out_of_memory(florence: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_full_accelerator_is_out_of_memory(florence: Path) -> None:
         forward_passes(of="ForConditionalGeneration", then=fail),
         pytest.raises(JudgeUnavailableError, match=r"^the judge is out of memory$"),
     ):
-        judge.judge(looks(2))
+        judge.judge(crops(2))
 
 
 def test_scores_that_are_not_numbers_are_no_verdict(florence: Path, tmp_path: Path) -> None:
@@ -247,6 +247,6 @@ def test_scores_that_are_not_numbers_are_no_verdict(florence: Path, tmp_path: Pa
     tiny_models.spoil_weights(broken)
     judge = LocalJudge(broken, clock=SteppingClock())
     with pytest.raises(JudgeUnavailableError, match="not finite"):
-        judge.judge(looks(1))
+        judge.judge(crops(1))
     with pytest.raises(ConfigError, match=r"cannot judge a test picture.*take another model"):
         judge.warm_up()

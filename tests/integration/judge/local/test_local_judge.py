@@ -13,7 +13,7 @@ from monitor.domain import Covering
 from monitor.judge.local.local_judge import LocalJudge, square
 from monitor.judge.profile import ANSWERS, EXPLAIN, chat_profile
 from tests.support import tiny_models
-from tests.support.looks import SteppingClock, forward_passes, looks, row
+from tests.support.crops import SteppingClock, crops, forward_passes, row
 
 SHAPES = [tiny_models.florence, tiny_models.idefics, tiny_models.llava, tiny_models.qwen]
 
@@ -77,16 +77,16 @@ def _inputs(processor: Any, picture: NDArray[np.uint8]) -> Any:  # noqa: ANN401
 
 
 def test_every_answer_has_a_probability_and_together_they_are_certain(judge: LocalJudge) -> None:
-    for verdict in judge.judge(looks(3)):
+    for verdict in judge.judge(crops(3)):
         assert set(verdict.probabilities) == set(Covering)
         assert sum(row(verdict)) == pytest.approx(1, abs=1e-9)
         assert min(row(verdict)) >= 0
 
 
 def test_the_scores_are_those_of_the_libraries_own_recipe(judge: LocalJudge, folder: Path) -> None:
-    seen = looks(3)
+    seen = crops(3)
     side = 32 if (folder / "monitor.json").exists() else 384
-    logits = by_the_book(folder, [square(look.pixels, side) for look in seen])
+    logits = by_the_book(folder, [square(crop.pixels, side) for crop in seen])
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = weights / weights.sum(axis=1, keepdims=True)
     answers = np.array([row(verdict) for verdict in judge.judge(seen)])
@@ -103,50 +103,50 @@ def test_the_model_reads_the_prompt_as_the_library_would_write_it(
     side = 32 if processor.chat_template is None else 384
     expected = _inputs(processor, np.zeros((side, side, 3), np.uint8))["input_ids"].tolist()
     with forward_passes(of="Embedding") as passes:
-        judge.judge(looks(1))
+        judge.judge(crops(1))
     read = [ids[0].tolist() for ids in passes if not ids[0].is_floating_point()]
     assert expected in read, "an opening token too many, or a picture cut into tiles"
 
 
-def test_a_batch_says_what_its_looks_say_one_by_one(judge: LocalJudge) -> None:
-    seen = looks(6)
-    alone = [row(verdict) for look in seen for verdict in judge.judge([look])]
+def test_a_batch_says_what_its_crops_say_one_by_one(judge: LocalJudge) -> None:
+    seen = crops(6)
+    alone = [row(verdict) for crop in seen for verdict in judge.judge([crop])]
     assert np.abs(np.array([row(v) for v in judge.judge(seen)]) - np.array(alone)).max() < 1e-4
 
 
-def test_verdicts_come_in_the_order_of_the_looks_and_carry_their_facts(judge: LocalJudge) -> None:
-    seen = looks(6)
-    for look, verdict in zip(seen, judge.judge(seen), strict=True):
-        assert (verdict.camera, verdict.subject) == (look.camera, look.subject)
-        assert verdict.moment is look.moment
+def test_verdicts_come_in_the_order_of_the_crops_and_carry_their_facts(judge: LocalJudge) -> None:
+    seen = crops(6)
+    for crop, verdict in zip(seen, judge.judge(seen), strict=True):
+        assert (verdict.camera, verdict.subject) == (crop.camera, crop.subject)
+        assert verdict.moment is crop.moment
         assert (verdict.judge, verdict.thinking) == (judge.name, "")
 
 
-def test_no_looks_are_no_verdicts(judge: LocalJudge) -> None:
+def test_no_crops_are_no_verdicts(judge: LocalJudge) -> None:
     assert judge.judge([]) == []
 
 
 def test_a_batch_costs_one_forward_pass(judge: LocalJudge) -> None:
     with forward_passes(of="ForConditionalGeneration") as passes:
-        judge.judge(looks(4))
+        judge.judge(crops(4))
         assert len(passes) == 1
-        judge.judge(looks(6))
-        assert len(passes) == 3, "six looks are two batches of at most four"
+        judge.judge(crops(6))
+        assert len(passes) == 3, "six crops are two batches of at most four"
 
 
-def test_time_is_the_clocks_and_each_look_waited_for_the_whole_pass(judge: LocalJudge) -> None:
-    verdicts = judge.judge(looks(5))
+def test_time_is_the_clocks_and_each_crop_waited_for_the_whole_pass(judge: LocalJudge) -> None:
+    verdicts = judge.judge(crops(5))
     assert [verdict.timings.judge for verdict in verdicts] == [250.0] * 5
     assert [verdict.timings.queue for verdict in verdicts] == [0, 1, 2, 3, 4]
     assert all(verdict.timings.detect == 3 for verdict in verdicts)
 
 
-def test_the_same_looks_get_the_same_verdicts_from_another_judge(
+def test_the_same_crops_get_the_same_verdicts_from_another_judge(
     judge: LocalJudge, folder: Path
 ) -> None:
     other = LocalJudge(folder, clock=SteppingClock(), batch=4)
-    assert [row(v) for v in judge.judge(looks(4))] == [row(v) for v in other.judge(looks(4))]
-    assert judge.explain(looks(1)[0]) == other.explain(looks(1)[0])
+    assert [row(v) for v in judge.judge(crops(4))] == [row(v) for v in other.judge(crops(4))]
+    assert judge.explain(crops(1)[0]) == other.explain(crops(1)[0])
 
 
 def test_a_whole_model_passes_its_warm_up(judge: LocalJudge) -> None:
@@ -156,14 +156,14 @@ def test_a_whole_model_passes_its_warm_up(judge: LocalJudge) -> None:
 
 
 def test_an_explanation_is_one_short_line(judge: LocalJudge) -> None:
-    words = judge.explain(looks(1)[0])
+    words = judge.explain(crops(1)[0])
     assert 0 < len(words) <= 200
     assert words.isprintable()
 
 
 def test_an_explanation_is_bounded_in_tokens(judge: LocalJudge) -> None:
     with forward_passes(of="ForConditionalGeneration") as passes:
-        judge.explain(looks(1)[0])
+        judge.explain(crops(1)[0])
     assert 0 < len(passes) <= 40
 
 
@@ -173,7 +173,7 @@ def test_a_chat_model_is_asked_for_a_sentence_not_for_a_letter(
     import transformers as tf
 
     with forward_passes(of="Embedding") as passes:
-        judge.explain(looks(1)[0])
+        judge.explain(crops(1)[0])
     tokenizer = tf.AutoTokenizer.from_pretrained(folder, local_files_only=True)
     asked = " ".join(
         tokenizer.decode(ids[0][0]) for ids in passes if not ids[0].is_floating_point()
@@ -185,21 +185,21 @@ def test_the_embedded_models_sentence_comes_without_its_label(florence: Path) ->
     import transformers as tf
 
     judge = LocalJudge(florence, clock=SteppingClock())
-    look = looks(1)[0]
+    crop = crops(1)[0]
     processor = tf.AutoProcessor.from_pretrained(florence, local_files_only=True)
     model = tf.AutoModelForImageTextToText.from_pretrained(florence, local_files_only=True).eval()
     written = model.generate(
-        **_inputs(processor, square(look.pixels, 32)), max_new_tokens=40, do_sample=False
+        **_inputs(processor, square(crop.pixels, 32)), max_new_tokens=40, do_sample=False
     )
     label, _, sentence = processor.decode(written[0], skip_special_tokens=True).partition(" ")
     assert label in ANSWERS
-    assert judge.explain(look) == sentence[:200].strip()
+    assert judge.explain(crop) == sentence[:200].strip()
 
 
 def test_the_temperature_divides_the_logits(florence: Path, tmp_path: Path) -> None:
     warm = tiny_models.copied(florence, tmp_path / "warm")
     tiny_models.write_profile(warm, temperature=2.5)
-    seen = looks(2)
+    seen = crops(2)
     cold_rows, warm_rows = (
         np.log([row(verdict) for verdict in LocalJudge(place, clock=SteppingClock()).judge(seen)])
         for place in (florence, warm)
@@ -214,7 +214,7 @@ def test_the_model_sees_red_green_blue(florence: Path) -> None:
     blue = np.zeros((50, 40, 3), np.uint8)
     blue[..., 0] = 255  # OpenCV's order
     with forward_passes(of="Conv2d") as passes:
-        LocalJudge(florence, clock=SteppingClock()).judge([replace(looks(1)[0], pixels=blue)])
+        LocalJudge(florence, clock=SteppingClock()).judge([replace(crops(1)[0], pixels=blue)])
     red_plane, green_plane, blue_plane = passes[0][0][0]
     # The processor's mean is 0.5 and its deviation 0.25.
     assert np.allclose(red_plane, -2, atol=1e-4)
@@ -233,5 +233,5 @@ def test_pictures_of_any_size_become_a_square(shape: tuple[int, int]) -> None:
 def test_a_crop_of_one_head_is_never_cut_into_tiles(tmp_path: Path) -> None:
     folder = tiny_models.idefics(tmp_path / "idefics")
     with forward_passes(of="Conv2d") as passes:
-        LocalJudge(folder, clock=SteppingClock()).judge(looks(2))
+        LocalJudge(folder, clock=SteppingClock()).judge(crops(2))
     assert [tuple(inputs[0].shape) for inputs in passes] == [(2, 3, 32, 32)]

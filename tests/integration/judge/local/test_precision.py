@@ -9,7 +9,7 @@ from monitor.errors import ConfigError
 from monitor.judge.local.load import Precision
 from monitor.judge.local.local_judge import LocalJudge
 from tests.support import tiny_models
-from tests.support.looks import SteppingClock, looks, row
+from tests.support.crops import SteppingClock, crops, row
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +19,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def rows(folder: Path, precision: Precision) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     judge = LocalJudge(folder, clock=SteppingClock(), precision=precision)
-    return np.array([row(verdict) for verdict in judge.judge(looks(3))])
+    return np.array([row(verdict) for verdict in judge.judge(crops(3))])
 
 
 @pytest.mark.parametrize(("precision", "within"), [("bfloat16", 0.05), ("int8", 0.3)])

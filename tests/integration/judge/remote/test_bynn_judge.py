@@ -12,7 +12,7 @@ from monitor.domain import OCCLUDED, Covering
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.remote.bynn_judge import BynnJudge
 from monitor.runtime.clock import SystemClock
-from tests.integration.judge.remote.test_openai_judge import BLUE, GREY, look
+from tests.integration.judge.remote.test_openai_judge import BLUE, GREY, crop
 from tests.support.judge_process import JudgeProcess
 
 PUBLISHED = {
@@ -37,7 +37,7 @@ def judge(url: str) -> BynnJudge:
 
 def test_yes_and_no_become_verdicts(server: JudgeProcess) -> None:
     server.mode("fine")
-    blue, grey = judge(server.hosted).judge([look(BLUE), look(GREY)])
+    blue, grey = judge(server.hosted).judge([crop(BLUE), crop(GREY)])
     assert blue.occluded == pytest.approx(0.95)
     assert grey.occluded == pytest.approx(0.05)
     assert len({blue.probabilities[covering] for covering in OCCLUDED}) == 1, "it names none"
@@ -46,7 +46,7 @@ def test_yes_and_no_become_verdicts(server: JudgeProcess) -> None:
 
 def test_the_published_answer_is_read(server: JudgeProcess) -> None:
     server.mode("text", text=json.dumps(PUBLISHED))
-    (verdict,) = judge(server.hosted).judge([look(BLUE)])
+    (verdict,) = judge(server.hosted).judge([crop(BLUE)])
     assert verdict.covering is Covering.NONE
     assert verdict.occluded == pytest.approx(0.05)
 
@@ -55,7 +55,7 @@ def test_a_server_that_names_the_covering_is_believed(server: JudgeProcess) -> N
     response = {"occluded": True, "covering": "scarf", "probability": 0.8}
     result = {"response": response, "thinking": "a\x1b[31m scarf"}
     server.mode("text", text=json.dumps(PUBLISHED | {"result": result}))
-    (verdict,) = judge(server.hosted).judge([look(BLUE)])
+    (verdict,) = judge(server.hosted).judge([crop(BLUE)])
     assert verdict.named is Covering.SCARF
     assert verdict.occluded == pytest.approx(0.8)
     assert verdict.thinking == "a[31m scarf"
@@ -73,7 +73,7 @@ def test_a_server_that_names_the_covering_is_believed(server: JudgeProcess) -> N
 )
 def test_any_other_answer_is_no_verdict(server: JudgeProcess, answer: object) -> None:
     server.mode("text", text=json.dumps(answer))
-    (verdict,) = judge(server.hosted).judge([look(BLUE)])
+    (verdict,) = judge(server.hosted).judge([crop(BLUE)])
     assert not verdict.evaluable
 
 
@@ -81,14 +81,14 @@ def test_a_busy_service_is_left_alone_for_four_seconds(server: JudgeProcess) -> 
     asked = judge(server.hosted)
     server.mode("busy")
     with pytest.raises(JudgeUnavailableError, match=r"busy \(429\)"):
-        asked.judge([look(BLUE)])
+        asked.judge([crop(BLUE)])
     server.mode("fine")
     started = time.monotonic()
     with pytest.raises(JudgeUnavailableError, match=r"left alone for [34]\.\d s"):
-        asked.judge([look(BLUE)])
+        asked.judge([crop(BLUE)])
     while True:
         try:
-            (verdict,) = asked.judge([look(BLUE)])
+            (verdict,) = asked.judge([crop(BLUE)])
             break
         except JudgeUnavailableError:
             time.sleep(0.05)

@@ -12,7 +12,7 @@ from monitor.build import build_judge
 from monitor.cli.check import check
 from monitor.cli.errors import FAILED
 from monitor.config.judges import RemoteJudge as Settings
-from monitor.domain import CameraId, Covering, Look, SubjectId, Verdict
+from monitor.domain import CameraId, Covering, HeadCrop, SubjectId, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.judge.remote.openai_judge import RemoteJudge
 from monitor.runtime.clock import SystemClock
@@ -42,8 +42,8 @@ def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) 
     )
 
 
-def look(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], number: int = 1) -> Look:
-    return Look(CameraId("yard"), SubjectId(number), moment(0), pixels, 40)
+def crop(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], number: int = 1) -> HeadCrop:
+    return HeadCrop(CameraId("yard"), SubjectId(number), moment(0), pixels, 40)
 
 
 def said(verdicts: list[Verdict]) -> list[Covering]:
@@ -52,7 +52,7 @@ def said(verdicts: list[Verdict]) -> list[Covering]:
 
 def failure(asked: RemoteJudge) -> JudgeError:
     with pytest.raises(JudgeError) as caught:
-        asked.judge([look(BLUE)])
+        asked.judge([crop(BLUE)])
     return caught.value
 
 
@@ -60,7 +60,7 @@ def failure(asked: RemoteJudge) -> JudgeError:
 def test_it_finds_out_how_a_server_can_be_read(server: JudgeProcess, mode: str) -> None:
     server.mode(mode)
     asked = judge(server)
-    blue, grey = asked.judge([look(BLUE), look(GREY, 2)])
+    blue, grey = asked.judge([crop(BLUE), crop(GREY, 2)])
     assert said([blue, grey]) == [Covering.BALACLAVA, Covering.NONE]
     assert blue.occluded > 0.85
     assert grey.occluded < 0.15
@@ -68,25 +68,25 @@ def test_it_finds_out_how_a_server_can_be_read(server: JudgeProcess, mode: str) 
     assert (blue.subject, grey.subject) == (1, 2)
     assert blue.timings.judge > 0
     server.mode(mode)
-    asked.judge([look(BLUE)])
+    asked.judge([crop(BLUE)])
     assert server.mode("fine")["asked"] == 1, "once it knows, it asks once"
 
 
 def test_the_first_tokens_probabilities_are_added_up_over_white_space(server: JudgeProcess) -> None:
-    (verdict,) = judge(server).judge([look(BLUE)])
+    (verdict,) = judge(server).judge([crop(BLUE)])
     assert verdict.probabilities[Covering.BALACLAVA] == pytest.approx(0.96, abs=0.01)
 
 
 def test_a_verifiers_sentence_comes_with_its_verdict(server: JudgeProcess) -> None:
-    (verdict,) = judge(server, sentences=True).judge([look(BLUE)])
+    (verdict,) = judge(server, sentences=True).judge([crop(BLUE)])
     assert verdict.thinking == "it is balaclava"
-    assert judge(server).judge([look(BLUE)])[0].thinking == ""
-    assert judge(server).explain(look(BLUE)) == "There is balaclava."
+    assert judge(server).judge([crop(BLUE)])[0].thinking == ""
+    assert judge(server).explain(crop(BLUE)) == "There is balaclava."
 
 
 def test_words_of_a_model_that_obeys_a_shirt_are_only_words(server: JudgeProcess) -> None:
     server.mode("injected")
-    (verdict,) = judge(server, sentences=True).judge([look(BLUE)])
+    (verdict,) = judge(server, sentences=True).judge([crop(BLUE)])
     assert verdict.covering is Covering.BALACLAVA
     assert len(verdict.thinking) <= 200
     assert not any(category(c).startswith("C") for c in verdict.thinking)
@@ -116,12 +116,12 @@ def test_a_server_in_trouble_is_unavailable(server: JudgeProcess, mode: str, wor
 def test_answers_that_cannot_be_read_are_no_verdict(server: JudgeProcess, mode: str) -> None:
     server.mode(mode)
     asked = judge(server)
-    verdicts = [asked.judge([look(BLUE)])[0] for _ in range(4)]
+    verdicts = [asked.judge([crop(BLUE)])[0] for _ in range(4)]
     assert {verdict.unusable for verdict in verdicts} == {1.0}
     assert not any(verdict.evaluable for verdict in verdicts)
     assert isinstance(failure(asked), JudgeAnswerError), "one after the other: it is said aloud"
     server.mode("fine")
-    assert said(asked.judge([look(BLUE)])) == [Covering.BALACLAVA]
+    assert said(asked.judge([crop(BLUE)])) == [Covering.BALACLAVA]
 
 
 def test_a_busy_server_is_left_alone_as_long_as_it_asks_for(server: JudgeProcess) -> None:
@@ -151,18 +151,18 @@ def test_a_server_that_fails_again_and_again_rests_and_is_tried_again(
 def test_a_server_that_goes_and_comes_back_is_used_again(tmp_path: Path) -> None:
     with JudgeProcess(tmp_path) as server:
         asked = judge(server)
-        asked.judge([look(BLUE)])
+        asked.judge([crop(BLUE)])
         server.stop()
         assert isinstance(failure(asked), JudgeUnavailableError)
         server.start()
         assert said(eventually(asked)) == [Covering.BALACLAVA]
 
 
-def test_many_looks_go_at_once_up_to_the_limit(server: JudgeProcess) -> None:
+def test_many_crops_go_at_once_up_to_the_limit(server: JudgeProcess) -> None:
     asked = judge(server, concurrency=4)
     server.mode("slow", seconds=0.05)
     for _ in range(25):
-        assert len(asked.judge([look(BLUE, n) for n in range(4)])) == 4
+        assert len(asked.judge([crop(BLUE, n) for n in range(4)])) == 4
     most = server.mode("fine")["most"]
     assert isinstance(most, int)
     assert 2 <= most <= 4
@@ -172,7 +172,7 @@ def test_the_key_is_sent_and_never_shown(server: JudgeProcess, tmp_path: Path) -
     key = tmp_path / "key"
     key.write_text("sesame-open\n")
     asked = judge(server, api_key_file=key)
-    asked.judge([look(BLUE)])
+    asked.judge([crop(BLUE)])
     assert server.mode("locked")["key"] == "Bearer sesame-open"
     assert "sesame" not in str(failure(asked))
 
@@ -219,7 +219,7 @@ def eventually(asked: RemoteJudge) -> list[Verdict]:
     deadline = time.monotonic() + 30
     while True:
         try:
-            return asked.judge([look(BLUE)])
+            return asked.judge([crop(BLUE)])
         except JudgeUnavailableError:
             if time.monotonic() > deadline:
                 raise

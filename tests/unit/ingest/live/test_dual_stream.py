@@ -94,9 +94,9 @@ def test_a_head_too_small_in_the_small_stream_is_cut_from_the_large_one(
     desk.offer(shown, [subject(1, 1, Box(20, 10, 30, 20))], Timings())
     taken = desk.take(9)
     assert len(taken) == looks
-    for look in taken:
-        assert look.face_px == 40
-        assert look.pixels.shape == (60, 60, 3)
+    for crop in taken:
+        assert crop.face_px == 40
+        assert crop.pixels.shape == (60, 60, 3)
 
 
 def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> None:

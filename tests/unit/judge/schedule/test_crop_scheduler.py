@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from monitor.config.judges import Desk
-from monitor.domain import CameraId, Covering, Look, Pixels, Timings
+from monitor.domain import CameraId, Covering, HeadCrop, Pixels, Timings
 from monitor.geometry import Box
 from monitor.judge.schedule.crop_scheduler import JudgeDesk
 from tests.support.fakes import YARD, ArrayPicture, ManualClock, frame, subject, textured, verdict
@@ -37,47 +37,47 @@ class Counter:
         there = [subject(number, seconds, head, camera=camera) for number in numbers]
         self.desk.offer(frame(seconds, ArrayPicture(scene), camera=camera), there, Timings())
 
-    def take(self, seconds: float, limit: int = 99) -> list[Look]:
+    def take(self, seconds: float, limit: int = 99) -> list[HeadCrop]:
         self.clock.move_to(seconds)
         return self.desk.take(limit)
 
-    def answer(self, looks: Sequence[Look], occluded: float) -> None:
+    def answer(self, crops: Sequence[HeadCrop], occluded: float) -> None:
         self.desk.answer(
-            [verdict(x.subject, x.moment.seconds, occluded, camera=x.camera) for x in looks]
+            [verdict(x.subject, x.moment.seconds, occluded, camera=x.camera) for x in crops]
         )
 
     def look_at(self, seconds: float, occluded: float) -> bool:
         """Offer subject 1 and answer; whether it was looked at."""
         self.offer(seconds, 1)
-        looks = self.take(seconds)
-        self.answer(looks, occluded)
-        return bool(looks)
+        crops = self.take(seconds)
+        self.answer(crops, occluded)
+        return bool(crops)
 
 
-def who(looks: Sequence[Look]) -> list[tuple[str, int]]:
-    return [(look.camera, look.subject) for look in looks]
+def who(crops: Sequence[HeadCrop]) -> list[tuple[str, int]]:
+    return [(crop.camera, crop.subject) for crop in crops]
 
 
 def test_somebody_new_is_looked_at_at_once() -> None:
     at = Counter()
     at.offer(5, 1)
-    (look,) = at.take(5)
-    assert (look.camera, look.subject, look.moment.seconds) == (YARD, 1, 5)
-    assert look.face_px == 80
-    assert look.pixels.shape == (120, 120, 3), "one and a half times the longer side"
+    (crop,) = at.take(5)
+    assert (crop.camera, crop.subject, crop.moment.seconds) == (YARD, 1, 5)
+    assert crop.face_px == 80
+    assert crop.pixels.shape == (120, 120, 3), "one and a half times the longer side"
 
 
-def test_a_look_at_the_edge_is_clipped_to_the_picture() -> None:
+def test_a_crop_at_the_edge_is_clipped_to_the_picture() -> None:
     at = Counter()
     at.offer(0, 1, head=Box(0, 0, 60, 80))
     assert at.take(0)[0].pixels.shape == (100, 90, 3)
 
 
-def test_what_a_look_waited_for_is_on_its_bill() -> None:
+def test_what_a_crop_waited_for_is_on_its_bill() -> None:
     at = Counter()
     at.offer(1, 1)
-    (look,) = at.take(1.25)
-    assert look.timings == Timings(queue=250)
+    (crop,) = at.take(1.25)
+    assert crop.timings == Timings(queue=250)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_what_a_look_waited_for_is_on_its_bill() -> None:
         pytest.param(HEAD, SCENE // 20, id="dark"),
     ],
 )
-def test_a_head_not_worth_a_look_is_counted_and_tried_again(head: Box, scene: Pixels) -> None:
+def test_a_head_not_worth_a_crop_is_counted_and_tried_again(head: Box, scene: Pixels) -> None:
     at = Counter(Desk(min_sharpness=4 if scene.max() > 20 else 0))
     at.offer(0, 1, head=head, scene=scene)
     assert at.take(0) == []
@@ -111,7 +111,7 @@ def test_the_smallest_head_that_is_allowed_is_looked_at() -> None:
         pytest.param(0.95, [0, 2, 4], id="covered"),
     ],
 )
-def test_the_next_look_comes_after_the_pause(occluded: float, looked: list[int]) -> None:
+def test_the_next_crop_comes_after_the_pause(occluded: float, looked: list[int]) -> None:
     at = Counter()
     assert [n for n in range(12) if at.look_at(n * 0.2, occluded)] == looked
 
@@ -123,7 +123,7 @@ def test_who_was_out_of_sight_is_looked_at_at_once_though_clear_before() -> None
     assert at.look_at(1.4, 0.05), "it may be somebody else by now"
 
 
-def test_a_covered_subject_is_settled_after_three_looks_that_agree() -> None:
+def test_a_covered_subject_is_settled_after_three_crops_that_agree() -> None:
     at = Counter()
     looked = [n for n in range(40) if at.look_at(n * 0.2, 0.95)]
     assert looked == [0, 2, 4, 14, 24, 34]
@@ -137,20 +137,20 @@ def test_one_doubt_unsettles() -> None:
     assert at.look_at(3.2, 0.6)
 
 
-def test_a_look_that_could_not_be_evaluated_is_no_clear_one() -> None:
+def test_a_crop_that_could_not_be_evaluated_is_no_clear_one() -> None:
     at = Counter()
     at.offer(0, 1)
-    (look,) = at.take(0)
-    at.desk.answer([verdict(look.subject, 0, 0.9, Covering.AWAY)])
+    (crop,) = at.take(0)
+    at.desk.answer([verdict(crop.subject, 0, 0.9, Covering.AWAY)])
     assert at.look_at(0.4, 0.9)
 
 
-def test_a_newer_look_takes_the_place_of_the_waiting_one() -> None:
+def test_a_newer_crop_takes_the_place_of_the_waiting_one() -> None:
     at = Counter()
     at.offer(0, 1)
     at.offer(0.4, 1)
-    (look,) = at.take(0.4)
-    assert look.moment.seconds == 0.4
+    (crop,) = at.take(0.4)
+    assert crop.moment.seconds == 0.4
     assert at.desk.counts.replaced == 1
 
 
@@ -158,12 +158,12 @@ def test_a_distinctly_larger_head_keeps_its_place() -> None:
     at = Counter()
     at.offer(0, 1)
     at.offer(0.4, 1, head=Box(100, 60, 140, 120))
-    (look,) = at.take(0.4)
-    assert (look.moment.seconds, look.face_px) == (0, 80)
+    (crop,) = at.take(0.4)
+    assert (crop.moment.seconds, crop.face_px) == (0, 80)
     assert at.desk.counts.replaced == 1
 
 
-def test_a_look_that_waited_too_long_is_dropped_and_its_subject_due_again() -> None:
+def test_a_crop_that_waited_too_long_is_dropped_and_its_subject_due_again() -> None:
     at = Counter()
     at.offer(0, 1)
     assert at.take(3.1) == []
@@ -185,7 +185,7 @@ def test_what_finds_the_desk_full_is_refused_and_counted() -> None:
     assert who(at.take(0.2)) == [(YARD, 3)]
 
 
-def test_looks_a_judge_gives_up_are_due_again_and_free_their_places() -> None:
+def test_crops_a_judge_gives_up_are_due_again_and_free_their_places() -> None:
     at = Counter(Desk(in_flight=1))
     at.offer(0, 1)
     at.desk.give_up(at.take(0))
@@ -193,8 +193,8 @@ def test_looks_a_judge_gives_up_are_due_again_and_free_their_places() -> None:
     assert len(at.take(0.1)) == 1
 
 
-def test_a_second_has_only_so_many_looks() -> None:
-    at = Counter(Desk(looks_per_s=2, in_flight=99))
+def test_a_second_has_only_so_many_crops() -> None:
+    at = Counter(Desk(crops_per_s=2, in_flight=99))
     at.offer(0, *range(9))
     assert len(at.take(0)) == 2
     assert at.take(0.4) == []
@@ -203,8 +203,8 @@ def test_a_second_has_only_so_many_looks() -> None:
     assert len(at.take(10)) == 2, "no more than one second is saved up"
 
 
-def test_less_than_one_look_a_second_is_possible() -> None:
-    at = Counter(Desk(looks_per_s=0.5))
+def test_less_than_one_crop_a_second_is_possible() -> None:
+    at = Counter(Desk(crops_per_s=0.5))
     at.offer(0, 1, 2)
     assert [len(at.take(seconds)) for seconds in (0, 1, 2)] == [1, 0, 1]
 
@@ -243,16 +243,16 @@ def test_cameras_take_turns() -> None:
 
 def test_a_crowd_at_one_camera_does_not_starve_the_other() -> None:
     """The judge asks more often than the budget grants, as it does when it is scarce."""
-    at = Counter(Desk(looks_per_s=5, in_flight=99, stale_after_s=60))
+    at = Counter(Desk(crops_per_s=5, in_flight=99, stale_after_s=60))
     at.take(0)
     served: list[str] = []
     for tick in range(60):
         seconds = tick / 10
         at.offer(seconds, *range(100 * tick, 100 * tick + 2))
         at.offer(seconds, *range(100 * tick, 100 * tick + 2), camera=LOBBY)
-        looks = at.take(seconds, limit=1)
-        at.answer(looks, 0.5)
-        served += [look.camera for look in looks]
+        crops = at.take(seconds, limit=1)
+        at.answer(crops, 0.5)
+        served += [crop.camera for crop in crops]
     assert served.count(YARD) == pytest.approx(served.count(LOBBY), abs=2)
 
 
@@ -284,9 +284,9 @@ def test_who_left_and_comes_back_is_looked_at_like_somebody_new() -> None:
     assert who(at.take(4.5)) == [(YARD, 1), (YARD, 2)]
 
 
-def test_a_judge_that_waits_is_woken_by_the_first_look() -> None:
+def test_a_judge_that_waits_is_woken_by_the_first_crop() -> None:
     at = Counter()
-    taken: list[Look] = []
+    taken: list[HeadCrop] = []
     judge = threading.Thread(target=lambda: taken.extend(at.desk.take(9, timeout_s=60)))
     judge.start()
     at.offer(0, 1)

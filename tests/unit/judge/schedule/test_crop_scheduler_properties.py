@@ -7,16 +7,16 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from monitor.config.judges import Desk
-from monitor.domain import CameraId, Look, Timings
+from monitor.domain import CameraId, HeadCrop, Timings
 from monitor.geometry import Box
 from monitor.judge.schedule.crop_scheduler import JudgeDesk
 from tests.support.fakes import ArrayPicture, ManualClock, frame, subject, textured, verdict
 
 RATE = 5.0
 SETTINGS = Desk(
-    looks_per_s=RATE,
+    crops_per_s=RATE,
     in_flight=6,
-    recheck_clear_s=1e-6,  # everybody is always due, so every head offered is a look handed in
+    recheck_clear_s=1e-6,  # everybody is always due, so every head offered is a crop handed in
     recheck_doubtful_s=1e-6,
     stale_after_s=0.5,
 )
@@ -25,14 +25,14 @@ HEADS = [Box(40, 30, 70, 60), Box(30, 20, 90, 80)]
 
 
 class DeskInUse(RuleBasedStateMachine):
-    """Heads come in, time passes, a judge takes looks and brings them back or gives up."""
+    """Heads come in, time passes, a judge takes crops and brings them back or gives up."""
 
     def __init__(self) -> None:
         super().__init__()
         self.clock = ManualClock()
         self.desk = JudgeDesk(SETTINGS, self.clock)
         self.handed_in = 0
-        self.out: list[Look] = []
+        self.out: list[HeadCrop] = []
         self.answered: dict[str, int] = {}
 
     @property
@@ -57,21 +57,21 @@ class DeskInUse(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 9))
     def take(self, limit: int) -> None:
-        looks = self.desk.take(limit)
-        assert len(looks) <= limit
-        subjects = [(look.camera, look.subject) for look in looks]
-        assert len(subjects) == len(set(subjects)), "at most one waiting look per subject"
+        crops = self.desk.take(limit)
+        assert len(crops) <= limit
+        subjects = [(crop.camera, crop.subject) for crop in crops]
+        assert len(subjects) == len(set(subjects)), "at most one waiting crop per subject"
         fresh = self.clock.seconds() - SETTINGS.stale_after_s - 1e-9
-        assert all(look.moment.seconds >= fresh for look in looks)
-        self.out += looks
+        assert all(crop.moment.seconds >= fresh for crop in crops)
+        self.out += crops
 
     @precondition(lambda self: self.out)
     @rule(data=st.data(), occluded=st.floats(0, 1))
     def answer(self, data: st.DataObject, occluded: float) -> None:
-        look = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
-        seconds = look.moment.seconds
-        self.desk.answer([verdict(look.subject, seconds, occluded, camera=look.camera)])
-        self.answered[look.camera] = self.answered.get(look.camera, 0) + 1
+        crop = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
+        seconds = crop.moment.seconds
+        self.desk.answer([verdict(crop.subject, seconds, occluded, camera=crop.camera)])
+        self.answered[crop.camera] = self.answered.get(crop.camera, 0) + 1
 
     @precondition(lambda self: self.out)
     @rule()
@@ -89,7 +89,7 @@ class DeskInUse(RuleBasedStateMachine):
         assert self.waiting + len(self.out) <= SETTINGS.in_flight
 
     def teardown(self) -> None:
-        """Every look handed in was taken, replaced, stale or refused: none is left over."""
+        """Every crop handed in was taken, replaced, stale or refused: none is left over."""
         self.desk.give_up(self.out)
         for _ in range(SETTINGS.in_flight + 1):
             self.clock.move_to(self.clock.seconds() + 1 / RATE)
@@ -101,11 +101,11 @@ class DeskInUse(RuleBasedStateMachine):
     st.sampled_from([0.3, 1.0, 2.5, 8.0]),
     st.lists(st.tuples(st.sampled_from([0.0, 0.01, 0.13, 0.5, 3.0]), st.integers(1, 9))),
 )
-def test_no_second_has_more_looks_than_its_own_and_those_saved_up(
+def test_no_second_has_more_crops_than_its_own_and_those_saved_up(
     rate: float, asked: list[tuple[float, int]]
 ) -> None:
     clock = ManualClock()
-    desk = JudgeDesk(Desk(looks_per_s=rate, in_flight=99), clock)
+    desk = JudgeDesk(Desk(crops_per_s=rate, in_flight=99), clock)
     numbers, seconds = itertools.count(), 0.0
     taken: list[tuple[float, int]] = []
     for pause, limit in asked:
@@ -113,9 +113,9 @@ def test_no_second_has_more_looks_than_its_own_and_those_saved_up(
         clock.move_to(seconds)
         crowd = [subject(next(numbers), seconds, HEADS[0]) for _ in range(9)]
         desk.offer(frame(seconds, PICTURE), crowd, Timings())
-        looks = desk.take(limit)
-        desk.give_up(looks)
-        taken.append((seconds, len(looks)))
+        crops = desk.take(limit)
+        desk.give_up(crops)
+        taken.append((seconds, len(crops)))
     for start, _ in taken:
         assert sum(n for at, n in taken if start <= at <= start + 1) <= rate + max(rate, 1) + 1e-6
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from monitor.config.judges import Desk
-from monitor.domain import Look, Timings, Verdict
+from monitor.domain import HeadCrop, Timings, Verdict
 from monitor.errors import JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.geometry import Box
 from monitor.judge.schedule.crop_scheduler import JudgeDesk
@@ -59,7 +59,7 @@ def test_everything_that_waits_is_answered_in_batches() -> None:
 
 
 def test_answering_stops_where_the_budget_does() -> None:
-    office = Office(BlueJudge(), desk=Desk(looks_per_s=3))
+    office = Office(BlueJudge(), desk=Desk(crops_per_s=3))
     office.offer(0, *range(10))
     assert office.loop.answer_all() == 3
 
@@ -84,7 +84,7 @@ def test_each_subject_has_its_own_sentence() -> None:
 
 
 def test_a_judge_with_nothing_to_say_is_not_asked_again() -> None:
-    """Generating takes as long as many looks, whether or not a sentence comes of it."""
+    """Generating takes as long as many crops, whether or not a sentence comes of it."""
     office = Office(BlueJudge(sentences=[""]))
     for n in range(3):
         office.words(n / 2, 1)
@@ -92,13 +92,13 @@ def test_a_judge_with_nothing_to_say_is_not_asked_again() -> None:
 
 
 def test_sentences_of_people_long_gone_are_forgotten() -> None:
-    office = Office(BlueJudge(sentences=["covered"]), desk=Desk(looks_per_s=999, in_flight=999))
+    office = Office(BlueJudge(sentences=["covered"]), desk=Desk(crops_per_s=999, in_flight=999))
     office.words(0, 1)
     office.words(10, *range(2, 601))
     assert office.words(20, 1) == [""]
 
 
-def test_an_unavailable_judge_is_waited_out_and_its_looks_are_due_again(
+def test_an_unavailable_judge_is_waited_out_and_its_crops_are_due_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     office = Office(BlueJudge(failures=[JudgeUnavailableError("out of memory")]))
@@ -137,7 +137,7 @@ def test_a_judge_that_keeps_failing_is_asked_ever_more_rarely_but_never_given_up
 
 def test_a_success_shortens_the_next_wait() -> None:
     failures = [JudgeUnavailableError("down")]
-    office = Office(BlueJudge(failures), desk=Desk(looks_per_s=1))
+    office = Office(BlueJudge(failures), desk=Desk(crops_per_s=1))
     office.loop.backoff.delay()
     office.loop.backoff.delay()
     office.offer(0, 1)
@@ -187,8 +187,8 @@ def test_the_loop_does_not_pause_between_batches() -> None:
 class Talker(BlueJudge):
     """Explains itself while it judges."""
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
-        return [replace(verdict, thinking="at once") for verdict in super().judge(looks)]
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        return [replace(verdict, thinking="at once") for verdict in super().judge(crops)]
 
 
 def test_a_judge_that_explains_itself_is_not_asked_to() -> None:

@@ -1,4 +1,4 @@
-"""Where looks wait for the verifier."""
+"""Where crops wait for the verifier."""
 
 import itertools
 import threading
@@ -13,8 +13,8 @@ from monitor.domain import (
     AlertState,
     CameraId,
     Covering,
+    HeadCrop,
     JudgeName,
-    Look,
     Severity,
     SubjectId,
     Timings,
@@ -30,9 +30,11 @@ def desk(clock: ManualClock, **settings: float) -> VerifierDesk:
     return VerifierDesk(Verifier.model_validate({"judge": EmbeddedJudge(), **settings}), clock)
 
 
-def look(number: int, seconds: float = 0, *, camera: CameraId = YARD, face_px: float = 40) -> Look:
+def crop(
+    number: int, seconds: float = 0, *, camera: CameraId = YARD, face_px: float = 40
+) -> HeadCrop:
     pixels = np.zeros((4, 4, 3), np.uint8)
-    return Look(camera, SubjectId(number), moment(seconds), pixels, face_px)
+    return HeadCrop(camera, SubjectId(number), moment(seconds), pixels, face_px)
 
 
 def alert(number: int, severity: Severity = Severity.ALERT, camera: CameraId = YARD) -> Alert:
@@ -57,14 +59,14 @@ def alert(number: int, severity: Severity = Severity.ALERT, camera: CameraId = Y
 
 def note(
     asked: VerifierDesk, number: int, occluded: float, seconds: float = 0, px: float = 40
-) -> Look:
-    """Tells the desk what the first judge said of a look."""
-    shown = look(number, seconds, face_px=px)
+) -> HeadCrop:
+    """Tells the desk what the first judge said of a crop."""
+    shown = crop(number, seconds, face_px=px)
     asked.note(shown, verdict(number, seconds, occluded))
     return shown
 
 
-def test_an_alert_is_asked_about_with_the_subjects_best_look() -> None:
+def test_an_alert_is_asked_about_with_the_subjects_best_crop() -> None:
     asked = desk(ManualClock())
     large = note(asked, 1, 0.95, px=80)
     note(asked, 1, 0.95, seconds=0.4, px=40)
@@ -72,22 +74,22 @@ def test_an_alert_is_asked_about_with_the_subjects_best_look() -> None:
     asked.ask(raised)
     question = asked.take(0)
     assert question is not None
-    assert question.look is large
+    assert question.crop is large
     assert question.alert is raised
     assert asked.take(0) is None
 
 
-def test_an_old_look_gives_way_to_a_smaller_fresh_one() -> None:
+def test_an_old_crop_gives_way_to_a_smaller_fresh_one() -> None:
     asked = desk(ManualClock())
     note(asked, 1, 0.95, px=80)
     fresh = note(asked, 1, 0.95, seconds=6, px=40)
     asked.ask(alert(1))
     question = asked.take(0)
     assert question is not None
-    assert question.look is fresh
+    assert question.crop is fresh
 
 
-def test_an_alert_without_any_look_is_answered_with_nothing() -> None:
+def test_an_alert_without_any_crop_is_answered_with_nothing() -> None:
     asked = desk(ManualClock())
     raised = alert(1)
     asked.ask(raised)
@@ -102,7 +104,7 @@ def test_only_doubts_are_asked_about_without_an_alert() -> None:
         note(asked, number, occluded)
     question = asked.take(0)
     assert question is not None
-    assert (question.look.subject, question.alert) == (1, None)
+    assert (question.crop.subject, question.alert) == (1, None)
     assert asked.take(0) is None
     note(asked, 1, 0.5, seconds=1)  # asked a moment ago
     assert asked.waiting == 0
@@ -132,7 +134,7 @@ def test_severe_alerts_go_first_and_doubts_last() -> None:
         clock.move_to(number / 10)
         note(asked, number, 0.95)
         asked.ask(alert(number, severity))
-    taken = [question.look.subject for _ in range(5) if (question := asked.take(0))]
+    taken = [question.crop.subject for _ in range(5) if (question := asked.take(0))]
     assert taken == [1, 3, 2, 0, 9]
 
 
@@ -186,7 +188,7 @@ def test_a_question_that_failed_is_asked_again_while_there_is_time() -> None:
     assert asked.counts.asked == 1
 
 
-def test_a_thousand_subjects_leave_a_bounded_number_of_looks() -> None:
+def test_a_thousand_subjects_leave_a_bounded_number_of_crops() -> None:
     asked = desk(ManualClock(), waiting=16)
     for number in range(1000):
         note(asked, number, 0.6)
@@ -199,9 +201,9 @@ def test_cameras_get_their_own_answers_and_the_bell_rings() -> None:
     bell = threading.Event()
     asked = VerifierDesk(Verifier(judge=EmbeddedJudge()), ManualClock(), bell)
     for camera in (YARD, LOBBY):
-        asked.note(look(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
+        asked.note(crop(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
         asked.ask(alert(1, camera=camera))
     while (question := asked.take(0)) is not None:
-        asked.answer(question, replace(verdict(1, 0, 0.9), camera=question.look.camera))
+        asked.answer(question, replace(verdict(1, 0, 0.9), camera=question.crop.camera))
     assert bell.is_set()
     assert [len(asked.collect(camera)) for camera in (YARD, LOBBY)] == [1, 1]

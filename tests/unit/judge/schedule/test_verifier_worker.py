@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from monitor.config.judges import EmbeddedJudge, Verifier
-from monitor.domain import JudgeName, Look, Opinion, SubjectId, Verdict
+from monitor.domain import HeadCrop, JudgeName, Opinion, SubjectId, Verdict
 from monitor.errors import JudgeAnswerError, JudgeUnavailableError
 from monitor.judge.schedule.verification_queue import VerifierDesk
 from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
@@ -29,18 +29,18 @@ class Talkative:
 
     name = JudgeName("talkative", "1")
 
-    def judge(self, looks: Sequence[Look]) -> list[Verdict]:
-        return [replace(verdict(1, 0, 0.97), thinking="said at once") for _ in looks]
+    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+        return [replace(verdict(1, 0, 0.97), thinking="said at once") for _ in crops]
 
-    def explain(self, look: Look) -> str:
-        raise JudgeAnswerError(f"asked again about {look.subject}")
+    def explain(self, crop: HeadCrop) -> str:
+        raise JudgeAnswerError(f"asked again about {crop.subject}")
 
 
 def asked(judge: BlueJudge | Talkative) -> tuple[VerifierDesk, VerifierLoop]:
     """A desk with one alert's question, and a loop."""
     clock = ManualClock()
     desk = VerifierDesk(Verifier(judge=EmbeddedJudge()), clock)
-    desk.note(Look(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
+    desk.note(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
     desk.ask(alert(1))
     return desk, VerifierLoop(desk, judge, Backoff(0.001, 0.002))
 

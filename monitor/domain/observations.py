@@ -123,11 +123,11 @@ class Subject:
 
 GAP_S = 0.7  # out of sight this long, a subject may be somebody else when it comes back
 SURE_OF_A_GUESS = 0.7  # probability that the whole head is covered, where no face was found
-LOOK_MARGIN = 1.5  # a look is a square of this many times the face, clipped to the picture
+CROP_MARGIN = 1.5  # a crop is a square of this many times the face, clipped to the picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
+class HeadCrop:
     """One head crop that the desk chose."""
 
     camera: CameraId
@@ -141,22 +141,22 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a judge saw in one look."""
+    """What a judge saw in one crop."""
 
     camera: CameraId
     subject: SubjectId
-    moment: Moment  # when the look was taken, not when the judge answered
+    moment: Moment  # when the crop was taken, not when the judge answered
     probabilities: Mapping[Covering, float]  # with ``unusable`` they sum to 1
     unusable: float  # too small, dark, blurred or cut off to say; 0..1
     thinking: str  # the model's own words: show it, never act on it
     judge: JudgeName
     timings: Timings
-    face_found: bool = True  # as in the look
-    weight: float = 1.0  # how many looks of the first judge it counts for
+    face_found: bool = True  # as in the crop
+    weight: float = 1.0  # how many crops of the first judge it counts for
 
     @property
     def covering(self) -> Covering:
-        """The most probable covering, whether or not the look was evaluable."""
+        """The most probable covering, whether or not the crop was evaluable."""
         return max(Covering, key=lambda covering: self.probabilities.get(covering, 0.0))
 
     @property

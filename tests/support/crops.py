@@ -1,4 +1,4 @@
-"""Looks to judge, a clock to time them, and what torch says it computed."""
+"""Crops to judge, a clock to time them, and what torch says it computed."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.domain import CameraId, Covering, Look, Moment, SubjectId, Timings, Verdict
+from monitor.domain import CameraId, Covering, HeadCrop, Moment, SubjectId, Timings, Verdict
 from tests.support.fakes import START
 
 
@@ -25,11 +25,11 @@ class SteppingClock:
         return START
 
 
-def looks(count: int) -> list[Look]:
-    """Looks at noise, each of another size."""
+def crops(count: int) -> list[HeadCrop]:
+    """Crops of noise, each of another size."""
     random = np.random.default_rng(7)
     return [
-        Look(
+        HeadCrop(
             camera=CameraId("yard"),
             subject=SubjectId(n),
             moment=Moment(n / 5, START),
