@@ -21,10 +21,10 @@ from monitor.ingest.live.live_video import NetworkVideo
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.motion_gate import Gate
 from monitor.judge import Judge
-from monitor.judge.schedule.crop_scheduler import JudgeDesk
-from monitor.judge.schedule.judge_worker import JudgeLoop
-from monitor.judge.schedule.verification_queue import VerifierDesk
-from monitor.judge.schedule.verifier_worker import VerifierLoop
+from monitor.judge.schedule.crop_scheduler import CropScheduler
+from monitor.judge.schedule.judge_worker import JudgeWorker
+from monitor.judge.schedule.verification_queue import VerificationQueue
+from monitor.judge.schedule.verifier_worker import VerifierWorker
 from monitor.pipeline import Lane, Pipeline
 from monitor.record.still import EvidenceFolder
 from monitor.runtime.backoff import Backoff
@@ -198,7 +198,7 @@ class Watch:
     """What every camera of one run shares: its settings and the folder for its evidence."""
 
     tracking: schema.Tracking
-    desk: judges.Desk
+    scheduler: judges.Scheduler
     policy: Policy
     evidence: Path
     economy: Economy | None = None  # None looks at every frame, as replays do
@@ -212,8 +212,8 @@ def build_pipeline(
     clock: Clock,
     bell: threading.Event | None = None,
     attention: Mapping[CameraId, Attention] = MappingProxyType({}),
-) -> tuple[Pipeline, JudgeLoop]:
-    """The stages for some cameras, and the judge's loop at the same desk.
+) -> tuple[Pipeline, JudgeWorker]:
+    """The stages for some cameras, and the judge's worker at the same scheduler.
 
     Args:
         watch: What they share.
@@ -223,8 +223,8 @@ def build_pipeline(
         bell: Rung whenever the judge has answered.
         attention: Of each live camera, which is told whether anybody is in view.
     """
-    desk = JudgeDesk(watch.desk, clock, bell)
-    second = VerifierDesk(watch.verifier, clock, bell) if watch.verifier is not None else None
+    scheduler = CropScheduler(watch.scheduler, clock, bell)
+    second = VerificationQueue(watch.verifier, clock, bell) if watch.verifier is not None else None
     lanes = {
         camera: Lane(
             BodyTracker(camera, watch.tracking),
@@ -240,18 +240,18 @@ def build_pipeline(
         for camera, zone in zones.items()
     }
     pipeline = Pipeline(
-        models.detector, desk, lanes, EvidenceFolder(watch.evidence), clock, verifier=second
+        models.detector, scheduler, lanes, EvidenceFolder(watch.evidence), clock, verifier=second
     )
-    loop = JudgeLoop(desk, models.judge, models.batch, Backoff(*_JUDGE_PAUSE), second)
-    return pipeline, loop
+    worker = JudgeWorker(scheduler, models.judge, models.batch, Backoff(*_JUDGE_PAUSE), second)
+    return pipeline, worker
 
 
-def verifier_loops(pipeline: Pipeline, models: Models) -> list[VerifierLoop]:
+def verifier_workers(pipeline: Pipeline, models: Models) -> list[VerifierWorker]:
     """What answers the questions for the verifier, one for each thread; empty without one."""
     if pipeline.verifier is None or models.verifier is None:
         return []
     return [
-        VerifierLoop(pipeline.verifier, models.verifier, Backoff(*_JUDGE_PAUSE))
+        VerifierWorker(pipeline.verifier, models.verifier, Backoff(*_JUDGE_PAUSE))
         for _ in range(models.verifier_threads)
     ]
 

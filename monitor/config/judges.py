@@ -1,4 +1,4 @@
-"""The settings of the judges, and of the desk that chooses what they look at."""
+"""The settings of the judges, and of the scheduler that chooses what they look at."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -95,10 +95,10 @@ class Verifier(Section):
     verify_within_s: PositiveFloat = 10
     """An alert that got no answer in this time is ``unverified``."""
     waiting: PositiveInt = 32
-    """Questions that may wait for it; then the least urgent one goes."""
+    """Requests that may wait for it; then the least urgent one goes."""
 
 
-class Desk(Section):
+class Scheduler(Section):
     """Who is looked at, when, and how much that may cost."""
 
     crops_per_s: PositiveFloat = 20

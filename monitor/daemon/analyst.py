@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from monitor.daemon.alert_dispatch import Dispatch
-from monitor.daemon.camera_control import PictureDesk
+from monitor.daemon.camera_control import SnapshotRequests
 from monitor.daemon.detection_queue import Overlap
 from monitor.domain import CameraId, Frame
 from monitor.ingest.watch.load_shedder import Load
@@ -31,7 +31,7 @@ class Analyst:
     bell: threading.Event
     clock: Clock
     dispatch: Dispatch
-    pictures: PictureDesk
+    pictures: SnapshotRequests
     load: Load | None = None
     _served: dict[CameraId, float] = field(init=False, default_factory=dict)
     _swept_at: float = field(init=False, default=float("-inf"))

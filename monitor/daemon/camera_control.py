@@ -23,7 +23,7 @@ _NOBODY = SubjectId(-1)  # everybody's head is hidden
 
 
 @dataclass(slots=True)
-class PictureDesk:
+class SnapshotRequests:
     """Where a picture of a camera can be asked for. Thread-safe.
 
     The pictures belong to the analyst, so it is the analyst's thread that makes them.
@@ -74,7 +74,7 @@ class Controls:
     """Carries out commands. Thread-safe."""
 
     readers: Mapping[CameraId, Reader]
-    pictures: PictureDesk
+    pictures: SnapshotRequests
     board: StateBoard
     memory: Memory
 

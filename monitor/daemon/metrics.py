@@ -7,7 +7,7 @@ from typing import Final
 from monitor.daemon.mqtt_service import Mailroom
 from monitor.domain import CameraId, StreamState
 from monitor.ingest.live.reader import Reader
-from monitor.judge.schedule.judge_worker import JudgeLoop
+from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.pipeline import Pipeline
 from monitor.serve import Fact
 
@@ -20,7 +20,7 @@ class Vitals:
 
     readers: Mapping[CameraId, Reader]
     pipeline: Pipeline
-    judge: JudgeLoop
+    judge: JudgeWorker
     mail: Mailroom
 
     def problems(self) -> Iterable[str]:
@@ -37,7 +37,7 @@ class Vitals:
     def facts(self) -> Iterable[Fact]:
         """See Status."""
         yield from self._cameras()
-        for count in fields(counts := self.pipeline.desk.counts):
+        for count in fields(counts := self.pipeline.scheduler.counts):
             value = float(getattr(counts, count.name))
             said = "What became of the heads that could have been looked at."
             yield Fact("monitor_crops_total", said, value, {"outcome": count.name})

@@ -6,11 +6,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.build import Models, Watch, build_pipeline, build_source, verifier_loops
+from monitor.build import Models, Watch, build_pipeline, build_source, verifier_workers
 from monitor.config.schema import Config
 from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst, ending
-from monitor.daemon.camera_control import Controls, PictureDesk
+from monitor.daemon.camera_control import Controls, SnapshotRequests
 from monitor.daemon.metrics import Vitals
 from monitor.daemon.mqtt_service import Mailroom
 from monitor.daemon.status_reporter import Census, Sight
@@ -57,7 +57,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     stop = StopSwitch()
     bell = threading.Event()
     pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, attention)
-    verifiers = verifier_loops(pipeline, models)
+    verifiers = verifier_workers(pipeline, models)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
     sources: dict[CameraId, Source] = {}
@@ -66,7 +66,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
-    pictures = PictureDesk(bell)
+    pictures = SnapshotRequests(bell)
     with Mailroom(config, clock) as mail, ExitStack() as doors:
         retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
         dispatch = _dispatch(config.site, mail, readers, clock, retention)
@@ -84,7 +84,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
             Worker("analyst", ending(analyst, mail.shelf), stop),
             Worker("judge", judge.run, stop),
-            *(Worker(f"verify-{n}", loop.run, stop) for n, loop in enumerate(verifiers)),
+            *(Worker(f"verify-{n}", worker.run, stop) for n, worker in enumerate(verifiers)),
             Worker("census", census.run, stop),
             *mail.workers(controls, zones, stop),
             Worker("retention", retention.run, stop),
@@ -121,7 +121,7 @@ def _watch(config: Config) -> Watch:
     """What all cameras share."""
     return Watch(
         config.tracking,
-        config.desk,
+        config.scheduler,
         config.policy,
         config.evidence,
         config.economy,

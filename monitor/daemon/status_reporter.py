@@ -9,8 +9,8 @@ from monitor.domain import CameraId, CameraState, StreamState
 from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
-from monitor.judge.schedule.judge_worker import JudgeLoop
-from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
+from monitor.judge.schedule.judge_worker import JudgeWorker
+from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
 from monitor.pipeline import Pipeline
 from monitor.publish.retained.health import Health, Kind
 from monitor.publish.retained.retained_topics import StateBoard
@@ -54,11 +54,11 @@ class Census:
 
     readers: Mapping[CameraId, Reader]
     pipeline: Pipeline
-    judge: JudgeLoop
+    judge: JudgeWorker
     board: StateBoard
     health: Health
     every_s: float
-    verifiers: Sequence[VerifierLoop] = ()
+    verifiers: Sequence[VerifierWorker] = ()
     sight: Sight | None = None
     _lost: int = field(init=False, default=0)
     _warn_at: float = field(init=False, default=0.0)
@@ -90,7 +90,7 @@ class Census:
 
     def _warn_of_overload(self) -> None:
         """Say once a minute how many crops were lost because the judge is behind."""
-        counts = self.pipeline.desk.counts
+        counts = self.pipeline.scheduler.counts
         lost, now = counts.stale + counts.refused, time.monotonic()
         if lost > self._lost and now >= self._warn_at:
             log.warning("judge overloaded: %d crops dropped since last told", lost - self._lost)

@@ -128,7 +128,7 @@ CROP_MARGIN = 1.5  # a crop is a square of this many times the face, clipped to 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HeadCrop:
-    """One head crop that the desk chose."""
+    """One head crop that the scheduler chose."""
 
     camera: CameraId
     subject: SubjectId

@@ -75,7 +75,7 @@ def read_crop(folder: Path, name: str, number: int) -> HeadCrop:
 
 
 def _crop(number: int, pixels: Pixels) -> HeadCrop:
-    """A crop as the desk would have chosen it; the moment is arbitrary but fixed."""
+    """A crop as the scheduler would have chosen it; the moment is arbitrary but fixed."""
     return HeadCrop(
         camera=CameraId("evaluation"),
         subject=SubjectId(number),

@@ -11,7 +11,7 @@ from typing import TextIO
 from uuid import UUID
 
 from monitor.alert.policy import AlertPolicy
-from monitor.build import Models, Watch, build_pipeline, verifier_loops
+from monitor.build import Models, Watch, build_pipeline, verifier_workers
 from monitor.config.schema import ReplayConfig
 from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
@@ -111,13 +111,17 @@ class _Session:
         out, tracks = results
         config = replay.config
         watch = Watch(
-            config.tracking, config.desk, config.policy, out / "evidence", verifier=config.verifier
+            config.tracking,
+            config.scheduler,
+            config.policy,
+            out / "evidence",
+            verifier=config.verifier,
         )
         camera = source.camera
         self._ahead = ahead
         models = replace(replay.models, detector=ahead)
         self._pipeline, self._judge = build_pipeline(watch, {camera: None}, models, replay.clock)
-        self._verifiers = verifier_loops(self._pipeline, replay.models)[:1]
+        self._verifiers = verifier_workers(self._pipeline, replay.models)[:1]
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
         self._tracks.writerow(
@@ -153,7 +157,7 @@ class _Session:
             frames_decoded=self._source.decoded,
             frames_analysed=analysed,
             subjects=len(self._subjects),
-            looks=self._pipeline.desk.counts.taken,
+            looks=self._pipeline.scheduler.counts.taken,
             alerts=len(alerts),
             video_s=round(self._source.info.duration_s or (last.seconds if last else 0.0), 3),
             taken_s=round(time.perf_counter() - started, 3),

@@ -27,13 +27,13 @@ import cv2
 import numpy as np
 
 from monitor.build import Models, Watch, build_pipeline, build_source, models
-from monitor.config.judges import Desk, EmbeddedJudge
+from monitor.config.judges import EmbeddedJudge, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
 from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst
-from monitor.daemon.camera_control import PictureDesk
+from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
@@ -118,7 +118,7 @@ class Box:
         self.stop = StopSwitch()
         cameras = {CameraId(f"camera-{n}"): url for n, url in enumerate(urls)}
         attention = {c: Attention(ANALYSES, key_frames_only=True) for c in cameras}
-        watch = Watch(Tracking(), Desk(), Policy(), folder / "evidence", Economy())
+        watch = Watch(Tracking(), Scheduler(), Policy(), folder / "evidence", Economy())
         zones = dict.fromkeys(cameras)
         self.pipeline, judge = build_pipeline(watch, zones, loaded, clock, bell, attention)
         boxes = {camera: Mailbox[Frame](1, bell=bell) for camera in cameras}
@@ -132,7 +132,9 @@ class Box:
         shelf = Shelf(outbox, clock, on_trouble=lambda _: None)
         dispatch = Dispatch("site", shelf, board, CoveredBoard(board, "site", cameras), clock)
         self.load = Measured(attention, Economy().least_fps)
-        analyst = Analyst(self.pipeline, boxes, bell, clock, dispatch, PictureDesk(bell), self.load)
+        analyst = Analyst(
+            self.pipeline, boxes, bell, clock, dispatch, SnapshotRequests(bell), self.load
+        )
         self.workers = [
             *(Worker(f"read-{c}", r.run, self.stop) for c, r in self.readers.items()),
             Worker("analyst", analyst.run, self.stop),

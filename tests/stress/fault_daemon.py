@@ -21,7 +21,7 @@ from tests.support.fakes import face, person, verdict
 PEOPLE = 4
 SETTINGS: dict[str, object] = {
     "policy": {"min_crops": 1, "cooldown_s": 0, "half_life_s": 0.05},
-    "desk": {"recheck_clear_s": 0.1, "recheck_doubtful_s": 0.1, "crops_per_s": 100},
+    "scheduler": {"recheck_clear_s": 0.1, "recheck_doubtful_s": 0.1, "crops_per_s": 100},
 }
 
 

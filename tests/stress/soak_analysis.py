@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from monitor.build import Watch, build_pipeline, models
-from monitor.config.judges import Desk, EmbeddedJudge
+from monitor.config.judges import EmbeddedJudge, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.tampering import Tampering
@@ -40,7 +40,7 @@ class Analysis:
         }
         self.load = Load(self.attention, economy.least_fps)
         loaded = models(EmbeddedDetector(), EmbeddedJudge(), clock)
-        watch = Watch(Tracking(), Desk(), Policy(), folder / "evidence", economy)
+        watch = Watch(Tracking(), Scheduler(), Policy(), folder / "evidence", economy)
         zones = dict.fromkeys(self.attention)
         self._pipeline, judge = build_pipeline(
             watch, zones, loaded, clock, threading.Event(), self.attention

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.build import Models, Watch, build_pipeline
-from monitor.config.judges import Desk
+from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, Tracking
 from monitor.domain import CameraId, Detection, Frame
@@ -35,7 +35,7 @@ class CountingDetector:
 
 def watch(folder: Path, detector: CountingDetector, economy: Economy | None) -> Pipeline:
     pipeline, _ = build_pipeline(
-        Watch(Tracking(), Desk(), Policy(), folder, economy),
+        Watch(Tracking(), Scheduler(), Policy(), folder, economy),
         {YARD: None, LOBBY: None},
         Models(detector, BlueJudge(), batch=4),
         RecordingClock(),

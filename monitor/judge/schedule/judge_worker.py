@@ -1,4 +1,4 @@
-"""The judge's thread: take crops from the desk, answer them, explain the suspicious ones."""
+"""The judge's thread: take crops from the scheduler, answer them, explain the suspicious ones."""
 
 import logging
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ from typing import Any
 from monitor.domain import CameraId, HeadCrop, SubjectId, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
-from monitor.judge.schedule.crop_scheduler import JudgeDesk
-from monitor.judge.schedule.verification_queue import VerifierDesk
+from monitor.judge.schedule.crop_scheduler import CropScheduler
+from monitor.judge.schedule.verification_queue import VerificationQueue
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import Stop
 
@@ -22,19 +22,19 @@ _REMEMBERED = 512  # subjects whose sentence is kept
 
 
 @dataclass(slots=True)
-class JudgeLoop:
-    """Empties the desk in batches. Owned by one thread; only the desk is shared.
+class JudgeWorker:
+    """Empties the scheduler in batches. Owned by one thread; only the scheduler is shared.
 
     A sentence is generated once per suspicious subject, after its verdict went out, and
     travels with that subject's next verdict: generating is slow, so between two batches
     there is time for one sentence and no more.
     """
 
-    desk: JudgeDesk
+    scheduler: CropScheduler
     judge: Judge
     batch: int
     backoff: Backoff
-    verifier: VerifierDesk | None = None  # is told of every suspicious crop
+    verifier: VerificationQueue | None = None  # is told of every suspicious crop
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: dict[tuple[CameraId, SubjectId], str] = field(init=False, default_factory=dict)
     _unexplained: dict[tuple[CameraId, SubjectId], HeadCrop] = field(
@@ -44,7 +44,7 @@ class JudgeLoop:
     def run(self, stop: Stop) -> None:
         """Answer until stop is requested; a judge that fails is waited out, never given up."""
         while not stop.requested:
-            crops = self.desk.take(self.batch, 0.0 if self._unexplained else POLL_S)
+            crops = self.scheduler.take(self.batch, 0.0 if self._unexplained else POLL_S)
             if not crops:
                 if not self._explain_one():
                     stop.wait(PACE_S)
@@ -52,7 +52,7 @@ class JudgeLoop:
             try:
                 self.answer(crops)
             except JudgeError as error:
-                self.desk.give_up(crops)
+                self.scheduler.give_up(crops)
                 self.trouble = str(error)
                 pause_s = self.backoff.delay()
                 log.warning(
@@ -74,7 +74,7 @@ class JudgeLoop:
             JudgeError: The judge gave no verdicts.
         """
         answered = 0
-        while crops := self.desk.take(self.batch):
+        while crops := self.scheduler.take(self.batch):
             self.answer(crops)
             answered += len(crops)
         while self._explain_one():
@@ -88,10 +88,10 @@ class JudgeLoop:
             JudgeError: The judge gave no verdicts; the crops are still out.
         """
         verdicts = [self._with_sentence(verdict) for verdict in self.judge.judge(crops)]
-        if self.verifier is not None:  # first: the desk's answer may raise an alert at once
+        if self.verifier is not None:  # first: the scheduler's answer may raise an alert at once
             for crop, verdict in zip(crops, verdicts, strict=True):
                 self.verifier.note(crop, verdict)
-        self.desk.answer(verdicts)
+        self.scheduler.answer(verdicts)
         for crop, verdict in zip(crops, verdicts, strict=True):
             key = crop.camera, crop.subject
             suspicious = verdict.occluded >= _SUSPICIOUS and verdict.evaluable

@@ -22,22 +22,22 @@ Key = tuple[CameraId, SubjectId]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Question:
+class VerificationRequest:
     """One crop to be looked at again."""
 
     crop: HeadCrop
     alert: Alert | None  # None: only a doubt
-    until: float  # seconds on the clock of the desk; then nobody waits for the answer
+    until: float  # seconds on the clock of the queue; then nobody waits for the answer
 
     @property
     def urgency(self) -> tuple[int, float]:
-        """What questions are sorted by: severe alerts first, then the one that ends first."""
+        """What requests are sorted by: severe alerts first, then the one that ends first."""
         return (-_RANK[self.alert.severity] if self.alert else 0), self.until
 
 
 @dataclass(frozen=True, slots=True)
-class VerifierCounts:
-    """What became of the questions so far."""
+class VerificationCounts:
+    """What became of the requests so far."""
 
     asked: int
     answered: int
@@ -46,14 +46,14 @@ class VerifierCounts:
     replaced: int  # a newer crop of the same subject took their place
 
 
-class VerifierDesk:
+class VerificationQueue:
     """Where crops wait for the verifier, the most urgent first. Thread-safe, never blocks.
 
     It keeps each suspicious subject's best crop, so that there is one to ask about when an
     alert is raised. Both that and what waits are bounded.
 
     Args:
-        settings: How long and how many questions may wait.
+        settings: How long and how many requests may wait.
         clock: Of the pipeline.
         bell: Rung whenever there is an answer.
     """
@@ -67,21 +67,21 @@ class VerifierDesk:
         self._changed = threading.Condition()  # guards everything below
         self._best: dict[Key, HeadCrop] = {}
         self._doubted: dict[Key, float] = {}  # seconds, when last asked about
-        self._waiting: dict[UUID | Key, Question] = {}
+        self._waiting: dict[UUID | Key, VerificationRequest] = {}
         self._opinions: dict[CameraId, list[Opinion]] = {}
         self._verdicts: dict[CameraId, list[Verdict]] = {}
         self._counts: Counter[str] = Counter()
 
     @property
-    def counts(self) -> VerifierCounts:
-        """Questions asked, answered and dropped since the start."""
+    def counts(self) -> VerificationCounts:
+        """Requests asked, answered and dropped since the start."""
         with self._changed:
-            names = VerifierCounts.__slots__
-            return VerifierCounts(**{name: self._counts[name] for name in names})
+            names = VerificationCounts.__slots__
+            return VerificationCounts(**{name: self._counts[name] for name in names})
 
     @property
     def waiting(self) -> int:
-        """How many questions wait."""
+        """How many requests wait."""
         with self._changed:
             return len(self._waiting)
 
@@ -100,7 +100,9 @@ class VerifierDesk:
             if verdict.occluded < high and verdict.credible and due:
                 self._doubted[key] = now
                 _shorten(self._doubted, _REMEMBERED)
-                self._put(key, Question(crop, None, now + self._settings.verify_within_s))
+                self._put(
+                    key, VerificationRequest(crop, None, now + self._settings.verify_within_s)
+                )
 
     def ask(self, alert: Alert) -> None:
         """Ask about an alert that has just been raised."""
@@ -111,10 +113,12 @@ class VerifierDesk:
                 self._say(alert, None)
                 return
             self._waiting.pop((alert.camera, alert.subject), None)  # the doubt is settled with it
-            self._put(alert.id, Question(crop, alert, now + self._settings.verify_within_s))
+            self._put(
+                alert.id, VerificationRequest(crop, alert, now + self._settings.verify_within_s)
+            )
 
-    def take(self, timeout_s: float) -> Question | None:
-        """The most urgent question, waiting for one for at most this long."""
+    def take(self, timeout_s: float) -> VerificationRequest | None:
+        """The most urgent request, waiting for one for at most this long."""
         with self._changed:
             self._changed.wait_for(lambda: self._waiting, timeout_s)
             self._drop_expired()
@@ -123,30 +127,28 @@ class VerifierDesk:
             name = min(self._waiting, key=lambda name: self._waiting[name].urgency)
             return self._waiting.pop(name)
 
-    def answer(self, question: Question, verdict: Verdict | None) -> None:
+    def answer(self, request: VerificationRequest, verdict: Verdict | None) -> None:
         """Bring back what the verifier said; None is nothing that could be used."""
         if verdict is not None:
             verdict = replace(verdict, weight=WEIGHT)
         with self._changed:
             self._counts["answered"] += verdict is not None
-            if question.alert is not None:
-                self._say(question.alert, verdict)
+            if request.alert is not None:
+                self._say(request.alert, verdict)
             elif verdict is not None:
                 self._verdicts.setdefault(verdict.camera, []).append(verdict)
         self._bell.set()
 
-    def give_back(self, question: Question) -> None:
-        """Bring back a question that could not be answered now; it may be tried again."""
-        name = (
-            question.alert.id if question.alert else (question.crop.camera, question.crop.subject)
-        )
+    def give_back(self, request: VerificationRequest) -> None:
+        """Bring back a request that could not be answered now; it may be tried again."""
+        name = request.alert.id if request.alert else (request.crop.camera, request.crop.subject)
         with self._changed:
             if name not in self._waiting:
-                self._put(name, question, again=True)
+                self._put(name, request, again=True)
 
-    def left_s(self, question: Question) -> float:
+    def left_s(self, request: VerificationRequest) -> float:
         """How long somebody will wait for the answer, in seconds."""
-        return question.until - self._clock.seconds()
+        return request.until - self._clock.seconds()
 
     @property
     def answered(self) -> set[CameraId]:
@@ -164,18 +166,18 @@ class VerifierDesk:
         with self._changed:
             return self._verdicts.pop(camera, [])
 
-    def _put(self, name: UUID | Key, question: Question, *, again: bool = False) -> None:
+    def _put(self, name: UUID | Key, request: VerificationRequest, *, again: bool = False) -> None:
         self._counts["asked"] += not again
         self._counts["replaced"] += self._waiting.pop(name, None) is not None
         self._drop_expired()
         if len(self._waiting) >= self._settings.waiting:
             self._counts["refused"] += 1
             least = max(self._waiting, key=lambda name: self._waiting[name].urgency)
-            if self._waiting[least].urgency <= question.urgency:
-                self._give_up(question)
+            if self._waiting[least].urgency <= request.urgency:
+                self._give_up(request)
                 return
             self._give_up(self._waiting.pop(least))
-        self._waiting[name] = question
+        self._waiting[name] = request
         self._changed.notify()
 
     def _drop_expired(self) -> None:
@@ -184,9 +186,9 @@ class VerifierDesk:
             self._give_up(self._waiting.pop(name))
             self._counts["expired"] += 1
 
-    def _give_up(self, question: Question) -> None:
-        if question.alert is not None:
-            self._say(question.alert, None)
+    def _give_up(self, request: VerificationRequest) -> None:
+        if request.alert is not None:
+            self._say(request.alert, None)
 
     def _say(self, alert: Alert, verdict: Verdict | None) -> None:
         opinion = Opinion(alert.id, alert.seq, verdict)

@@ -1,4 +1,4 @@
-"""The verifier's threads: take questions from its desk, answer them, try again while it helps."""
+"""The verifier's threads: take requests from its queue, answer them, try again while it helps."""
 
 import logging
 import time
@@ -9,7 +9,7 @@ from typing import Final
 from monitor.domain import Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
-from monitor.judge.schedule.verification_queue import Question, VerifierDesk
+from monitor.judge.schedule.verification_queue import VerificationQueue, VerificationRequest
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import Stop, StopSwitch
 
@@ -23,13 +23,13 @@ _WARN_EVERY_S: Final = 60.0
 
 
 @dataclass(slots=True)
-class VerifierLoop:
-    """Answers one question at a time. One thread's own; desk and judge may be shared.
+class VerifierWorker:
+    """Answers one request at a time. One thread's own; queue and judge may be shared.
 
     Several of these share a judge only if that judge is thread-safe.
     """
 
-    desk: VerifierDesk
+    queue: VerificationQueue
     judge: Judge
     backoff: Backoff
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
@@ -38,10 +38,10 @@ class VerifierLoop:
     def run(self, stop: Stop) -> None:
         """Answer until stop is requested; a verifier that fails is waited out."""
         while not stop.requested:
-            question = self.desk.take(POLL_S)
-            if question is None:
+            request = self.queue.take(POLL_S)
+            if request is None:
                 continue
-            pause_s = self._try(question)
+            pause_s = self._try(request)
             if pause_s is not None:
                 stop.wait(pause_s)
 
@@ -49,54 +49,54 @@ class VerifierLoop:
         """Answer what waits, on the caller's thread: in a replay, where nobody hurries.
 
         Returns:
-            How many questions were answered.
+            How many requests were answered.
         """
         answered = 0
-        while (question := self.desk.take(0)) is not None:
+        while (request := self.queue.take(0)) is not None:
             for _ in range(_TRIES):
                 try:
-                    self.desk.answer(question, self._verdict(question))
+                    self.queue.answer(request, self._verdict(request))
                     answered += 1
                     break
                 except JudgeError as error:
                     self._tell(error)
                     StopSwitch().wait(self.backoff.delay())
             else:
-                self.desk.answer(question, None)
+                self.queue.answer(request, None)
             self.backoff.reset()
         return answered
 
-    def _try(self, question: Question) -> float | None:
-        """Answer one question; if that fails, how long to wait, in seconds."""
+    def _try(self, request: VerificationRequest) -> float | None:
+        """Answer one request; if that fails, how long to wait, in seconds."""
         try:
-            verdict = self._verdict(question)
+            verdict = self._verdict(request)
         except JudgeError as error:
             self.trouble = str(error)
             self._tell(error)
             if error.retryable:
-                self.desk.give_back(question)
+                self.queue.give_back(request)
                 return self.backoff.delay()
-            self.desk.answer(question, None)
+            self.queue.answer(request, None)
             return None
         self.backoff.reset()
         self.trouble = None
-        self.desk.answer(question, verdict)
+        self.queue.answer(request, verdict)
         return None
 
-    def _verdict(self, question: Question) -> Verdict:
+    def _verdict(self, request: VerificationRequest) -> Verdict:
         """What the judge says, with a sentence if there is time for one.
 
         Raises:
             JudgeError: It says nothing.
         """
         started = time.monotonic()
-        (verdict,) = self.judge.judge([question.crop])
+        (verdict,) = self.judge.judge([request.crop])
         took_s = time.monotonic() - started
-        wanted = question.alert is not None and verdict.occluded >= _OCCLUDED and verdict.evaluable
-        if not wanted or verdict.thinking or self.desk.left_s(question) < _ROOM * took_s:
+        wanted = request.alert is not None and verdict.occluded >= _OCCLUDED and verdict.evaluable
+        if not wanted or verdict.thinking or self.queue.left_s(request) < _ROOM * took_s:
             return verdict
         try:
-            return replace(verdict, thinking=self.judge.explain(question.crop))
+            return replace(verdict, thinking=self.judge.explain(request.crop))
         except JudgeError as error:
             log.warning("verifier %s: no sentence: %s", self.judge.name.name, error)
             return verdict
@@ -109,7 +109,7 @@ class VerifierLoop:
             log.warning("verifier %s: %s; asking again", self.judge.name.name, error)
 
 
-def trouble(loops: Sequence[VerifierLoop]) -> str | None:
+def trouble(workers: Sequence[VerifierWorker]) -> str | None:
     """Why the verifier fails now, if all of its threads say that it does."""
-    troubles = [loop.trouble for loop in loops]
+    troubles = [worker.trouble for worker in workers]
     return troubles[0] if troubles and all(troubles) else None

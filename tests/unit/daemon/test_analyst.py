@@ -7,7 +7,7 @@ from uuid import UUID
 
 from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst, ending
-from monitor.daemon.camera_control import PictureDesk
+from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES
@@ -84,21 +84,21 @@ def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
 
 def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
     from monitor.build import Models, Watch, build_pipeline  # noqa: PLC0415  (only here)
-    from monitor.config.judges import Desk  # noqa: PLC0415
+    from monitor.config.judges import Scheduler  # noqa: PLC0415
     from monitor.config.policy import Policy  # noqa: PLC0415
     from monitor.config.schema import Tracking  # noqa: PLC0415
     from tests.support.fakes import ScriptedDetector  # noqa: PLC0415
 
     clock, bell = ManualClock(), threading.Event()
     models = Models(ScriptedDetector({}), BlueJudge(), batch=4)
-    watch = Watch(Tracking(), Desk(), Policy(), tmp_path / "evidence")
+    watch = Watch(Tracking(), Scheduler(), Policy(), tmp_path / "evidence")
     pipeline, _ = build_pipeline(watch, {YARD: None}, models, clock)
     box = Mailbox[Frame](1, bell=bell)
     box.close()
     stop = StopSwitch()
     with Outbox(tmp_path / "outbox") as outbox:
         shelf = shelf_of(outbox, clock)
-        keeper, pictures = dispatch(shelf, clock), PictureDesk(bell)
+        keeper, pictures = dispatch(shelf, clock), SnapshotRequests(bell)
         analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
         ending(analyst, shelf)(stop)
     assert stop.requested

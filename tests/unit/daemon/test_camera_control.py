@@ -10,7 +10,7 @@ import pytest
 from monitor.alert.policy import AlertPolicy
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.daemon.camera_control import Controls, PictureDesk
+from monitor.daemon.camera_control import Controls, SnapshotRequests
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest.live.reader import Reader
@@ -92,11 +92,11 @@ class Slate:
 
 
 def controls(
-    reader: Reader, desk: PictureDesk | None = None, slate: Slate | None = None
+    reader: Reader, scheduler: SnapshotRequests | None = None, slate: Slate | None = None
 ) -> tuple[Controls, SwitchedBroker]:
     broker = SwitchedBroker()
     board = StateBoard(broker, "site")
-    pictures = desk or PictureDesk(threading.Event())
+    pictures = scheduler or SnapshotRequests(threading.Event())
     return Controls({YARD: reader}, pictures, board, slate or Slate()), broker
 
 
@@ -178,15 +178,15 @@ def lane() -> Lane:
 
 
 @contextmanager
-def analyst(desk: PictureDesk, of: Lane) -> Iterator[None]:
-    """A thread that owns the frames, and looks at the desk when the bell rings."""
+def analyst(scheduler: SnapshotRequests, of: Lane) -> Iterator[None]:
+    """A thread that owns the frames, and looks at the requests when the bell rings."""
     stop = StopSwitch()
 
     def serve(stop: StopSwitch) -> None:
         while not stop.requested:
-            desk.bell.wait(0.05)
-            desk.bell.clear()
-            desk.serve({YARD: of})
+            scheduler.bell.wait(0.05)
+            scheduler.bell.clear()
+            scheduler.serve({YARD: of})
 
     worker = Worker("analyst", serve, stop)
     worker.start()
@@ -196,9 +196,9 @@ def analyst(desk: PictureDesk, of: Lane) -> Iterator[None]:
 
 
 def test_a_picture_is_made_by_its_owner_and_published() -> None:
-    desk, of = PictureDesk(threading.Event()), lane()
-    with running(SteadySource()) as reader, analyst(desk, of):
-        commands, broker = controls(reader, desk)
+    scheduler, of = SnapshotRequests(threading.Event()), lane()
+    with running(SteadySource()) as reader, analyst(scheduler, of):
+        commands, broker = controls(reader, scheduler)
         with pytest.raises(CommandError, match="no picture has come"):
             commands.carry_out("snapshot", YARD)
         of.view = View(frame(0.0, ArrayPicture(textured(64, 48))), (), ())
@@ -216,4 +216,4 @@ def test_a_picture_is_made_by_its_owner_and_published() -> None:
 
 def test_a_picture_that_nobody_makes_is_not_waited_for_for_ever() -> None:
     with pytest.raises(CommandError, match="nothing is being analysed"):
-        PictureDesk(threading.Event()).ask(YARD)
+        SnapshotRequests(threading.Event()).ask(YARD)

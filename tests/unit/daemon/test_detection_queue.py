@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monitor.build import Models, Watch, build_pipeline
-from monitor.config.judges import Desk
+from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
 from monitor.daemon.detection_queue import Overlap
@@ -54,7 +54,7 @@ class Boxes:
 
 def pipeline(folder: Path, detector: SlowDetector | BrokenDetector) -> Pipeline:
     models = Models(detector, BlueJudge(), batch=4)
-    watch = Watch(Tracking(), Desk(), Policy(), folder)
+    watch = Watch(Tracking(), Scheduler(), Policy(), folder)
     return build_pipeline(watch, dict.fromkeys(CAMERAS), models, RecordingClock())[0]
 
 

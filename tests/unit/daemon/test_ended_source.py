@@ -6,12 +6,12 @@ from pathlib import Path
 
 from monitor.alert.policy import AlertPolicy
 from monitor.build import Models, Watch, build_pipeline
-from monitor.config.judges import Desk
+from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
 from monitor.daemon.alert_dispatch import Dispatch
 from monitor.daemon.analyst import Analyst
-from monitor.daemon.camera_control import PictureDesk
+from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import Alert, CameraId, Detection, Frame, Moment
 from monitor.publish.outbox.buffered import Shelf
 from monitor.publish.outbox.outbox import Outbox
@@ -69,7 +69,7 @@ def test_a_recording_is_over_while_other_cameras_keep_the_detector_busy(tmp_path
     boxes[YARD].close()
     detector = Relay(boxes, stop)
     detector.feed(OTHERS[0])
-    watch = Watch(Tracking(), Desk(), Policy(), tmp_path / "evidence")
+    watch = Watch(Tracking(), Scheduler(), Policy(), tmp_path / "evidence")
     models = Models(detector, BlueJudge(), batch=4)
     pipeline, _ = build_pipeline(watch, dict.fromkeys(boxes), models, clock)
     policies = {camera: Noting(camera, stop) for camera in boxes}
@@ -79,7 +79,7 @@ def test_a_recording_is_over_while_other_cameras_keep_the_detector_busy(tmp_path
     with Outbox(tmp_path / "outbox") as outbox:
         shelf = Shelf(outbox, clock, lambda _: None)
         keeper = Dispatch("site", shelf, board, CoveredBoard(board, "site", list(boxes)), clock)
-        Analyst(pipeline, boxes, bell, clock, keeper, PictureDesk(bell)).run(stop)
+        Analyst(pipeline, boxes, bell, clock, keeper, SnapshotRequests(bell)).run(stop)
     assert detector.batches >= BATCHES
     assert {camera: policy.late for camera, policy in policies.items()} == {
         YARD: [False],

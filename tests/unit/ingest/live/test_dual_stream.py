@@ -8,13 +8,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.config.judges import Desk
+from monitor.config.judges import Scheduler
 from monitor.domain import Frame, Timings
 from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
 from monitor.ingest.live.dual_stream import KEPT, MAIN_FPS, Album, Follower, TwinVideo
 from monitor.ingest.watch.demand import Attention
-from monitor.judge.schedule.crop_scheduler import JudgeDesk
+from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop
@@ -86,13 +86,13 @@ def test_a_head_too_small_in_the_small_stream_is_cut_from_the_large_one(
     larger: bool,  # noqa: FBT001  (a parameter of the test)
     looks: int,
 ) -> None:
-    settings = Desk(min_sharpness=0, min_head_px=24)
-    desk = JudgeDesk(settings, ManualClock(1))
+    settings = Scheduler(min_sharpness=0, min_head_px=24)
+    scheduler = CropScheduler(settings, ManualClock(1))
     shown = frame(1, SMALL)
     if larger:
         shown = replace(shown, closer=lambda: LARGE)
-    desk.offer(shown, [subject(1, 1, Box(20, 10, 30, 20))], Timings())
-    taken = desk.take(9)
+    scheduler.offer(shown, [subject(1, 1, Box(20, 10, 30, 20))], Timings())
+    taken = scheduler.take(9)
     assert len(taken) == looks
     for crop in taken:
         assert crop.face_px == 40

@@ -6,24 +6,24 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from monitor.config.judges import Desk
+from monitor.config.judges import Scheduler
 from monitor.domain import CameraId, Covering, HeadCrop, Pixels, Timings
 from monitor.geometry import Box
-from monitor.judge.schedule.crop_scheduler import JudgeDesk
+from monitor.judge.schedule.crop_scheduler import CropScheduler
 from tests.support.fakes import YARD, ArrayPicture, ManualClock, frame, subject, textured, verdict
 
 LOBBY = CameraId("lobby")
 HEAD = Box(100, 60, 160, 140)
 SCENE = textured(320, 180)
-SETTINGS = Desk(recheck_clear_s=2, recheck_doubtful_s=0.4, stale_after_s=3)
+SETTINGS = Scheduler(recheck_clear_s=2, recheck_doubtful_s=0.4, stale_after_s=3)
 
 
 class Counter:
-    """A desk with somebody in front of it: time moves as heads are handed in."""
+    """A scheduler with somebody in front of it: time moves as heads are handed in."""
 
-    def __init__(self, settings: Desk = SETTINGS) -> None:
+    def __init__(self, settings: Scheduler = SETTINGS) -> None:
         self.clock = ManualClock()
-        self.desk = JudgeDesk(settings, self.clock)
+        self.scheduler = CropScheduler(settings, self.clock)
 
     def offer(
         self,
@@ -35,14 +35,14 @@ class Counter:
     ) -> None:
         self.clock.move_to(seconds)
         there = [subject(number, seconds, head, camera=camera) for number in numbers]
-        self.desk.offer(frame(seconds, ArrayPicture(scene), camera=camera), there, Timings())
+        self.scheduler.offer(frame(seconds, ArrayPicture(scene), camera=camera), there, Timings())
 
     def take(self, seconds: float, limit: int = 99) -> list[HeadCrop]:
         self.clock.move_to(seconds)
-        return self.desk.take(limit)
+        return self.scheduler.take(limit)
 
     def answer(self, crops: Sequence[HeadCrop], occluded: float) -> None:
-        self.desk.answer(
+        self.scheduler.answer(
             [verdict(x.subject, x.moment.seconds, occluded, camera=x.camera) for x in crops]
         )
 
@@ -89,16 +89,16 @@ def test_what_a_crop_waited_for_is_on_its_bill() -> None:
     ],
 )
 def test_a_head_not_worth_a_crop_is_counted_and_tried_again(head: Box, scene: Pixels) -> None:
-    at = Counter(Desk(min_sharpness=4 if scene.max() > 20 else 0))
+    at = Counter(Scheduler(min_sharpness=4 if scene.max() > 20 else 0))
     at.offer(0, 1, head=head, scene=scene)
     assert at.take(0) == []
-    assert at.desk.counts.poor == 1
+    assert at.scheduler.counts.poor == 1
     at.offer(0.1, 1)
     assert len(at.take(0.1)) == 1
 
 
 def test_the_smallest_head_that_is_allowed_is_looked_at() -> None:
-    at = Counter(Desk(min_head_px=20))
+    at = Counter(Scheduler(min_head_px=20))
     at.offer(0, 1, head=Box(100, 60, 112, 80))
     assert len(at.take(0)) == 1
 
@@ -141,7 +141,7 @@ def test_a_crop_that_could_not_be_evaluated_is_no_clear_one() -> None:
     at = Counter()
     at.offer(0, 1)
     (crop,) = at.take(0)
-    at.desk.answer([verdict(crop.subject, 0, 0.9, Covering.AWAY)])
+    at.scheduler.answer([verdict(crop.subject, 0, 0.9, Covering.AWAY)])
     assert at.look_at(0.4, 0.9)
 
 
@@ -151,7 +151,7 @@ def test_a_newer_crop_takes_the_place_of_the_waiting_one() -> None:
     at.offer(0.4, 1)
     (crop,) = at.take(0.4)
     assert crop.moment.seconds == 0.4
-    assert at.desk.counts.replaced == 1
+    assert at.scheduler.counts.replaced == 1
 
 
 def test_a_distinctly_larger_head_keeps_its_place() -> None:
@@ -160,24 +160,24 @@ def test_a_distinctly_larger_head_keeps_its_place() -> None:
     at.offer(0.4, 1, head=Box(100, 60, 140, 120))
     (crop,) = at.take(0.4)
     assert (crop.moment.seconds, crop.face_px) == (0, 80)
-    assert at.desk.counts.replaced == 1
+    assert at.scheduler.counts.replaced == 1
 
 
 def test_a_crop_that_waited_too_long_is_dropped_and_its_subject_due_again() -> None:
     at = Counter()
     at.offer(0, 1)
     assert at.take(3.1) == []
-    assert at.desk.counts.stale == 1
+    assert at.scheduler.counts.stale == 1
     at.offer(3.1, 1)
     assert len(at.take(3.1)) == 1
 
 
-def test_what_finds_the_desk_full_is_refused_and_counted() -> None:
-    at = Counter(Desk(in_flight=2))
+def test_what_finds_the_scheduler_full_is_refused_and_counted() -> None:
+    at = Counter(Scheduler(in_flight=2))
     at.offer(0, 1, 2, 3)
     out = at.take(0)
     assert who(out) == [(YARD, 1), (YARD, 2)]
-    assert at.desk.counts.refused == 1
+    assert at.scheduler.counts.refused == 1
     at.offer(0.1, 3)
     assert at.take(0.1) == [], "both are still with the judge"
     at.answer(out, 0.5)
@@ -186,15 +186,15 @@ def test_what_finds_the_desk_full_is_refused_and_counted() -> None:
 
 
 def test_crops_a_judge_gives_up_are_due_again_and_free_their_places() -> None:
-    at = Counter(Desk(in_flight=1))
+    at = Counter(Scheduler(in_flight=1))
     at.offer(0, 1)
-    at.desk.give_up(at.take(0))
+    at.scheduler.give_up(at.take(0))
     at.offer(0.1, 1)
     assert len(at.take(0.1)) == 1
 
 
 def test_a_second_has_only_so_many_crops() -> None:
-    at = Counter(Desk(crops_per_s=2, in_flight=99))
+    at = Counter(Scheduler(crops_per_s=2, in_flight=99))
     at.offer(0, *range(9))
     assert len(at.take(0)) == 2
     assert at.take(0.4) == []
@@ -204,13 +204,13 @@ def test_a_second_has_only_so_many_crops() -> None:
 
 
 def test_less_than_one_crop_a_second_is_possible() -> None:
-    at = Counter(Desk(crops_per_s=0.5))
+    at = Counter(Scheduler(crops_per_s=0.5))
     at.offer(0, 1, 2)
     assert [len(at.take(seconds)) for seconds in (0, 1, 2)] == [1, 0, 1]
 
 
 def test_the_unknown_come_first_and_the_clear_last() -> None:
-    at = Counter(Desk(recheck_clear_s=1, recheck_doubtful_s=0.4))
+    at = Counter(Scheduler(recheck_clear_s=1, recheck_doubtful_s=0.4))
     at.offer(0, 1, 2)
     clear, doubtful = at.take(0)
     at.answer([clear], 0.05)
@@ -243,7 +243,7 @@ def test_cameras_take_turns() -> None:
 
 def test_a_crowd_at_one_camera_does_not_starve_the_other() -> None:
     """The judge asks more often than the budget grants, as it does when it is scarce."""
-    at = Counter(Desk(crops_per_s=5, in_flight=99, stale_after_s=60))
+    at = Counter(Scheduler(crops_per_s=5, in_flight=99, stale_after_s=60))
     at.take(0)
     served: list[str] = []
     for tick in range(60):
@@ -261,17 +261,17 @@ def test_verdicts_come_back_once_and_to_their_own_camera() -> None:
     at.offer(0, 1)
     at.offer(0, 1, camera=LOBBY)
     at.answer(at.take(0), 0.5)
-    assert [v.camera for v in at.desk.collect(YARD)] == [YARD]
-    assert at.desk.collect(YARD) == []
-    assert [v.camera for v in at.desk.collect(LOBBY)] == [LOBBY]
+    assert [v.camera for v in at.scheduler.collect(YARD)] == [YARD]
+    assert at.scheduler.collect(YARD) == []
+    assert [v.camera for v in at.scheduler.collect(LOBBY)] == [LOBBY]
 
 
-def test_the_desk_names_the_cameras_that_have_verdicts_waiting() -> None:
+def test_the_scheduler_names_the_cameras_that_have_verdicts_waiting() -> None:
     counter = Counter()
     counter.look_at(0, 0.1)
-    assert counter.desk.answered == {YARD}
-    counter.desk.collect(YARD)
-    assert counter.desk.answered == set()
+    assert counter.scheduler.answered == {YARD}
+    counter.scheduler.collect(YARD)
+    assert counter.scheduler.answered == set()
 
 
 def test_who_left_and_comes_back_is_looked_at_like_somebody_new() -> None:
@@ -287,7 +287,7 @@ def test_who_left_and_comes_back_is_looked_at_like_somebody_new() -> None:
 def test_a_judge_that_waits_is_woken_by_the_first_crop() -> None:
     at = Counter()
     taken: list[HeadCrop] = []
-    judge = threading.Thread(target=lambda: taken.extend(at.desk.take(9, timeout_s=60)))
+    judge = threading.Thread(target=lambda: taken.extend(at.scheduler.take(9, timeout_s=60)))
     judge.start()
     at.offer(0, 1)
     judge.join(timeout=10)

@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from monitor.config.judges import Desk
+from monitor.config.judges import Scheduler
 from monitor.domain import HeadCrop, Timings, Verdict
 from monitor.errors import JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.geometry import Box
-from monitor.judge.schedule.crop_scheduler import JudgeDesk
-from monitor.judge.schedule.judge_worker import PACE_S, JudgeLoop
+from monitor.judge.schedule.crop_scheduler import CropScheduler
+from monitor.judge.schedule.judge_worker import PACE_S, JudgeWorker
 from monitor.runtime.backoff import Backoff
 from tests.support.fakes import (
     YARD,
@@ -30,38 +30,40 @@ COVERED = ArrayPicture(textured(320, 180, tint=(1, 0.5, 0.3)))
 
 
 class Office:
-    """A desk, and the loop that empties it into a judge."""
+    """A scheduler, and the worker that empties it into a judge."""
 
-    def __init__(self, judge: BlueJudge, *, batch: int = 4, desk: Desk | None = None) -> None:
+    def __init__(
+        self, judge: BlueJudge, *, batch: int = 4, scheduler: Scheduler | None = None
+    ) -> None:
         self.clock = ManualClock()
-        self.desk = JudgeDesk(desk or Desk(), self.clock)
+        self.scheduler = CropScheduler(scheduler or Scheduler(), self.clock)
         self.judge = judge
-        self.loop = JudgeLoop(self.desk, judge, batch, Backoff(first_s=1, limit_s=60))
+        self.worker = JudgeWorker(self.scheduler, judge, batch, Backoff(first_s=1, limit_s=60))
 
     def offer(self, seconds: float, *numbers: int, picture: ArrayPicture = COVERED) -> None:
         self.clock.move_to(seconds)
         there = [subject(number, seconds, HEAD) for number in numbers]
-        self.desk.offer(frame(seconds, picture), there, Timings())
+        self.scheduler.offer(frame(seconds, picture), there, Timings())
 
     def words(self, seconds: float, *numbers: int, picture: ArrayPicture = COVERED) -> list[str]:
         """What verdicts say about subjects that are looked at now."""
         self.offer(seconds, *numbers, picture=picture)
-        self.loop.answer_all()
-        return [verdict.thinking for verdict in self.desk.collect(YARD)]
+        self.worker.answer_all()
+        return [verdict.thinking for verdict in self.scheduler.collect(YARD)]
 
 
 def test_everything_that_waits_is_answered_in_batches() -> None:
     office = Office(BlueJudge(), batch=4)
     office.offer(0, *range(10))
-    assert office.loop.answer_all() == 10
+    assert office.worker.answer_all() == 10
     assert office.judge.batches == [4, 4, 2]
-    assert len(office.desk.collect(YARD)) == 10
+    assert len(office.scheduler.collect(YARD)) == 10
 
 
 def test_answering_stops_where_the_budget_does() -> None:
-    office = Office(BlueJudge(), desk=Desk(crops_per_s=3))
+    office = Office(BlueJudge(), scheduler=Scheduler(crops_per_s=3))
     office.offer(0, *range(10))
-    assert office.loop.answer_all() == 3
+    assert office.worker.answer_all() == 3
 
 
 def test_a_suspicious_subject_is_explained_once_and_its_next_verdict_says_so() -> None:
@@ -92,7 +94,9 @@ def test_a_judge_with_nothing_to_say_is_not_asked_again() -> None:
 
 
 def test_sentences_of_people_long_gone_are_forgotten() -> None:
-    office = Office(BlueJudge(sentences=["covered"]), desk=Desk(crops_per_s=999, in_flight=999))
+    office = Office(
+        BlueJudge(sentences=["covered"]), scheduler=Scheduler(crops_per_s=999, in_flight=999)
+    )
     office.words(0, 1)
     office.words(10, *range(2, 601))
     assert office.words(20, 1) == [""]
@@ -105,15 +109,15 @@ def test_an_unavailable_judge_is_waited_out_and_its_crops_are_due_again(
     office.offer(0, 1, 2)
     stop = ManualStop(waits_allowed=1)
     with caplog.at_level(logging.WARNING):
-        office.loop.run(stop)
+        office.worker.run(stop)
     (pause_s,) = stop.waits
     assert 0.5 <= pause_s <= 1
     assert "judge blue: out of memory; retrying in" in caplog.text
-    assert office.desk.collect(YARD) == []
+    assert office.scheduler.collect(YARD) == []
 
     office.offer(0.1, 1, 2)
-    assert office.loop.answer_all() == 2
-    assert [verdict.subject for verdict in office.desk.collect(YARD)] == [1, 2]
+    assert office.worker.answer_all() == 2
+    assert [verdict.subject for verdict in office.scheduler.collect(YARD)] == [1, 2]
 
 
 def test_a_judge_that_keeps_failing_is_asked_ever_more_rarely_but_never_given_up() -> None:
@@ -129,17 +133,17 @@ def test_a_judge_that_keeps_failing_is_asked_ever_more_rarely_but_never_given_up
 
     stop = Patient(waits_allowed=8)
     office.offer(0, 1)
-    office.loop.run(stop)
+    office.worker.run(stop)
     steps = [1, 2, 4, 8, 16, 32, 60, 60]
     assert all(step / 2 <= pause <= step for step, pause in zip(steps, stop.waits, strict=True))
-    assert office.loop.answer_all() == 1
+    assert office.worker.answer_all() == 1
 
 
 def test_a_success_shortens_the_next_wait() -> None:
     failures = [JudgeUnavailableError("down")]
-    office = Office(BlueJudge(failures), desk=Desk(crops_per_s=1))
-    office.loop.backoff.delay()
-    office.loop.backoff.delay()
+    office = Office(BlueJudge(failures), scheduler=Scheduler(crops_per_s=1))
+    office.worker.backoff.delay()
+    office.worker.backoff.delay()
     office.offer(0, 1)
 
     class OneSuccess(ManualStop):
@@ -148,10 +152,10 @@ def test_a_success_shortens_the_next_wait() -> None:
             return super().wait(seconds)
 
     stop = OneSuccess(waits_allowed=2)
-    office.loop.run(stop)
+    office.worker.run(stop)
     assert stop.waits[0] >= 2, "the third wait in a row"
     assert stop.waits[1] == PACE_S, "one was answered, the other is beyond the budget"
-    assert office.loop.backoff.delay() <= 1
+    assert office.worker.backoff.delay() <= 1
 
 
 class Mute(BlueJudge):
@@ -161,15 +165,15 @@ class Mute(BlueJudge):
         super().__init__(sentences=[error])
 
 
-def test_a_sentence_that_fails_costs_no_verdict_and_no_place_at_the_desk() -> None:
-    office = Office(Mute(JudgeUnavailableError("out of memory")), desk=Desk(in_flight=2))
+def test_a_sentence_that_fails_costs_no_verdict_and_no_place_at_the_scheduler() -> None:
+    office = Office(Mute(JudgeUnavailableError("out of memory")), scheduler=Scheduler(in_flight=2))
     for n in range(3):
         assert office.words(n / 2, 1, 2) == ["", ""]
     office.offer(9, *range(10, 20))
-    assert office.loop.answer_all() == 2, "never more in flight than allowed"
+    assert office.worker.answer_all() == 2, "never more in flight than allowed"
 
 
-def test_the_loop_does_not_pause_between_batches() -> None:
+def test_the_worker_does_not_pause_between_batches() -> None:
     office = Office(BlueJudge(), batch=2)
     office.offer(0, *range(5))
 
@@ -179,7 +183,7 @@ def test_the_loop_does_not_pause_between_batches() -> None:
             return sum(office.judge.batches) >= 5
 
     stop = Collecting(waits_allowed=0)
-    office.loop.run(stop)
+    office.worker.run(stop)
     assert stop.waits == []
     assert office.judge.batches == [2, 2, 1]
 

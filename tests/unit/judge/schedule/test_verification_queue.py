@@ -19,15 +19,15 @@ from monitor.domain import (
     SubjectId,
     Timings,
 )
-from monitor.judge.schedule.verification_queue import WEIGHT, VerifierDesk
+from monitor.judge.schedule.verification_queue import WEIGHT, VerificationQueue
 from tests.support.fakes import YARD, ManualClock, moment, verdict
 
 LOBBY = CameraId("lobby")
 IDS = itertools.count(1)
 
 
-def desk(clock: ManualClock, **settings: float) -> VerifierDesk:
-    return VerifierDesk(Verifier.model_validate({"judge": EmbeddedJudge(), **settings}), clock)
+def queue(clock: ManualClock, **settings: float) -> VerificationQueue:
+    return VerificationQueue(Verifier.model_validate({"judge": EmbeddedJudge(), **settings}), clock)
 
 
 def crop(
@@ -58,39 +58,39 @@ def alert(number: int, severity: Severity = Severity.ALERT, camera: CameraId = Y
 
 
 def note(
-    asked: VerifierDesk, number: int, occluded: float, seconds: float = 0, px: float = 40
+    asked: VerificationQueue, number: int, occluded: float, seconds: float = 0, px: float = 40
 ) -> HeadCrop:
-    """Tells the desk what the first judge said of a crop."""
+    """Tells the queue what the first judge said of a crop."""
     shown = crop(number, seconds, face_px=px)
     asked.note(shown, verdict(number, seconds, occluded))
     return shown
 
 
 def test_an_alert_is_asked_about_with_the_subjects_best_crop() -> None:
-    asked = desk(ManualClock())
+    asked = queue(ManualClock())
     large = note(asked, 1, 0.95, px=80)
     note(asked, 1, 0.95, seconds=0.4, px=40)
     raised = alert(1)
     asked.ask(raised)
-    question = asked.take(0)
-    assert question is not None
-    assert question.crop is large
-    assert question.alert is raised
+    request = asked.take(0)
+    assert request is not None
+    assert request.crop is large
+    assert request.alert is raised
     assert asked.take(0) is None
 
 
 def test_an_old_crop_gives_way_to_a_smaller_fresh_one() -> None:
-    asked = desk(ManualClock())
+    asked = queue(ManualClock())
     note(asked, 1, 0.95, px=80)
     fresh = note(asked, 1, 0.95, seconds=6, px=40)
     asked.ask(alert(1))
-    question = asked.take(0)
-    assert question is not None
-    assert question.crop is fresh
+    request = asked.take(0)
+    assert request is not None
+    assert request.crop is fresh
 
 
 def test_an_alert_without_any_crop_is_answered_with_nothing() -> None:
-    asked = desk(ManualClock())
+    asked = queue(ManualClock())
     raised = alert(1)
     asked.ask(raised)
     (opinion,) = asked.collect(YARD)
@@ -99,12 +99,12 @@ def test_an_alert_without_any_crop_is_answered_with_nothing() -> None:
 
 def test_only_doubts_are_asked_about_without_an_alert() -> None:
     clock = ManualClock()
-    asked = desk(clock)
+    asked = queue(clock)
     for number, occluded in enumerate([0.05, 0.5, 0.97]):
         note(asked, number, occluded)
-    question = asked.take(0)
-    assert question is not None
-    assert (question.crop.subject, question.alert) == (1, None)
+    request = asked.take(0)
+    assert request is not None
+    assert (request.crop.subject, request.alert) == (1, None)
     assert asked.take(0) is None
     note(asked, 1, 0.5, seconds=1)  # asked a moment ago
     assert asked.waiting == 0
@@ -114,11 +114,11 @@ def test_only_doubts_are_asked_about_without_an_alert() -> None:
 
 
 def test_the_answer_to_a_doubt_comes_back_as_a_weighty_verdict() -> None:
-    asked = desk(ManualClock())
+    asked = queue(ManualClock())
     note(asked, 1, 0.5)
-    question = asked.take(0)
-    assert question is not None
-    asked.answer(question, verdict(1, 0, 0.97))
+    request = asked.take(0)
+    assert request is not None
+    asked.answer(request, verdict(1, 0, 0.97))
     (said,) = asked.collect_verdicts(YARD)
     assert (said.weight, said.occluded) == (WEIGHT, 0.97)
     assert asked.collect(YARD) == []
@@ -127,19 +127,19 @@ def test_the_answer_to_a_doubt_comes_back_as_a_weighty_verdict() -> None:
 
 def test_severe_alerts_go_first_and_doubts_last() -> None:
     clock = ManualClock()
-    asked = desk(clock)
+    asked = queue(clock)
     note(asked, 9, 0.5)
     order = [Severity.NOTE, Severity.CRITICAL, Severity.ALERT, Severity.CRITICAL]
     for number, severity in enumerate(order):
         clock.move_to(number / 10)
         note(asked, number, 0.95)
         asked.ask(alert(number, severity))
-    taken = [question.crop.subject for _ in range(5) if (question := asked.take(0))]
+    taken = [request.crop.subject for _ in range(5) if (request := asked.take(0))]
     assert taken == [1, 3, 2, 0, 9]
 
 
 def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
-    asked = desk(ManualClock(), waiting=2)
+    asked = queue(ManualClock(), waiting=2)
     raised = [alert(0, Severity.NOTE), alert(1), alert(2, Severity.CRITICAL)]
     for number, each in enumerate(raised):
         note(asked, number, 0.95)
@@ -152,18 +152,18 @@ def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
 
 
 def test_a_doubt_never_takes_the_place_of_an_alert() -> None:
-    asked = desk(ManualClock(), waiting=1)
+    asked = queue(ManualClock(), waiting=1)
     note(asked, 1, 0.95)
     asked.ask(alert(1, Severity.NOTE))
     note(asked, 2, 0.5)
-    question = asked.take(0)
-    assert question is not None
-    assert question.alert is not None
+    request = asked.take(0)
+    assert request is not None
+    assert request.alert is not None
 
 
-def test_a_question_that_nobody_waits_for_any_longer_is_dropped_and_counted() -> None:
+def test_a_request_that_nobody_waits_for_any_longer_is_dropped_and_counted() -> None:
     clock = ManualClock()
-    asked = desk(clock, verify_within_s=3)
+    asked = queue(clock, verify_within_s=3)
     note(asked, 1, 0.95)
     asked.ask(alert(1))
     clock.move_to(3)
@@ -172,24 +172,24 @@ def test_a_question_that_nobody_waits_for_any_longer_is_dropped_and_counted() ->
     assert [opinion.verdict for opinion in asked.collect(YARD)] == [None]
 
 
-def test_a_question_that_failed_is_asked_again_while_there_is_time() -> None:
+def test_a_request_that_failed_is_asked_again_while_there_is_time() -> None:
     clock = ManualClock()
-    asked = desk(clock, verify_within_s=3)
+    asked = queue(clock, verify_within_s=3)
     note(asked, 1, 0.95)
     asked.ask(alert(1))
     for seconds in (0, 1, 2):
         clock.move_to(seconds)
-        question = asked.take(0)
-        assert question is not None
-        assert asked.left_s(question) == 3 - seconds
-        asked.give_back(question)
+        request = asked.take(0)
+        assert request is not None
+        assert asked.left_s(request) == 3 - seconds
+        asked.give_back(request)
     clock.move_to(3)
     assert asked.take(0) is None
     assert asked.counts.asked == 1
 
 
 def test_a_thousand_subjects_leave_a_bounded_number_of_crops() -> None:
-    asked = desk(ManualClock(), waiting=16)
+    asked = queue(ManualClock(), waiting=16)
     for number in range(1000):
         note(asked, number, 0.6)
     assert asked.waiting == 16
@@ -199,11 +199,11 @@ def test_a_thousand_subjects_leave_a_bounded_number_of_crops() -> None:
 
 def test_cameras_get_their_own_answers_and_the_bell_rings() -> None:
     bell = threading.Event()
-    asked = VerifierDesk(Verifier(judge=EmbeddedJudge()), ManualClock(), bell)
+    asked = VerificationQueue(Verifier(judge=EmbeddedJudge()), ManualClock(), bell)
     for camera in (YARD, LOBBY):
         asked.note(crop(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
         asked.ask(alert(1, camera=camera))
-    while (question := asked.take(0)) is not None:
-        asked.answer(question, replace(verdict(1, 0, 0.9), camera=question.crop.camera))
+    while (request := asked.take(0)) is not None:
+        asked.answer(request, replace(verdict(1, 0, 0.9), camera=request.crop.camera))
     assert bell.is_set()
     assert [len(asked.collect(camera)) for camera in (YARD, LOBBY)] == [1, 1]

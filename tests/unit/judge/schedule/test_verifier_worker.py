@@ -12,8 +12,8 @@ import pytest
 from monitor.config.judges import EmbeddedJudge, Verifier
 from monitor.domain import HeadCrop, JudgeName, Opinion, SubjectId, Verdict
 from monitor.errors import JudgeAnswerError, JudgeUnavailableError
-from monitor.judge.schedule.verification_queue import VerifierDesk
-from monitor.judge.schedule.verifier_worker import VerifierLoop, trouble
+from monitor.judge.schedule.verification_queue import VerificationQueue
+from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
 from tests.support.fakes import YARD, BlueJudge, ManualClock, ManualStop, moment, verdict
@@ -36,76 +36,76 @@ class Talkative:
         raise JudgeAnswerError(f"asked again about {crop.subject}")
 
 
-def asked(judge: BlueJudge | Talkative) -> tuple[VerifierDesk, VerifierLoop]:
-    """A desk with one alert's question, and a loop."""
+def asked(judge: BlueJudge | Talkative) -> tuple[VerificationQueue, VerifierWorker]:
+    """A queue with one alert's request, and a worker."""
     clock = ManualClock()
-    desk = VerifierDesk(Verifier(judge=EmbeddedJudge()), clock)
-    desk.note(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
-    desk.ask(alert(1))
-    return desk, VerifierLoop(desk, judge, Backoff(0.001, 0.002))
+    queue = VerificationQueue(Verifier(judge=EmbeddedJudge()), clock)
+    queue.note(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
+    queue.ask(alert(1))
+    return queue, VerifierWorker(queue, judge, Backoff(0.001, 0.002))
 
 
 def test_an_answer_comes_with_a_sentence() -> None:
-    desk, loop = asked(BlueJudge(sentences=["wool"]))
-    assert loop.answer_all() == 1
-    (opinion,) = desk.collect(YARD)
+    queue, worker = asked(BlueJudge(sentences=["wool"]))
+    assert worker.answer_all() == 1
+    (opinion,) = queue.collect(YARD)
     assert opinion.verdict is not None
     assert opinion.verdict.thinking == "wool"
 
 
 def test_a_sentence_that_came_with_the_verdict_is_kept() -> None:
-    desk, loop = asked(Talkative())
-    loop.answer_all()
-    (opinion,) = desk.collect(YARD)
+    queue, worker = asked(Talkative())
+    worker.answer_all()
+    (opinion,) = queue.collect(YARD)
     assert opinion.verdict is not None
     assert opinion.verdict.thinking == "said at once"
 
 
 def test_no_sentence_is_no_reason_to_lose_the_answer(caplog: pytest.LogCaptureFixture) -> None:
-    desk, loop = asked(BlueJudge(sentences=[DOWN]))
+    queue, worker = asked(BlueJudge(sentences=[DOWN]))
     with caplog.at_level(logging.WARNING):
-        loop.answer_all()
-    (opinion,) = desk.collect(YARD)
+        worker.answer_all()
+    (opinion,) = queue.collect(YARD)
     assert opinion.verdict is not None
     assert "no sentence: down" in caplog.text
 
 
 def test_a_verifier_that_is_down_is_asked_again() -> None:
-    desk, loop = asked(BlueJudge([DOWN, DOWN]))
+    queue, worker = asked(BlueJudge([DOWN, DOWN]))
     stop = ManualStop(waits_allowed=2)
-    loop.run(stop)
+    worker.run(stop)
     assert len(stop.waits) == 2
-    assert (loop.trouble, trouble([loop])) == ("down", "down")
-    assert desk.waiting == 1
-    assert loop.answer_all() == 1
+    assert (worker.trouble, trouble([worker])) == ("down", "down")
+    assert queue.waiting == 1
+    assert worker.answer_all() == 1
 
 
 def test_garbage_is_not_asked_for_twice() -> None:
-    desk, loop = asked(BlueJudge([GARBAGE]))
+    queue, worker = asked(BlueJudge([GARBAGE]))
     stop = StopSwitch()
-    thread = threading.Thread(target=loop.run, args=(stop,))
+    thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
     opinions: list[Opinion] = []
     deadline = time.monotonic() + 30
     while not opinions and time.monotonic() < deadline:
-        opinions = desk.collect(YARD)
+        opinions = queue.collect(YARD)
         time.sleep(0.01)
     stop.request()
     thread.join(30)
     assert [opinion.verdict for opinion in opinions] == [None]
-    assert loop.trouble == "garbage"
+    assert worker.trouble == "garbage"
 
 
 def test_in_a_replay_a_dead_verifier_is_given_up_after_some_tries() -> None:
-    desk, loop = asked(BlueJudge([DOWN] * 9))
-    assert loop.answer_all() == 0
-    assert [opinion.verdict for opinion in desk.collect(YARD)] == [None]
+    queue, worker = asked(BlueJudge([DOWN] * 9))
+    assert worker.answer_all() == 0
+    assert [opinion.verdict for opinion in queue.collect(YARD)] == [None]
 
 
 def test_the_verifier_fails_only_if_all_of_its_threads_do() -> None:
-    loops = [asked(BlueJudge([DOWN]))[1] for _ in range(2)]
+    workers = [asked(BlueJudge([DOWN]))[1] for _ in range(2)]
     assert trouble([]) is None
-    loops[0].run(ManualStop(waits_allowed=1))
-    assert trouble(loops) is None
-    loops[1].run(ManualStop(waits_allowed=1))
-    assert trouble(loops) == "down"
+    workers[0].run(ManualStop(waits_allowed=1))
+    assert trouble(workers) is None
+    workers[1].run(ManualStop(waits_allowed=1))
+    assert trouble(workers) == "down"
