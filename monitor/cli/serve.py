@@ -10,7 +10,7 @@ import typer
 from monitor.cli.errors import FAILED, OK
 from monitor.config.load import load_serve
 from monitor.runtime import logs
-from monitor.serve import Fact
+from monitor.serve import Metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Alone:
         """See Status."""
         return ()
 
-    def facts(self) -> Iterable[Fact]:
+    def metrics(self) -> Iterable[Metric]:
         """See Status."""
         return ()
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from monitor.domain import Severity
 from monitor.pipeline import Change
-from monitor.publish.contract.frigate import Mirror
+from monitor.publish.contract.frigate import FrigateFormat
 from monitor.publish.contract.payload import alert_payload, alert_topic
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Message
-from monitor.publish.retained.retained_topics import OVER, CoveredBoard, StateBoard
+from monitor.publish.retained.retained_topics import OVER, OpenAlerts, RetainedPublisher
 from monitor.record.retention import Retention
 from monitor.runtime.clock import Clock
 
@@ -17,15 +17,15 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Dispatch:
-    """Where the analyst's alerts go: to disk first, pictures to the board. One thread's own."""
+class AlertDispatch:
+    """Where the analyst's alerts go: to disk first, their pictures too. One thread's own."""
 
     site: str
-    shelf: Shelf
-    board: StateBoard
-    covered: CoveredBoard
+    buffered: BufferedOutbox
+    retained: RetainedPublisher
+    covered: OpenAlerts
     clock: Clock
-    mirror: Mirror | None = None
+    frigate: FrigateFormat | None = None
     retention: Retention | None = None
 
     def hand_out(self, change: Change) -> None:
@@ -43,17 +43,17 @@ class Dispatch:
         topic = alert_topic(self.site, alert.camera)
         payload = alert_payload(self.site, alert)
         note, over = alert.severity is Severity.NOTE, alert.state in OVER
-        self.shelf.add(
+        self.buffered.add(
             Message(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
         self.covered.note(alert)
         if self.retention is not None:
             self.retention.note(alert)
         if change.pictures is not None:
-            self.board.snapshot(alert.camera, change.pictures.snapshot)
-        if self.mirror is not None:
-            for message in self.mirror.messages(alert, self.clock.now()):
-                self.shelf.add(message)
+            self.retained.snapshot(alert.camera, change.pictures.snapshot)
+        if self.frigate is not None:
+            for message in self.frigate.messages(alert, self.clock.now()):
+                self.buffered.add(message)
             if change.pictures is not None:
-                topic = self.mirror.snapshot_topic(alert.camera)
-                self.board.keep(topic, change.pictures.snapshot)
+                topic = self.frigate.snapshot_topic(alert.camera)
+                self.retained.keep(topic, change.pictures.snapshot)

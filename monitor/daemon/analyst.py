@@ -5,13 +5,13 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.daemon.detection_queue import Overlap
 from monitor.domain import CameraId, Frame
 from monitor.ingest.watch.load_shedder import Load
 from monitor.pipeline import Change, Pipeline
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.runtime.clock import Clock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
@@ -30,7 +30,7 @@ class Analyst:
     boxes: Mapping[CameraId, Mailbox[Frame]]
     bell: threading.Event
     clock: Clock
-    dispatch: Dispatch
+    dispatch: AlertDispatch
     pictures: SnapshotRequests
     load: Load | None = None
     _served: dict[CameraId, float] = field(init=False, default_factory=dict)
@@ -112,14 +112,14 @@ class Analyst:
         return idle_s > _LAST_WORDS_S and lane.policy.settled
 
 
-def ending(analyst: Analyst, shelf: Shelf) -> Callable[[StopSwitch], None]:
+def ending(analyst: Analyst, buffered: BufferedOutbox) -> Callable[[StopSwitch], None]:
     """The analyst's loop, after which the program ends: recordings do not go on for ever."""
 
     def loop(stop: StopSwitch) -> None:
-        """Analyse to the end, let the shelf drain, stop the program."""
+        """Analyse to the end, let the outbox drain, stop the program."""
         analyst.run(stop)
         deadline = time.monotonic() + _DRAIN_S
-        while len(shelf) and time.monotonic() < deadline and not stop.wait(POLL_S):
+        while len(buffered) and time.monotonic() < deadline and not stop.wait(POLL_S):
             pass
         stop.request()
 

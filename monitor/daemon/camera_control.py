@@ -12,7 +12,7 @@ from monitor.domain import CameraId, SubjectId
 from monitor.errors import CommandError, EvidenceError, OutboxError
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import Lane
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.record.still import still
 from monitor.track.bodies import heads
 
@@ -75,7 +75,7 @@ class Controls:
 
     readers: Mapping[CameraId, Reader]
     pictures: SnapshotRequests
-    board: StateBoard
+    retained: RetainedPublisher
     memory: Memory
 
     def restore(self) -> None:
@@ -102,7 +102,7 @@ class Controls:
         if command == "snapshot":
             if reader.paused:
                 raise CommandError("the camera is paused; resume it first")
-            self.board.snapshot(camera, self.pictures.ask(camera))
+            self.retained.snapshot(camera, self.pictures.ask(camera))
         elif not reader.live:
             raise CommandError("a recording cannot be paused")
         else:

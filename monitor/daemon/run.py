@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from monitor.build import Models, Watch, build_pipeline, build_source, verifier_workers
 from monitor.config.schema import Config
-from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst, ending
 from monitor.daemon.camera_control import Controls, SnapshotRequests
-from monitor.daemon.metrics import Vitals
-from monitor.daemon.mqtt_service import Mailroom
-from monitor.daemon.status_reporter import Census, Sight
+from monitor.daemon.metrics import DaemonStatus
+from monitor.daemon.mqtt_service import MqttService
+from monitor.daemon.status_reporter import AnalysisStatus, StatusReporter
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.inference.inference import Inference
 from monitor.ingest import Source
@@ -21,7 +21,7 @@ from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
 from monitor.judge.locked import SharedJudge
-from monitor.publish.retained.retained_topics import CoveredBoard
+from monitor.publish.retained.retained_topics import OpenAlerts
 from monitor.publish.retained.tampering import TamperAlerts
 from monitor.record.retention import Retention
 from monitor.runtime.backoff import Backoff
@@ -67,34 +67,34 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
     pictures = SnapshotRequests(bell)
-    with Mailroom(config, clock) as mail, ExitStack() as doors:
+    with MqttService(config, clock) as mqtt, ExitStack() as doors:
         retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
-        dispatch = _dispatch(config.site, mail, readers, clock, retention)
+        dispatch = _dispatch(config.site, mqtt, readers, clock, retention)
         load = Load(attention, config.economy.least_fps)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures, load)
         every_s = config.mqtt.state_every_s
-        book = TamperAlerts(config.site, mail.shelf, zones, config.tampering.severity)
-        sight = Sight(attention, load, book, clock)
-        census = Census(
-            readers, pipeline, judge, mail.board, mail.health, every_s, verifiers, sight
+        tamper_alerts = TamperAlerts(config.site, mqtt.buffered, zones, config.tampering.severity)
+        analysis = AnalysisStatus(attention, load, tamper_alerts, clock)
+        reporter = StatusReporter(
+            readers, pipeline, judge, mqtt.retained, mqtt.health, every_s, verifiers, analysis
         )
-        controls = Controls(readers, pictures, mail.board, mail.notes)
+        controls = Controls(readers, pictures, mqtt.retained, mqtt.saved_state)
         controls.restore()
         workers = [
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
-            Worker("analyst", ending(analyst, mail.shelf), stop),
+            Worker("analyst", ending(analyst, mqtt.buffered), stop),
             Worker("judge", judge.run, stop),
             *(Worker(f"verify-{n}", worker.run, stop) for n, worker in enumerate(verifiers)),
-            Worker("census", census.run, stop),
-            *mail.workers(controls, zones, stop),
+            Worker("status", reporter.run, stop),
+            *mqtt.workers(controls, zones, stop),
             Worker("retention", retention.run, stop),
         ]
-        vitals = Vitals(readers, pipeline, judge, mail)
-        if (server := _door(config, models, vitals, doors)) is not None:
+        status = DaemonStatus(readers, pipeline, judge, mqtt)
+        if (server := _door(config, models, status, doors)) is not None:
             workers.append(Worker("http", server.run, stop))
         notify("READY=1")
         clean = supervise(workers, stop, _beat(readers.values(), clock))
-        mail.last_words()
+        mqtt.last_words()
     return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
 
 
@@ -111,10 +111,12 @@ def _beat(readers: Iterable[Reader], clock: Clock) -> Callable[[], None]:
 
 
 def _dispatch(
-    site: str, mail: Mailroom, cameras: Iterable[CameraId], clock: Clock, retention: Retention
-) -> Dispatch:
-    covered = CoveredBoard(mail.board, site, cameras)
-    return Dispatch(site, mail.shelf, mail.board, covered, clock, mail.mirror, retention)
+    site: str, mqtt: MqttService, cameras: Iterable[CameraId], clock: Clock, retention: Retention
+) -> AlertDispatch:
+    covered = OpenAlerts(mqtt.retained, site, cameras)
+    return AlertDispatch(
+        site, mqtt.buffered, mqtt.retained, covered, clock, mqtt.frigate, retention
+    )
 
 
 def _watch(config: Config) -> Watch:
@@ -140,14 +142,16 @@ def _attention(config: Config) -> dict[CameraId, Attention]:
     }
 
 
-def _door(config: Config, models: Models, vitals: Vitals, doors: ExitStack) -> "Server | None":
+def _door(
+    config: Config, models: Models, status: DaemonStatus, doors: ExitStack
+) -> "Server | None":
     """The HTTP API, if it is wanted; ``doors`` closes it."""
     if config.http is None:
         return None
     from monitor.inference.http_service import opened  # noqa: PLC0415  (a second, for those without it)
 
     inference = Inference(models, tracking=config.tracking)
-    return doors.enter_context(opened(config.http, inference, vitals))
+    return doors.enter_context(opened(config.http, inference, status))
 
 
 def _refused_file(source: Source, reader: Reader) -> bool:

@@ -13,7 +13,7 @@ from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
 from monitor.pipeline import Pipeline
 from monitor.publish.retained.health import Health, Kind
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.publish.retained.tampering import TamperAlerts
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
@@ -25,12 +25,12 @@ _STATES_S = 1.0  # how often changes of a camera's state are looked for
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class AnalysisStatus:
     """What the cameras' states say beside the connection: how well they see, and how often."""
 
     attention: Mapping[CameraId, Attention]
     load: Load
-    book: TamperAlerts
+    tamper_alerts: TamperAlerts
     clock: Clock
 
     def told(self, state: CameraState) -> CameraState:
@@ -44,22 +44,22 @@ class Sight:
         if state.state is not StreamState.STREAMING:
             return state
         reason = attention.tampering
-        self.book.note(state.camera, reason, self.clock.now())
+        self.tamper_alerts.note(state.camera, reason, self.clock.now())
         return replace(state, state=StreamState.TAMPERED, tampering=reason) if reason else state
 
 
 @dataclass(slots=True)
-class Census:
-    """Tells the board how the cameras and the judge are. Owned by one thread."""
+class StatusReporter:
+    """Tells the broker how the cameras and the judge are. Owned by one thread."""
 
     readers: Mapping[CameraId, Reader]
     pipeline: Pipeline
     judge: JudgeWorker
-    board: StateBoard
+    retained: RetainedPublisher
     health: Health
     every_s: float
     verifiers: Sequence[VerifierWorker] = ()
-    sight: Sight | None = None
+    analysis: AnalysisStatus | None = None
     _lost: int = field(init=False, default=0)
     _warn_at: float = field(init=False, default=0.0)
 
@@ -69,12 +69,12 @@ class Census:
         while True:
             for camera, reader in self.readers.items():
                 state = self._state(camera, reader)
-                if self.sight is not None:
-                    state = self.sight.told(state)
+                if self.analysis is not None:
+                    state = self.analysis.told(state)
                 at, before = posted.get(camera, (float("-inf"), None))
                 now = time.monotonic()
                 if state.state is not before or now - at >= self.every_s:
-                    self.board.post(state)
+                    self.retained.post(state)
                     posted[camera] = (now, state.state)
             self._tell_of("judge_fails", self.judge.trouble)
             self._tell_of("verifier_fails", trouble(self.verifiers))

@@ -41,7 +41,7 @@ class Oracle(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class Metric:
     """One number about the program, for ``/metrics``."""
 
     name: str  # with unit, as Prometheus has it; counters end in _total
@@ -56,5 +56,5 @@ class Status(Protocol):
     def problems(self) -> Iterable[str]:
         """What does not work now, one word each, such as ``frames`` or ``judge``."""
 
-    def facts(self) -> Iterable[Fact]:
-        """Numbers to watch; facts of one name stand together."""
+    def metrics(self) -> Iterable[Metric]:
+        """Numbers to watch; metrics of one name stand together."""

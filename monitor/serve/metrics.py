@@ -33,7 +33,7 @@ class Metrics:
         self.running = Gauge(
             "monitor_http_requests_running", "Requests let in now.", registry=self._registry
         )
-        self._registry.register(_Facts(status))
+        self._registry.register(_MetricsCollector(status))
 
     def answered(self, status: int, seconds: float) -> None:
         """Count one request."""
@@ -45,7 +45,7 @@ class Metrics:
         return generate_latest(self._registry)
 
 
-class _Facts(Collector):
+class _MetricsCollector(Collector):
     """What the program says of itself, at the moment it is asked."""
 
     def __init__(self, status: Status) -> None:
@@ -53,12 +53,12 @@ class _Facts(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """See Collector."""
-        for name, group in groupby(self._status.facts(), key=lambda fact: fact.name):
-            facts = list(group)
+        for name, group in groupby(self._status.metrics(), key=lambda metric: metric.name):
+            metrics = list(group)
             kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
-            family = kind(name, facts[0].help, labels=list(facts[0].labels))
-            for fact in facts:
-                family.add_metric(list(fact.labels.values()), fact.value)
+            family = kind(name, metrics[0].help, labels=list(metrics[0].labels))
+            for metric in metrics:
+                family.add_metric(list(metric.labels.values()), metric.value)
             yield family
         broken = set(self._status.problems())
         ready = GaugeMetricFamily("monitor_ready", "Whether everything works: 1 or 0.")

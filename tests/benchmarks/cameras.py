@@ -31,16 +31,16 @@ from monitor.config.judges import EmbeddedJudge, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
-from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import Attention
 from monitor.ingest.watch.load_shedder import Load
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
-from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
+from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.runtime import heap
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -128,9 +128,11 @@ class Box:
             source = build_source(camera, settings, clock, self.stop, attention[camera])
             self.readers[camera] = Reader(source, boxes[camera], Backoff(0.5, 3), clock)
         outbox = stack.enter_context(Outbox(folder / "outbox"))
-        board = StateBoard(Silent(), "site")
-        shelf = Shelf(outbox, clock, on_trouble=lambda _: None)
-        dispatch = Dispatch("site", shelf, board, CoveredBoard(board, "site", cameras), clock)
+        retained = RetainedPublisher(Silent(), "site")
+        buffered = BufferedOutbox(outbox, clock, on_trouble=lambda _: None)
+        dispatch = AlertDispatch(
+            "site", buffered, retained, OpenAlerts(retained, "site", cameras), clock
+        )
         self.load = Measured(attention, Economy().least_fps)
         analyst = Analyst(
             self.pipeline, boxes, bell, clock, dispatch, SnapshotRequests(bell), self.load

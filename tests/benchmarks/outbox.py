@@ -23,7 +23,7 @@ from monitor.config.schema import Mqtt
 from monitor.publish.contract.payload import alert_payload, alert_topic
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.relay import Courier
+from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -52,8 +52,8 @@ def carried(folder: Path, port: int, count: int) -> tuple[float, float]:
     ):
         storing_s = stored(outbox, count)
         until(lambda: publisher.connected)
-        courier = Courier(outbox, publisher, Backoff(1, 2), clock=SystemClock(), late_after_s=10)
-        worker = Worker("courier", courier.run, stop)
+        relay = OutboxRelay(outbox, publisher, Backoff(1, 2), clock=SystemClock(), late_after_s=10)
+        worker = Worker("outbox-relay", relay.run, stop)
         started = time.perf_counter()
         worker.start()
         until(lambda: len(outbox) == 0, "the outbox to drain", 120)

@@ -11,9 +11,9 @@ from uuid import UUID
 
 from monitor.config.schema import Mqtt
 from monitor.publish.mqtt.publisher import MqttPublisher
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.relay import Courier
+from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -50,7 +50,7 @@ def keys(messages: list[Message]) -> list[Key]:
 @contextmanager
 def carrying(
     folder: Path, port: int, *, site: str = "site", max_bytes: int | None = None, **settings: object
-) -> Iterator[Shelf]:
+) -> Iterator[BufferedOutbox]:
     """An outbox that is being emptied into a broker, and what the disk would not take."""
     stop = StopSwitch()
     mqtt = Mqtt.model_validate({"port": port, **settings})
@@ -59,14 +59,14 @@ def carrying(
         Outbox(folder / "outbox", max_bytes=max_bytes) as outbox,
         MqttPublisher(mqtt, site) as publisher,
     ):
-        shelf = Shelf(outbox, SystemClock(), lambda _: None)
-        courier = Courier(
-            shelf, publisher, Backoff(0.05, 0.5), clock=SystemClock(), late_after_s=10
+        buffered = BufferedOutbox(outbox, SystemClock(), lambda _: None)
+        relay = OutboxRelay(
+            buffered, publisher, Backoff(0.05, 0.5), clock=SystemClock(), late_after_s=10
         )
-        worker = Worker("courier", courier.run, stop)
+        worker = Worker("outbox-relay", relay.run, stop)
         worker.start()
         try:
-            yield shelf
+            yield buffered
         finally:
             stop.request()
             assert worker.join(5)
@@ -74,7 +74,7 @@ def carrying(
 
 
 def raise_all(
-    shelf: Shelf,
+    buffered: BufferedOutbox,
     messages: Iterator[Message],
     pause_s: float = 0.0,
     *,
@@ -83,7 +83,7 @@ def raise_all(
     """Raise alerts.
 
     Args:
-        shelf: Where they go.
+        buffered: Where they go.
         messages: Their states.
         pause_s: Between two of them.
         refused: Told how many are waiting in memory, whenever there are any.
@@ -91,9 +91,9 @@ def raise_all(
     raised = []
     for message in messages:
         raised.append(message)
-        shelf.add(message)
-        if shelf.unsaved:
-            refused(shelf.unsaved)
+        buffered.add(message)
+        if buffered.unsaved:
+            refused(buffered.unsaved)
         time.sleep(pause_s)
     return keys(raised)
 
@@ -125,7 +125,7 @@ HEAD = (
 
 
 def drained(
-    case: str, raised: list[Key], witness: Witness, *shelves: Shelf, remark: str = ""
+    case: str, raised: list[Key], witness: Witness, *shelves: BufferedOutbox, remark: str = ""
 ) -> Row:
     """Wait until everything has arrived, and count. Called when the fault has been mended."""
     mended = time.monotonic()

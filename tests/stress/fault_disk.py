@@ -14,18 +14,18 @@ def disk_full(folder: Path) -> Row:
         SmallDisk(folder) as disk,
         Mosquitto(folder, durable=True) as broker,
         Witness(broker.port) as witness,
-        carrying(disk.folder / "us", broker.port) as shelf,
+        carrying(disk.folder / "us", broker.port) as buffered,
     ):
-        raised = raise_all(shelf, story(10))
-        until(lambda: len(shelf) == 0)
+        raised = raise_all(buffered, story(10))
+        until(lambda: len(buffered) == 0)
         disk.fill()
         refused: list[int] = []
-        raised += raise_all(shelf, story(40, first=10), 0.002, refused=refused.append)
+        raised += raise_all(buffered, story(40, first=10), 0.002, refused=refused.append)
         assert refused, "the disk was not full: the case did not happen"
         remark = f"{'a real disk' if disk.real else 'a limit on files'}, still full"
-        row = drained("disk full, broker there", raised, witness, shelf, remark=remark)
+        row = drained("disk full, broker there", raised, witness, buffered, remark=remark)
         disk.free()
-        until(lambda: not shelf.settle(), "the disk to take alerts again")
+        until(lambda: not buffered.settle(), "the disk to take alerts again")
         return row
 
 

@@ -15,7 +15,7 @@ from uuid import UUID
 from monitor.config.schema import Mqtt
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.relay import Courier
+from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -41,10 +41,10 @@ def main(path: Path, port: int, first: int, count: int) -> None:
     """Store, carry, never end."""
     stop = StopSwitch()
     with Outbox(path) as outbox, MqttPublisher(Mqtt(port=port), "site") as publisher:
-        courier = Courier(
+        relay = OutboxRelay(
             outbox, publisher, Backoff(0.05, 0.2), clock=SystemClock(), late_after_s=10
         )
-        Worker("courier", courier.run, stop).start()
+        Worker("outbox-relay", relay.run, stop).start()
         for n in range(first, first + count):
             outbox.add(numbered(n))
             print(n, flush=True)  # noqa: T201  (the test reads along)

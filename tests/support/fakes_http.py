@@ -13,7 +13,7 @@ from monitor.config.http import Http
 from monitor.errors import MonitorError
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from monitor.serve import Asked, Fact
+from monitor.serve import Asked, Metric
 from monitor.serve.door import make_app
 from monitor.serve.server import Server
 from monitor.serve.work import Workshop
@@ -77,12 +77,12 @@ class FakeStatus:
     """A Status that says what it is told to."""
 
     broken: tuple[str, ...] = ()
-    numbers: tuple[Fact, ...] = ()
+    numbers: tuple[Metric, ...] = ()
 
     def problems(self) -> Iterable[str]:
         return self.broken
 
-    def facts(self) -> Iterable[Fact]:
+    def metrics(self) -> Iterable[Metric]:
         return self.numbers
 
 

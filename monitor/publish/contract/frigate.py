@@ -21,7 +21,7 @@ from monitor.publish.outbox.outbox import Message
 _OVER = (AlertState.ENDED, AlertState.REJECTED)
 
 
-class Mirror:
+class FrigateFormat:
     """Says each state of an alert as an event and as a review item. Owned by one thread.
 
     Args:

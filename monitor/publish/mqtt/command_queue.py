@@ -25,7 +25,7 @@ class Request:
     correlation: bytes | None = None
 
 
-class Inbox:
+class CommandQueue:
     """A bounded queue of requests. Thread-safe.
 
     Args:

@@ -16,7 +16,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES, Receipt
 from monitor.publish.contract.payload import content_type
-from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.credentials import MqttCredentials
 
 CONNECT_TIMEOUT_S = 5.0  # for TCP and TLS, and again for the broker's answer
 V5_ANSWER_S = 2.0  # for the answer to MQTT 5: some older brokers cannot even say no
@@ -40,7 +40,7 @@ _MENDS = {
 OnMessage = Callable[[MQTTMessage], None]
 
 
-class Ledger:
+class PendingAcks:
     """Written by paho's thread through its callbacks, read by any. Thread-safe."""
 
     def __init__(self) -> None:
@@ -166,7 +166,7 @@ class Connection:
     whoever was told that a message was not acknowledged decides what to send next.
 
     Args:
-        access: Where to and as whom.
+        credentials: Where to and as whom.
         client_id: What the broker knows us by. A second connection with it ends the first.
         version: V5 or V311.
         will: Published by the broker when this connection ends without ``close``.
@@ -179,29 +179,29 @@ class Connection:
 
     def __init__(
         self,
-        access: Access,
+        credentials: MqttCredentials,
         client_id: str,
         *,
         version: MQTTProtocolVersion = V5,
         will: Will | None = None,
         on_message: OnMessage | None = None,
     ) -> None:
-        self._access = access
+        self._credentials = credentials
         self._version = version
-        self._ledger = Ledger()
+        self._acks = PendingAcks()
         self._client = Client(
             CallbackAPIVersion.VERSION2, client_id, protocol=version, reconnect_on_failure=False
         )
         self._client.connect_timeout = CONNECT_TIMEOUT_S
-        self._client.username_pw_set(access.username, access.password)
-        if access.tls is not None:
-            self._client.tls_set_context(access.tls)
+        self._client.username_pw_set(credentials.username, credentials.password)
+        if credentials.tls is not None:
+            self._client.tls_set_context(credentials.tls)
         if will is not None:
             self._client.will_set(will.topic, will.payload, qos=1, retain=True)
         if on_message is not None:
             self._client.on_message = lambda _client, _data, message: on_message(message)
         self._client.on_socket_open = _without_delay
-        self._ledger.attach(self._client)
+        self._acks.attach(self._client)
         try:
             self._open()
         except BrokerUnavailableError:
@@ -216,11 +216,11 @@ class Connection:
     @property
     def ended(self) -> str | None:
         """Why the connection is over; None while it stands."""
-        return self._ledger.ended
+        return self._acks.ended
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep for up to this long. True as soon as the connection is over."""
-        return self._ledger.wait_end(timeout_s)
+        return self._acks.wait_end(timeout_s)
 
     def publish(
         self,
@@ -268,38 +268,38 @@ class Connection:
 
     def _open(self) -> None:
         """Connect, and wait for the broker's yes."""
-        access = self._access
+        credentials = self._credentials
         try:
-            self._client.connect(access.host, access.port, access.keepalive_s)
+            self._client.connect(credentials.host, credentials.port, credentials.keepalive_s)
         except (OSError, ValueError) as error:  # ValueError: not a host name
             reason = getattr(error, "strerror", None) or str(error)
             mend = _TLS_MEND if isinstance(error, ssl.SSLError) else _ADDRESS_MEND
-            raise BrokerUnavailableError(f"{access.address}: {reason}; {mend}") from error
+            raise BrokerUnavailableError(f"{credentials.address}: {reason}; {mend}") from error
         self._client.loop_start()
         timeout_s = V5_ANSWER_S if self._version is V5 else CONNECT_TIMEOUT_S
-        answer = self._ledger.wait_answer(timeout_s)
+        answer = self._acks.wait_answer(timeout_s)
         if answer is None:
             reason = self.ended or f"no answer within {timeout_s:g} s"
-            raise VersionRefusedError(f"{access.address}: {reason}")
+            raise VersionRefusedError(f"{credentials.address}: {reason}")
         if answer.is_failure:
             old = answer == "Unsupported protocol version"
             kind = VersionRefusedError if old else BrokerUnavailableError
             mend = _MENDS.get(str(answer), "see the broker's log")
-            raise kind(f"{access.address}: refused: {answer}; {mend}")
+            raise kind(f"{credentials.address}: refused: {answer}; {mend}")
 
     def _hand_over(
         self, topic: str, payload: bytes, properties: Properties | None, *, retain: bool = False
     ) -> "_Sent":
-        limit = self._ledger.packet_limit
+        limit = self._acks.packet_limit
         if limit is not None and len(payload) + _HEADROOM > limit:
             raise PublishError(
-                f"{self._access.address}: {len(payload)} bytes for {topic} are more than "
+                f"{self._credentials.address}: {len(payload)} bytes for {topic} are more than "
                 f"the broker takes; raise its limit of {limit}"
             )
         sent = self._client.publish(topic, payload, qos=1, retain=retain, properties=properties)
         if sent.rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerUnavailableError(
-                f"{self._access.address}: {self.ended or 'connection lost'}"
+                f"{self._credentials.address}: {self.ended or 'connection lost'}"
             )
         return _Sent(lambda: self._confirm(sent.rc, sent.mid, topic))
 
@@ -318,10 +318,10 @@ class Connection:
 
     def _confirm(self, rc: MQTTErrorCode, packet: int, what: str) -> None:
         """Wait for the acknowledgement of one packet."""
-        address, timeout_s = self._access.address, self._access.ack_timeout_s
+        address, timeout_s = self._credentials.address, self._credentials.ack_timeout_s
         if rc is not MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise BrokerUnavailableError(f"{address}: {self.ended or 'connection lost'}")
-        answers = self._ledger.wait_ack(packet, timeout_s)
+        answers = self._acks.wait_ack(packet, timeout_s)
         if answers is None:
             reason = self.ended or f"{NO_ANSWER} within {timeout_s:g} s"
             self._abort(reason)
@@ -332,7 +332,7 @@ class Connection:
 
     def _abort(self, reason: str) -> None:
         """End the connection without a word, should it still stand."""
-        self._ledger.end(reason)
+        self._acks.end(reason)
         channel = self._client.socket()
         if isinstance(channel, socket.socket):
             with suppress(OSError):  # it was closed meanwhile
@@ -354,10 +354,14 @@ class _Sent:
 
 
 def dial(
-    access: Access, client_id: str, *, will: Will | None = None, on_message: OnMessage | None = None
+    credentials: MqttCredentials,
+    client_id: str,
+    *,
+    will: Will | None = None,
+    on_message: OnMessage | None = None,
 ) -> Connection:
     """Connect with MQTT 5, or with 3.1.1 to a broker that is older. See Connection."""
     try:
-        return Connection(access, client_id, will=will, on_message=on_message)
+        return Connection(credentials, client_id, will=will, on_message=on_message)
     except VersionRefusedError:
-        return Connection(access, client_id, version=V311, will=will, on_message=on_message)
+        return Connection(credentials, client_id, version=V311, will=will, on_message=on_message)

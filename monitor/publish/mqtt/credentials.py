@@ -10,7 +10,7 @@ from monitor.errors import BrokerUnavailableError, ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class MqttCredentials:
     """What a connection needs to know. Its text form does not show the password."""
 
     host: str

@@ -7,7 +7,7 @@ from uuid import uuid4
 from monitor.config.schema import Mqtt
 from monitor.publish.contract.payload import stamped
 from monitor.publish.mqtt.connection import dial
-from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.outbox.outbox import Message
 
 
@@ -21,7 +21,7 @@ def probe(settings: Mqtt) -> str:
         ConfigError: A file that the settings name cannot be used.
         BrokerUnavailableError: The broker cannot be reached, or refuses us: why.
     """
-    with closing(dial(Access.of(settings), _guest())) as connection:
+    with closing(dial(MqttCredentials.of(settings), _guest())) as connection:
         return connection.version
 
 
@@ -32,7 +32,7 @@ def delivered(settings: Mqtt, messages: Iterable[Message]) -> Iterable[Message]:
         ConfigError: A file that the settings name cannot be used.
         PublishError: The broker cannot be reached, or will not have one of them.
     """
-    with closing(dial(Access.of(settings), _guest())) as connection:
+    with closing(dial(MqttCredentials.of(settings), _guest())) as connection:
         for message in messages:
             connection.publish(
                 message.topic,

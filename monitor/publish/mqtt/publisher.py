@@ -11,9 +11,9 @@ from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES, Receipt
 from monitor.publish.contract.payload import status_topic
-from monitor.publish.mqtt.command_queue import Inbox
+from monitor.publish.mqtt.command_queue import CommandQueue
 from monitor.publish.mqtt.connection import NO_ANSWER, Connection, Will, dial
-from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
 
@@ -31,7 +31,7 @@ ONLINE = b"online"
 OFFLINE = b"offline"
 
 
-class Link:
+class ReconnectingClient:
     """Opens a connection within the block, and another one whenever it is lost.
 
     Thread-safe; a thread of its own does the work.
@@ -167,36 +167,36 @@ class MqttPublisher:
     Args:
         settings: Where the broker is and who we are.
         site: The name in the topics.
-        inbox: Takes what others send us; None is nothing.
+        commands: Takes what others send us; None is nothing.
 
     Raises:
         ConfigError: A file that the settings name cannot be used.
     """
 
-    def __init__(self, settings: Mqtt, site: str, inbox: Inbox | None = None) -> None:
-        self._inbox = inbox
+    def __init__(self, settings: Mqtt, site: str, commands: CommandQueue | None = None) -> None:
+        self._commands = commands
         self._settings = settings
-        self._address = Access.of(settings).address
+        self._address = MqttCredentials.of(settings).address
         self._client_id = settings.client_id or f"monitor-{site}"
         self._status_topic = status_topic(site)
-        self._link = Link(self._open, self._leave, self._address)
+        self._client = ReconnectingClient(self._open, self._leave, self._address)
 
     def __enter__(self) -> Self:
-        self._link.__enter__()
+        self._client.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._link.__exit__()
+        self._client.__exit__()
 
     @property
     def connected(self) -> bool:
         """See Broker."""
-        return self._link.connected
+        return self._client.connected
 
     @property
     def connections(self) -> int:
         """See Broker."""
-        return self._link.connections
+        return self._client.connections
 
     def publish(
         self,
@@ -208,7 +208,7 @@ class MqttPublisher:
         properties: Mapping[str, str] = NO_PROPERTIES,
     ) -> None:
         """See Publisher."""
-        self._link.connection().publish(
+        self._client.connection().publish(
             topic, payload, retain=retain, expiry_s=expiry_s, properties=properties
         )
 
@@ -216,20 +216,20 @@ class MqttPublisher:
         self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
     ) -> Receipt:
         """See Sender."""
-        return self._link.connection().send(topic, payload, properties=properties)
+        return self._client.connection().send(topic, payload, properties=properties)
 
     def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         """Publish the answer to a command. Raises as ``publish``."""
-        self._link.connection().answer(topic, payload, correlation)
+        self._client.connection().answer(topic, payload, correlation)
 
     def _open(self) -> Connection:
         will = Will(self._status_topic, OFFLINE)
-        on_message = None if self._inbox is None else self._inbox.receive
+        on_message = None if self._commands is None else self._commands.receive
         connection = dial(
-            Access.now(self._settings), self._client_id, will=will, on_message=on_message
+            MqttCredentials.now(self._settings), self._client_id, will=will, on_message=on_message
         )
         self._announce(connection, ONLINE)
-        for topics in () if self._inbox is None else self._inbox.filters:
+        for topics in () if self._commands is None else self._commands.filters:
             self._subscribe(connection, topics)
         return connection
 

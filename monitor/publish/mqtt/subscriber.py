@@ -13,8 +13,8 @@ from paho.mqtt.client import MQTTMessage
 
 from monitor.config.schema import Mqtt
 from monitor.publish.mqtt.connection import Connection, dial
-from monitor.publish.mqtt.credentials import Access
-from monitor.publish.mqtt.publisher import Link
+from monitor.publish.mqtt.credentials import MqttCredentials
+from monitor.publish.mqtt.publisher import ReconnectingClient
 from monitor.runtime.clock import SystemClock
 
 KINDS = ("alert", "state", "snapshot")
@@ -61,7 +61,7 @@ class Subscriber:
         kinds: Sequence[str] = KINDS,
     ) -> None:
         self._settings = settings
-        address = Access.of(settings).address
+        address = MqttCredentials.of(settings).address
         self._client_id = settings.client_id or f"monitor-listen-{uuid4().hex[:12]}"
         self._on_message = on_message
         self._filters = [
@@ -70,7 +70,7 @@ class Subscriber:
         self._clock = SystemClock()
         self._known: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
         self._first: Connection | None = None
-        self._link = Link(self._next, lambda _: None, address)
+        self._client = ReconnectingClient(self._next, lambda _: None, address)
 
     def __enter__(self) -> Self:
         """Connect and subscribe.
@@ -80,24 +80,26 @@ class Subscriber:
             PublishError: It refuses the subscription.
         """
         self._first = self._open()
-        self._link.__enter__()
+        self._client.__enter__()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._link.__exit__()
+        self._client.__exit__()
 
     @property
     def connected(self) -> bool:
         """Whether the broker has accepted us and the connection stands."""
-        return self._link.connected
+        return self._client.connected
 
     def _next(self) -> Connection:
-        """For the link: the connection that __enter__ made, later new ones."""
+        """For the reconnecting client: the connection that __enter__ made, later new ones."""
         first, self._first = self._first, None
         return first or self._open()
 
     def _open(self) -> Connection:
-        connection = dial(Access.now(self._settings), self._client_id, on_message=self._receive)
+        connection = dial(
+            MqttCredentials.now(self._settings), self._client_id, on_message=self._receive
+        )
         with ExitStack() as unless_subscribed:
             unless_subscribed.callback(connection.close)
             connection.subscribe(self._filters)

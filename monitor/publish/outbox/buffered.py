@@ -23,7 +23,7 @@ RETRY_S = 1.0  # between tries of a disk that refuses
 REMIND_EVERY_S = 60.0  # trouble that stays the same is logged again after this long
 
 
-class Shelf:
+class BufferedOutbox:
     """The outbox and what it would not take, as one queue. Thread-safe.
 
     Within one alert the order is kept, wherever its states lie. No method raises because of

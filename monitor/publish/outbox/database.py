@@ -76,7 +76,7 @@ class Damage:
     rescued: int  # messages that could still be read, and are in the new file
 
 
-class OutboxFile:
+class OutboxDatabase:
     """One connection to the file, and what happens when the file breaks. Thread-safe.
 
     Args:

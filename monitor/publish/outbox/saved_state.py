@@ -2,11 +2,11 @@
 
 from collections.abc import Collection
 
-from monitor.publish.outbox.database import COLUMNS, OutboxFile
+from monitor.publish.outbox.database import COLUMNS, OutboxDatabase
 from monitor.publish.outbox.outbox import Message, message_of
 
 
-class Notes:
+class SavedState:
     """Small facts that outlive the program. Thread-safe.
 
     They are lost with a file that is damaged: only messages are carried over then.
@@ -18,7 +18,7 @@ class Notes:
         OutboxError: From any method, when the file cannot be used.
     """
 
-    def __init__(self, file: OutboxFile) -> None:
+    def __init__(self, file: OutboxDatabase) -> None:
         self._file = file
 
     def retained(self) -> set[str]:

@@ -5,17 +5,17 @@ from collections.abc import Collection, Mapping
 
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import Broker
-from monitor.publish.outbox.saved_state import Notes
+from monitor.publish.outbox.saved_state import SavedState
 
 log = logging.getLogger(__name__)
 
 
-class Guestbook:
+class RetainedAnnouncements:
     """What the broker keeps of ours, and taking back what nobody needs any more.
 
     Args:
         publisher: Who takes the messages.
-        notes: Remembers the topics across restarts.
+        saved_state: Remembers the topics across restarts.
         shown: What is announced: retained topics and payloads.
         kept: Further topics that others of us keep something on.
     """
@@ -23,12 +23,12 @@ class Guestbook:
     def __init__(
         self,
         publisher: Broker,
-        notes: Notes,
+        saved_state: SavedState,
         shown: Mapping[str, bytes],
         kept: Collection[str],
     ) -> None:
         self._publisher = publisher
-        self._notes = notes
+        self._saved_state = saved_state
         self._shown = shown
         self._kept = {*shown, *kept}
 
@@ -38,10 +38,10 @@ class Guestbook:
         Raises:
             PublishError: The broker or the disk would not have it; try again.
         """
-        self._notes.note_retained(self._kept)
-        for topic in sorted(self._notes.retained() - self._kept):
+        self._saved_state.note_retained(self._kept)
+        for topic in sorted(self._saved_state.retained() - self._kept):
             if self._tell(topic, b""):
-                self._notes.forget_retained(topic)
+                self._saved_state.forget_retained(topic)
                 log.info("%s: taken back", topic)
 
     def announce(self) -> None:

@@ -10,8 +10,8 @@ from monitor.errors import CommandError, PublishError
 from monitor.publish import Broker
 from monitor.publish.contract.models import COMMAND_BYTES, AnswerV1, CommandV1
 from monitor.publish.contract.payload import command_topic, encoded, iso
-from monitor.publish.mqtt.command_queue import Inbox, Request
-from monitor.publish.retained.announcements import Guestbook
+from monitor.publish.mqtt.command_queue import CommandQueue, Request
+from monitor.publish.retained.announcements import RetainedAnnouncements
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 
@@ -41,35 +41,35 @@ class Answering(Broker, Protocol):
         """Publish an answer, with what the asker knows it by. Raises as ``publish``."""
 
 
-class Steward:
+class CommandHandler:
     """Carries out commands, one after the other, and announces what there is.
 
     ``run`` belongs to one thread. What comes in is data: it is bounded, checked against a
     model, and picks one of three commands; it chooses no topic among ours.
 
     Args:
-        inbox: Where requests come from.
+        commands: Where requests come from.
         publisher: Where answers go.
         controls: Carries the commands out.
-        guestbook: What is announced after every connect, and when ``birth`` is asked for.
+        announcements: What is announced after every connect, and when ``birth`` is asked for.
         site: The name in the topics.
         clock: The time in the answers.
     """
 
     def __init__(
         self,
-        inbox: Inbox,
+        commands: CommandQueue,
         publisher: Answering,
         controls: Controls,
-        guestbook: Guestbook,
+        announcements: RetainedAnnouncements,
         *,
         site: str,
         clock: Clock,
     ) -> None:
-        self._inbox = inbox
+        self._commands = commands
         self._publisher = publisher
         self._controls = controls
-        self._guestbook = guestbook
+        self._announcements = announcements
         self._site = site
         self._clock = clock
         self._told = 0  # the connection on which everything was announced
@@ -77,7 +77,7 @@ class Steward:
     def run(self, stop: Stop) -> None:
         """Serve until stop is requested."""
         while not stop.requested:
-            request = self._inbox.take(POLL_S)
+            request = self._commands.take(POLL_S)
             if request is not None:
                 self._serve(request)
             if self._publisher.connected and self._publisher.connections != self._told:
@@ -86,8 +86,8 @@ class Steward:
     def _announce(self, stop: Stop) -> None:
         connections = self._publisher.connections
         try:
-            self._guestbook.announce()
-            self._guestbook.tidy()
+            self._announcements.announce()
+            self._announcements.tidy()
         except PublishError as error:
             log.warning("announcing what there is: %s", error)
             if error.retryable:
@@ -109,7 +109,7 @@ class Steward:
         topic = request.response_topic
         if topic is None:
             topic = command_topic(self._site, camera) + "/response"
-        elif not _may_answer_to(topic, self._guestbook.prefixes):
+        elif not _may_answer_to(topic, self._announcements.prefixes):
             log.warning("%s: not answered: its response topic is not allowed", request.topic)
             return
         try:

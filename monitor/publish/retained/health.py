@@ -6,7 +6,7 @@ from typing import Literal
 from monitor.publish.contract.models import HealthV1, ProblemV1
 from monitor.publish.contract.payload import encoded, health_topic, iso, printable
 from monitor.publish.outbox.database import Damage
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.clock import Clock
 
 Kind = Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifier_fails"]
@@ -18,8 +18,8 @@ class Health:
     It does not go through the outbox, whose troubles are among those it tells of.
     """
 
-    def __init__(self, board: StateBoard, site: str, clock: Clock) -> None:
-        self._board = board
+    def __init__(self, retained: RetainedPublisher, site: str, clock: Clock) -> None:
+        self._retained = retained
         self._site = site
         self._clock = clock
         self._lock = threading.Lock()
@@ -55,4 +55,4 @@ class Health:
         body = HealthV1(
             site=self._site, ok=not problems, at=iso(self._clock.now()), problems=problems
         )
-        self._board.keep(health_topic(self._site), encoded(body))
+        self._retained.keep(health_topic(self._site), encoded(body))

@@ -39,7 +39,7 @@ class _Retained:
     expiry_s: int | None
 
 
-class StateBoard:
+class RetainedPublisher:
     """Publishes retained messages, of each topic only the newest. Thread-safe.
 
     ``post`` and ``snapshot`` only leave a note and return at once; ``run``, on a thread of
@@ -147,17 +147,17 @@ class StateBoard:
                 self._aside[topic] = time.monotonic() + self._again_s
 
 
-class CoveredBoard:
-    """Keeps count of open alerts and tells the board. Owned by one thread.
+class OpenAlerts:
+    """Keeps count of open alerts and publishes it. Owned by one thread.
 
     Args:
-        board: Keeps the newest message of each camera at the broker.
+        retained: Keeps the newest message of each camera at the broker.
         site: The name in the topics.
         cameras: None of them has an open alert yet, and that is said.
     """
 
-    def __init__(self, board: StateBoard, site: str, cameras: Iterable[CameraId]) -> None:
-        self._board = board
+    def __init__(self, retained: RetainedPublisher, site: str, cameras: Iterable[CameraId]) -> None:
+        self._retained = retained
         self._site = site
         self._open: dict[CameraId, dict[UUID, Alert]] = {camera: {} for camera in cameras}
         for camera in self._open:
@@ -181,4 +181,4 @@ class CoveredBoard:
             severity=max((a.severity for a in standing), key=_ORDER.index, default=None),
             last_covering=last,
         )
-        self._board.keep(covered_topic(self._site, camera), encoded(body))
+        self._retained.keep(covered_topic(self._site, camera), encoded(body))

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from monitor.domain import AlertState, CameraId, Severity, TamperingAlert, TamperingReason
 from monitor.publish.contract.payload import tampering_payload, tampering_topic
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Message
 
 log = logging.getLogger(__name__)
@@ -18,11 +18,11 @@ log = logging.getLogger(__name__)
 class TamperAlerts:
     """Open alerts about tampering, at most one per camera. Owned by one thread.
 
-    ``shelf`` takes the messages; ``severity`` ignore publishes none.
+    ``buffered`` takes the messages; ``severity`` ignore publishes none.
     """
 
     site: str
-    shelf: Shelf
+    buffered: BufferedOutbox
     zones: Mapping[CameraId, str | None]
     severity: Severity
     new_id: Callable[[], UUID] = uuid4
@@ -62,7 +62,7 @@ class TamperAlerts:
         log.warning("%s: %s", alert.camera, "sees again" if over else f"tampering: {alert.reason}")
         if alert.severity is Severity.IGNORE:
             return
-        self.shelf.add(
+        self.buffered.add(
             Message(
                 alert.id,
                 alert.seq,

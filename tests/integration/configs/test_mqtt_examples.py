@@ -18,7 +18,7 @@ from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish.contract.asyncapi import CHANNELS
 from monitor.publish.contract.homeassistant import discovery_topic
 from monitor.publish.mqtt.connection import dial
-from monitor.publish.mqtt.credentials import Access
+from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.mqtt.probe import probe
 from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.support.broker import HOST, free_port, program, reachable, until
@@ -87,13 +87,13 @@ def test_the_brokers_example_lets_everybody_do_their_own_work_only(tmp_path: Pat
                 publisher.publish(topic, b"{}")
             with pytest.raises(PublishError, match="Not authorized"):
                 publisher.publish("monitor/v1/branch-13/entrance/alert", b"{}")
-        home = dial(Access.of(settings(tmp_path, port, trusted, USERS[1])), "home")
+        home = dial(MqttCredentials.of(settings(tmp_path, port, trusted, USERS[1])), "home")
         home.subscribe(["monitor/v1/#"])
         home.publish("monitor/v1/branch-12/entrance/command", b"pause")
         with pytest.raises(PublishError, match="Not authorized"):
             home.publish(alert, b"{}")
         home.close()
-        panel = dial(Access.of(settings(tmp_path, port, trusted, USERS[2])), "panel")
+        panel = dial(MqttCredentials.of(settings(tmp_path, port, trusted, USERS[2])), "panel")
         panel.subscribe(["monitor/v1/+/+/alert"])
         with pytest.raises(PublishError, match="Not authorized"):
             panel.publish("monitor/v1/branch-12/entrance/command", b"pause")

@@ -7,11 +7,11 @@ from uuid import UUID
 import pytest
 
 from monitor.config.schema import Config
-from monitor.daemon.mqtt_service import Mailroom
+from monitor.daemon.mqtt_service import MqttService
 from monitor.domain import CameraId
 from monitor.publish.contract.payload import alert_payload, alert_topic
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.saved_state import Notes
+from monitor.publish.outbox.saved_state import SavedState
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from tests.integration.daemon.test_run import config
@@ -46,11 +46,11 @@ def test_an_alert_that_was_open_when_the_power_went_ends_at_the_next_start(tmp_p
         left_open(settings)
         for _ in range(2):
             stop = StopSwitch()
-            with Mailroom(settings, SystemClock()) as mail:
-                workers = mail.workers(NoCameras(), {YARD: None}, stop)
+            with MqttService(settings, SystemClock()) as mqtt:
+                workers = mqtt.workers(NoCameras(), {YARD: None}, stop)
                 for worker in workers:
                     worker.start()
-                until(lambda: len(mail.shelf) == 0, "the outbox to drain")
+                until(lambda: len(mqtt.buffered) == 0, "the outbox to drain")
                 stop.request()
                 assert all(worker.join(5) for worker in workers)
         (ended,) = witness.payloads(alert_topic("site", YARD))
@@ -58,7 +58,7 @@ def test_an_alert_that_was_open_when_the_power_went_ends_at_the_next_start(tmp_p
         assert (body["state"], body["seq"]) == ("ended", ALERT.seq + 1)
         assert UUID(body["id"]) == ALERT.id
     with Outbox(settings.outbox) as outbox:
-        assert Notes(outbox.file).unfinished() == []
+        assert SavedState(outbox.file).unfinished() == []
 
 
 def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -> None:
@@ -66,18 +66,18 @@ def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
         settings = config(tmp_path, broker.port, SOURCE)
         stop = StopSwitch()
-        with Mailroom(settings, SystemClock()) as mail:
-            workers = mail.workers(NoCameras(), {YARD: None}, stop)
+        with MqttService(settings, SystemClock()) as mqtt:
+            workers = mqtt.workers(NoCameras(), {YARD: None}, stop)
             for worker in workers:
                 worker.start()
             until(lambda: witness.payloads("monitor/v1/site/status"), "the connection")
             stop.request()
             assert all(worker.join(5) for worker in workers)
             topic = alert_topic("site", YARD)
-            mail.shelf.add(
+            mqtt.buffered.add(
                 Message(ALERT.id, 2, topic, alert_payload("site", ALERT), SystemClock().now())
             )
-            mail.last_words()
-            assert len(mail.shelf) == 0
+            mqtt.last_words()
+            assert len(mqtt.buffered) == 0
         until(lambda: witness.payloads("monitor/v1/site/status")[-1] == b"offline", "the end")
         assert len(witness.payloads(topic)) == 1

@@ -9,13 +9,13 @@ from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
 from monitor.publish.contract.homeassistant import discovery
 from monitor.publish.contract.models import COMMAND_BYTES
-from monitor.publish.mqtt.command_queue import LIMIT, Inbox
+from monitor.publish.mqtt.command_queue import LIMIT, CommandQueue
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.mqtt.subscriber import Received, Subscriber
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.integration.publish.retained.test_commands import Asker, Camera, steward
+from tests.integration.publish.retained.test_commands import Asker, Camera, handler
 from tests.support.broker import Mosquitto, Witness, until
 
 HEALTH = "monitor/v1/site/health"
@@ -54,10 +54,10 @@ def test_what_was_refused_is_kept_as_soon_as_the_broker_allows_it(tmp_path: Path
         Witness(broker.port) as witness,
         MqttPublisher(Mqtt(port=broker.port), "site") as publisher,
     ):
-        board = StateBoard(publisher, "site", again_s=0.3)
-        worker = Worker("board", board.run, stop)
+        retained = RetainedPublisher(publisher, "site", again_s=0.3)
+        worker = Worker("retained", retained.run, stop)
         worker.start()
-        board.keep(HEALTH, b"well")
+        retained.keep(HEALTH, b"well")
         until(lambda: publisher.connected)
         broker.allow("topic readwrite monitor/#")
         broker.reload()
@@ -77,7 +77,7 @@ def test_one_device_that_may_not_be_announced_does_not_keep_back_the_others(
     with (
         broker,
         Witness(broker.port, "homeassistant/#") as witness,
-        steward(tmp_path, broker.port, Camera(), shown),
+        handler(tmp_path, broker.port, Camera(), shown),
     ):
         until(lambda: witness.payloads(announced), "the other one")
         assert not witness.payloads(refused)
@@ -92,7 +92,7 @@ def test_nobody_makes_us_publish_under_another_prefix_of_home_assistant_either(
     (topic,) = shown
     with (
         Mosquitto(tmp_path) as broker,
-        steward(tmp_path, broker.port, Camera(), shown),
+        handler(tmp_path, broker.port, Camera(), shown),
         Witness(broker.port, "house/#") as witness,
         Asker(broker.port) as asker,
     ):
@@ -105,13 +105,13 @@ def test_nobody_makes_us_publish_under_another_prefix_of_home_assistant_either(
 def test_a_flood_of_commands_fills_neither_memory_nor_log(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    inbox = Inbox([])
+    commands = CommandQueue([])
     message = MQTTMessage(topic=b"monitor/v1/site/yard/command")
     message.payload = b"x" * 1_000_000
     for _ in range(1000):
-        inbox.receive(message)
-    taken = [request for _ in range(LIMIT) if (request := inbox.take(0)) is not None]
+        commands.receive(message)
+    taken = [request for _ in range(LIMIT) if (request := commands.take(0)) is not None]
     assert len(taken) == LIMIT
     assert {len(request.payload) for request in taken} == {COMMAND_BYTES + 1}
-    assert inbox.take(0) is None
+    assert commands.take(0) is None
     assert 0 < len(caplog.records) < 15

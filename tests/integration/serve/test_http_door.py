@@ -17,7 +17,7 @@ from monitor.errors import (
     TooLargeError,
     WrongMediaError,
 )
-from monitor.serve import Fact
+from monitor.serve import Metric
 from monitor.serve.messages import FILE_BYTES, FaceOcclusionAnswer
 from tests.support.fakes_http import (
     GOOD,
@@ -223,13 +223,13 @@ def test_readiness_is_what_works(broken: tuple[str, ...], status: int) -> None:
     assert response.json() == {"ok": not broken, "problems": sorted(broken)}
 
 
-def test_metrics_tell_requests_and_facts() -> None:
-    facts = (
-        Fact("monitor_camera_fps", "Rate.", 5.0, {"camera": "yard"}),
-        Fact("monitor_camera_fps", "Rate.", 0.0, {"camera": 'odd"\n'}),
-        Fact("monitor_crops_total", "Crops.", 7.0, {"outcome": "taken"}),
+def test_metrics_tell_requests_and_more() -> None:
+    metrics = (
+        Metric("monitor_camera_fps", "Rate.", 5.0, {"camera": "yard"}),
+        Metric("monitor_camera_fps", "Rate.", 0.0, {"camera": 'odd"\n'}),
+        Metric("monitor_crops_total", "Crops.", 7.0, {"outcome": "taken"}),
     )
-    with answering_server(opened(), status=FakeStatus(("judge",), facts)) as server:
+    with answering_server(opened(), status=FakeStatus(("judge",), metrics)) as server:
         post(server, GOOD)
         post(server, {})
         text = httpx.get(server.address + "/metrics").text

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
 
-from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst, ending
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
 from monitor.pipeline import Change
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
-from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
+from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.record.still import Still
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
@@ -63,19 +63,19 @@ def change(number: int, pictures: Still | None = None) -> Change:
     return Change(alert, pictures)
 
 
-def dispatch(shelf: Shelf, clock: ManualClock) -> Dispatch:
-    board = StateBoard(Silent(), "site")
-    return Dispatch("site", shelf, board, CoveredBoard(board, "site", [YARD]), clock)
+def dispatch(buffered: BufferedOutbox, clock: ManualClock) -> AlertDispatch:
+    retained = RetainedPublisher(Silent(), "site")
+    return AlertDispatch("site", buffered, retained, OpenAlerts(retained, "site", [YARD]), clock)
 
 
-def shelf_of(outbox: Outbox, clock: ManualClock) -> Shelf:
-    return Shelf(outbox, clock, lambda _: None)
+def buffered_of(outbox: Outbox, clock: ManualClock) -> BufferedOutbox:
+    return BufferedOutbox(outbox, clock, lambda _: None)
 
 
 def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         clock = ManualClock()
-        dispatch(shelf_of(outbox, clock), clock).hand_out(change(1))
+        dispatch(buffered_of(outbox, clock), clock).hand_out(change(1))
         message = outbox.oldest()
     assert message is not None
     assert message.topic == "monitor/v1/site/yard/alert"
@@ -97,8 +97,8 @@ def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
     box.close()
     stop = StopSwitch()
     with Outbox(tmp_path / "outbox") as outbox:
-        shelf = shelf_of(outbox, clock)
-        keeper, pictures = dispatch(shelf, clock), SnapshotRequests(bell)
+        buffered = buffered_of(outbox, clock)
+        keeper, pictures = dispatch(buffered, clock), SnapshotRequests(bell)
         analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
-        ending(analyst, shelf)(stop)
+        ending(analyst, buffered)(stop)
     assert stop.requested

@@ -15,7 +15,7 @@ from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import Lane, View
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
@@ -95,9 +95,9 @@ def controls(
     reader: Reader, scheduler: SnapshotRequests | None = None, slate: Slate | None = None
 ) -> tuple[Controls, SwitchedBroker]:
     broker = SwitchedBroker()
-    board = StateBoard(broker, "site")
+    retained = RetainedPublisher(broker, "site")
     pictures = scheduler or SnapshotRequests(threading.Event())
-    return Controls({YARD: reader}, pictures, board, slate or Slate()), broker
+    return Controls({YARD: reader}, pictures, retained, slate or Slate()), broker
 
 
 def test_a_paused_camera_is_left_alone_until_it_is_resumed() -> None:
@@ -204,11 +204,11 @@ def test_a_picture_is_made_by_its_owner_and_published() -> None:
         of.view = View(frame(0.0, ArrayPicture(textured(64, 48))), (), ())
         commands.carry_out("snapshot", YARD)
         stop = StopSwitch()
-        board = Worker("board", commands.board.run, stop)
-        board.start()
+        retained = Worker("retained", commands.retained.run, stop)
+        retained.start()
         until(lambda: broker.sent)
         stop.request()
-        assert board.join(5)
+        assert retained.join(5)
     topic, payload, _ = broker.sent[0]
     assert topic == "monitor/v1/site/yard/snapshot"
     assert payload.startswith(b"\xff\xd8")

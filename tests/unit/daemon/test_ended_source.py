@@ -9,13 +9,13 @@ from monitor.build import Models, Watch, build_pipeline
 from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.daemon.alert_dispatch import Dispatch
+from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import Alert, CameraId, Detection, Frame, Moment
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
-from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
+from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 from tests.support.fakes import YARD, ArrayPicture, BlueJudge, ManualClock, frame, textured
@@ -75,10 +75,12 @@ def test_a_recording_is_over_while_other_cameras_keep_the_detector_busy(tmp_path
     policies = {camera: Noting(camera, stop) for camera in boxes}
     for camera, policy in policies.items():
         pipeline.lanes[camera].policy = policy
-    board = StateBoard(Silent(), "site")
+    retained = RetainedPublisher(Silent(), "site")
     with Outbox(tmp_path / "outbox") as outbox:
-        shelf = Shelf(outbox, clock, lambda _: None)
-        keeper = Dispatch("site", shelf, board, CoveredBoard(board, "site", list(boxes)), clock)
+        buffered = BufferedOutbox(outbox, clock, lambda _: None)
+        keeper = AlertDispatch(
+            "site", buffered, retained, OpenAlerts(retained, "site", list(boxes)), clock
+        )
         Analyst(pipeline, boxes, bell, clock, keeper, SnapshotRequests(bell)).run(stop)
     assert detector.batches >= BATCHES
     assert {camera: policy.late for camera, policy in policies.items()} == {

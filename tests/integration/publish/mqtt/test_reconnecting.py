@@ -12,8 +12,8 @@ import pytest
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError
 from monitor.publish.mqtt.connection import Connection, dial
-from monitor.publish.mqtt.credentials import Access
-from monitor.publish.mqtt.publisher import Link, MqttPublisher
+from monitor.publish.mqtt.credentials import MqttCredentials
+from monitor.publish.mqtt.publisher import MqttPublisher, ReconnectingClient
 from tests.support.broker import Mosquitto, until
 
 pytestmark = pytest.mark.broker
@@ -27,14 +27,16 @@ def test_after_a_connection_that_stood_the_next_comes_at_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Mosquitto(tmp_path) as broker:
-        access = Access.of(Mqtt(port=broker.port))
-        with Link(lambda: dial(access, "x"), nothing, access.address, settled_s=0.1) as link:
+        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        with ReconnectingClient(
+            lambda: dial(credentials, "x"), nothing, credentials.address, settled_s=0.1
+        ) as client:
             for connections in (1, 2, 3, 4):
-                until(lambda n=connections: link.connections == n and link.connected)  # type: ignore[misc]
+                until(lambda n=connections: client.connections == n and client.connected)  # type: ignore[misc]
                 time.sleep(0.2)  # it has settled
                 lost = time.monotonic()
                 broker.restart()
-            until(lambda: link.connections == 5)
+            until(lambda: client.connections == 5)
             assert time.monotonic() - lost < 1.5, "delays do not grow from loss to loss"
     assert "connection lost; trying again" in caplog.text
     assert "client_id" not in caplog.text, "nobody is suspected of having our name"
@@ -42,13 +44,15 @@ def test_after_a_connection_that_stood_the_next_comes_at_once(
 
 def test_the_reason_of_a_loss_is_given_to_whoever_wants_to_send(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
-        access = Access.of(Mqtt(port=broker.port))
-        with Link(lambda: dial(access, "x"), nothing, access.address) as link:
-            until(lambda: link.connected)
+        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        with ReconnectingClient(
+            lambda: dial(credentials, "x"), nothing, credentials.address
+        ) as client:
+            until(lambda: client.connected)
             broker.kill()
-            until(lambda: not link.connected)
-            with pytest.raises(BrokerUnavailableError, match=access.address):
-                link.connection().publish("t", b"")
+            until(lambda: not client.connected)
+            with pytest.raises(BrokerUnavailableError, match=credentials.address):
+                client.connection().publish("t", b"")
 
 
 def test_a_connection_that_comes_after_the_end_is_closed_politely(tmp_path: Path) -> None:
@@ -56,26 +60,28 @@ def test_a_connection_that_comes_after_the_end_is_closed_politely(tmp_path: Path
     opening, go_on = threading.Event(), threading.Event()
     left: list[Connection] = []
     with Mosquitto(tmp_path) as broker:
-        access = Access.of(Mqtt(port=broker.port))
+        credentials = MqttCredentials.of(Mqtt(port=broker.port))
 
         def slow() -> Connection:
             opening.set()
             go_on.wait(10)
-            return dial(access, "x")
+            return dial(credentials, "x")
 
-        with Link(slow, left.append, access.address) as link:
+        with ReconnectingClient(slow, left.append, credentials.address) as client:
             assert opening.wait(10)
         go_on.set()
         until(lambda: left and left[0].ended)
-        assert not link.connected
-        assert link.connections == 0
+        assert not client.connected
+        assert client.connections == 0
 
 
-def test_a_stopped_link_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stopped_client_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Mosquitto(tmp_path) as broker:
-        access = Access.of(Mqtt(port=broker.port))
-        with Link(lambda: dial(access, "x"), nothing, access.address) as link:
-            until(lambda: link.connected)
+        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        with ReconnectingClient(
+            lambda: dial(credentials, "x"), nothing, credentials.address
+        ) as client:
+            until(lambda: client.connected)
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
 
 

@@ -15,8 +15,8 @@ from monitor.domain import CameraId, CameraState, StreamState
 from monitor.publish.contract.payload import snapshot_topic, state_payload, state_topic
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox
-from monitor.publish.outbox.relay import Courier
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.outbox.relay import OutboxRelay
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -35,10 +35,10 @@ def carrying(folder: Path, port: int, **settings: object) -> Iterator[Outbox]:
     stop = StopSwitch()
     mqtt = Mqtt.model_validate({"port": port, **settings})
     with Outbox(folder / "outbox") as outbox, MqttPublisher(mqtt, "site") as publisher:
-        courier = Courier(
+        relay = OutboxRelay(
             outbox, publisher, Backoff(0.05, 0.2), clock=SystemClock(), late_after_s=10
         )
-        worker = Worker("courier", courier.run, stop)
+        worker = Worker("outbox-relay", relay.run, stop)
         worker.start()
         yield outbox
         stop.request()
@@ -244,13 +244,13 @@ def test_states_and_pictures_wait_for_late_subscribers_and_outlive_the_broker(
         Mosquitto(tmp_path) as broker,
         MqttPublisher(Mqtt(port=broker.port), "site") as publisher,
     ):
-        board = StateBoard(publisher, "site")
-        worker = Worker("board", board.run, stop)
+        retained = RetainedPublisher(publisher, "site")
+        worker = Worker("retained", retained.run, stop)
         worker.start()
         for state in states:
-            board.post(state)
-        board.snapshot(CameraId("yard"), b"\xff\xd8 an older one")
-        board.snapshot(CameraId("yard"), b"\xff\xd8 the newest")
+            retained.post(state)
+        retained.snapshot(CameraId("yard"), b"\xff\xd8 an older one")
+        retained.snapshot(CameraId("yard"), b"\xff\xd8 the newest")
         for _ in range(2):
             until(lambda: kept(broker.port) == expected, "the retained messages")
             broker.restart()

@@ -19,12 +19,12 @@ from monitor.domain import CameraId
 from monitor.errors import CommandError
 from monitor.publish.contract.homeassistant import birth_topic, discovery
 from monitor.publish.contract.payload import command_topic
-from monitor.publish.mqtt.command_queue import Inbox
+from monitor.publish.mqtt.command_queue import CommandQueue
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox
-from monitor.publish.outbox.saved_state import Notes
-from monitor.publish.retained.announcements import Guestbook
-from monitor.publish.retained.commands import Steward
+from monitor.publish.outbox.saved_state import SavedState
+from monitor.publish.retained.announcements import RetainedAnnouncements
+from monitor.publish.retained.commands import CommandHandler
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
@@ -51,20 +51,22 @@ class Camera:
 
 
 @contextmanager
-def steward(
+def handler(
     folder: Path, port: int, camera: Camera, shown: dict[str, bytes] | None = None
 ) -> Iterator[MqttPublisher]:
     stop = StopSwitch()
-    inbox = Inbox([command_topic("site", "+"), birth_topic("homeassistant")])
+    commands = CommandQueue([command_topic("site", "+"), birth_topic("homeassistant")])
     with (
         Outbox(folder / "outbox") as outbox,
-        MqttPublisher(Mqtt(port=port), "site", inbox) as publisher,
+        MqttPublisher(Mqtt(port=port), "site", commands) as publisher,
     ):
-        guestbook = Guestbook(
-            publisher, Notes(outbox.file), shown or {}, ["monitor/v1/site/yard/state"]
+        announcements = RetainedAnnouncements(
+            publisher, SavedState(outbox.file), shown or {}, ["monitor/v1/site/yard/state"]
         )
-        serving = Steward(inbox, publisher, camera, guestbook, site="site", clock=SystemClock())
-        worker = Worker("steward", serving.run, stop)
+        serving = CommandHandler(
+            commands, publisher, camera, announcements, site="site", clock=SystemClock()
+        )
+        worker = Worker("commands", serving.run, stop)
         worker.start()
         until(lambda: publisher.connected)
         yield publisher
@@ -117,7 +119,7 @@ def test_a_command_is_carried_out_and_answered_where_the_asker_wants_it(tmp_path
     camera = Camera()
     with (
         Mosquitto(tmp_path) as broker,
-        steward(tmp_path, broker.port, camera),
+        handler(tmp_path, broker.port, camera),
         Asker(broker.port) as asker,
     ):
         asker.ask(b'{"command": "pause", "id": "7"}', answer_to="answers/here")
@@ -145,7 +147,7 @@ def test_an_asker_with_mqtt_3_is_answered_on_the_response_topic(tmp_path: Path) 
     with (
         Mosquitto(tmp_path) as broker,
         OldDoor(broker.port, polite=True) as door,
-        steward(tmp_path, door.port, camera),
+        handler(tmp_path, door.port, camera),
         Asker(broker.port, MQTTProtocolVersion.MQTTv311) as asker,
     ):
         asker.ask(b"pause")
@@ -173,7 +175,7 @@ def test_what_cannot_be_done_is_answered_with_an_error(
     controls = Camera()
     with (
         Mosquitto(tmp_path) as broker,
-        steward(tmp_path, broker.port, controls),
+        handler(tmp_path, broker.port, controls),
         Asker(broker.port) as asker,
     ):
         asker.ask(payload, camera=camera)
@@ -191,7 +193,7 @@ def test_a_retained_command_is_ignored(tmp_path: Path) -> None:
         with MqttPublisher(Mqtt(port=broker.port, client_id="careless"), "x") as careless:
             until(lambda: careless.connected)
             careless.publish(COMMAND, b"pause", retain=True)
-        with steward(tmp_path, broker.port, camera):
+        with handler(tmp_path, broker.port, camera):
             asker.ask(b"resume")
             assert asker.answer()[1]["command"] == "resume"
     assert camera.told == ["resume"]
@@ -206,7 +208,7 @@ def test_nobody_makes_us_publish_where_only_we_have_something_to_say(
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port, "#") as witness,
-        steward(tmp_path, broker.port, Camera()),
+        handler(tmp_path, broker.port, Camera()),
         Asker(broker.port) as asker,
     ):
         asker.ask(b"pause", answer_to=topic)
@@ -221,7 +223,7 @@ def test_devices_are_announced_again_when_home_assistant_comes_up(tmp_path: Path
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port, "homeassistant/device/#") as witness,
-        steward(tmp_path, broker.port, Camera(), shown),
+        handler(tmp_path, broker.port, Camera(), shown),
     ):
         until(lambda: witness.payloads(gate), "the devices")
         with MqttPublisher(Mqtt(port=broker.port, client_id="ha"), "x") as home_assistant:
@@ -239,13 +241,13 @@ def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> 
     yard, gate = both
     with Mosquitto(tmp_path) as broker:
         with Witness(broker.port, "homeassistant/#") as witness:
-            with steward(tmp_path, broker.port, Camera(), both):
+            with handler(tmp_path, broker.port, Camera(), both):
                 until(lambda: witness.payloads(gate), "the devices")
-            with steward(tmp_path, broker.port, Camera(), {yard: both[yard]}):
+            with handler(tmp_path, broker.port, Camera(), {yard: both[yard]}):
                 until(lambda: witness.payloads(gate)[-1:] == [b""], "the farewell")
                 until(lambda: len(witness.payloads(yard)) == 2, "the one that stays")
         with Witness(broker.port, "homeassistant/#") as late:
             until(lambda: late.messages, "what is retained")
             assert {m.topic for m in late.messages} == {yard}
     with Outbox(tmp_path / "outbox") as outbox:
-        assert Notes(outbox.file).retained() == {yard, "monitor/v1/site/yard/state"}
+        assert SavedState(outbox.file).retained() == {yard, "monitor/v1/site/yard/state"}

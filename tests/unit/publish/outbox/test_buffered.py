@@ -11,7 +11,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Message, Outbox
 from tests.support.fakes import ManualClock
 
@@ -34,7 +34,7 @@ class Disk:
         self.outbox = Outbox(path)
         self.clock = ManualClock()
         self.told: list[str | None] = []
-        self.shelf = Shelf(self.outbox, self.clock, self.told.append, in_memory=5)
+        self.buffered = BufferedOutbox(self.outbox, self.clock, self.told.append, in_memory=5)
 
     def refuse(self) -> None:
         """Write no more: as a file system that was remounted read-only."""
@@ -53,27 +53,27 @@ def disk(tmp_path: Path) -> Disk:
 
 
 def test_what_the_disk_takes_is_on_disk(disk: Disk) -> None:
-    disk.shelf.add(state(1, 0))
+    disk.buffered.add(state(1, 0))
     assert keys(list(disk.outbox)) == [(1, 0)]
-    assert disk.shelf.unsaved == 0
+    assert disk.buffered.unsaved == 0
     assert disk.told == []
 
 
 def test_what_the_disk_refuses_is_sent_all_the_same_in_order(disk: Disk) -> None:
-    disk.shelf.add(state(1, 0))
+    disk.buffered.add(state(1, 0))
     disk.refuse()
-    disk.shelf.add(state(1, 1))
-    disk.shelf.add(state(2, 0))
-    first = disk.shelf.due(9)
+    disk.buffered.add(state(1, 1))
+    disk.buffered.add(state(2, 0))
+    first = disk.buffered.due(9)
     assert keys(first) == [(1, 0), (2, 0)], "of each alert the oldest state"
-    disk.shelf.remove(*first)
-    second = disk.shelf.due(9)
+    disk.buffered.remove(*first)
+    second = disk.buffered.due(9)
     assert keys(second) == [(1, 1)], "what was delivered is not sent again"
-    disk.shelf.remove(*second)
-    assert disk.shelf.due(9) == []
-    assert len(disk.shelf) == 0
+    disk.buffered.remove(*second)
+    assert disk.buffered.due(9) == []
+    assert len(disk.buffered) == 0
     disk.allow()
-    assert disk.shelf.due(9) == []
+    assert disk.buffered.due(9) == []
     assert len(disk.outbox) == 0, "the disk has caught up"
 
 
@@ -82,12 +82,12 @@ def test_what_waits_in_memory_goes_to_disk_as_soon_as_it_takes_it(
 ) -> None:
     disk.refuse()
     for seq in range(3):
-        disk.shelf.add(state(1, seq))
-    assert disk.shelf.unsaved == 3
+        disk.buffered.add(state(1, seq))
+    assert disk.buffered.unsaved == 3
     disk.allow()
-    assert keys(disk.shelf.due(9)) == [(1, 0)]
+    assert keys(disk.buffered.due(9)) == [(1, 0)]
     assert keys(list(disk.outbox)) == [(1, 0), (1, 1), (1, 2)]
-    assert disk.shelf.unsaved == 0
+    assert disk.buffered.unsaved == 0
     trouble, over = disk.told
     assert trouble is not None
     assert "readonly" in trouble
@@ -97,40 +97,40 @@ def test_what_waits_in_memory_goes_to_disk_as_soon_as_it_takes_it(
 
 def test_a_message_on_its_way_that_was_stored_meanwhile_is_removed_from_disk(disk: Disk) -> None:
     disk.refuse()
-    disk.shelf.add(state(1, 0))
-    sent = disk.shelf.due(1)
+    disk.buffered.add(state(1, 0))
+    sent = disk.buffered.due(1)
     disk.allow()
-    disk.shelf.due(1)
+    disk.buffered.due(1)
     assert keys(list(disk.outbox)) == [(1, 0)]
-    disk.shelf.remove(*sent)
-    assert len(disk.outbox) == len(disk.shelf) == 0
+    disk.buffered.remove(*sent)
+    assert len(disk.outbox) == len(disk.buffered) == 0
 
 
 def test_memory_is_bounded_and_notes_go_first(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
     disk.refuse()
     for alert in range(4):
-        disk.shelf.add(state(alert, 0, expendable=alert in (1, 2)))
+        disk.buffered.add(state(alert, 0, expendable=alert in (1, 2)))
     for alert in (4, 5, 6):
-        disk.shelf.add(state(alert, 0))
-    assert keys(disk.shelf.due(9)) == [(0, 0), (3, 0), (4, 0), (5, 0), (6, 0)]
+        disk.buffered.add(state(alert, 0))
+    assert keys(disk.buffered.due(9)) == [(0, 0), (3, 0), (4, 0), (5, 0), (6, 0)]
     assert "are lost" not in caplog.text
-    disk.shelf.add(state(7, 0))
-    assert keys(disk.shelf.due(9))[0] == (3, 0)
+    disk.buffered.add(state(7, 0))
+    assert keys(disk.buffered.due(9))[0] == (3, 0)
     assert "1 alert messages are lost" in caplog.text
 
 
 def test_an_alert_that_began_on_a_disk_that_cannot_be_read_does_not_overtake_itself(
     disk: Disk,
 ) -> None:
-    disk.shelf.add(state(1, 0))
+    disk.buffered.add(state(1, 0))
     disk.outbox.file.close()  # nothing can be read nor written
-    disk.shelf.add(state(1, 1))
-    disk.shelf.add(state(2, 0))
-    disk.shelf.add(state(2, 1))
-    sent = disk.shelf.due(9)
+    disk.buffered.add(state(1, 1))
+    disk.buffered.add(state(2, 0))
+    disk.buffered.add(state(2, 1))
+    sent = disk.buffered.due(9)
     assert keys(sent) == [(2, 0)]
-    disk.shelf.remove(*sent)
-    assert keys(disk.shelf.due(9)) == [(2, 1)]
+    disk.buffered.remove(*sent)
+    assert keys(disk.buffered.due(9)) == [(2, 1)]
 
 
 class AnyDisk(RuleBasedStateMachine):
@@ -145,13 +145,13 @@ class AnyDisk(RuleBasedStateMachine):
     @initialize()
     def make(self) -> None:
         self.disk = Disk(Path(":memory:"))
-        self.disk.shelf = Shelf(self.disk.outbox, self.disk.clock, lambda _: None)
+        self.disk.buffered = BufferedOutbox(self.disk.outbox, self.disk.clock, lambda _: None)
 
     @rule(alert=st.integers(0, 3))
     def add(self, alert: int) -> None:
         seq = self.raised.get(alert, 0)
         self.raised[alert] = seq + 1
-        self.disk.shelf.add(state(alert, seq))
+        self.disk.buffered.add(state(alert, seq))
 
     @rule(allowed=st.booleans())
     def weather(self, allowed: bool) -> None:  # noqa: FBT001  (hypothesis draws it)
@@ -162,7 +162,7 @@ class AnyDisk(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def send(self, limit: int) -> None:
-        self.sent += self.disk.shelf.due(limit, without=[message.id for message in self.sent])
+        self.sent += self.disk.buffered.due(limit, without=[message.id for message in self.sent])
 
     @rule()
     def confirm(self) -> None:
@@ -170,14 +170,14 @@ class AnyDisk(RuleBasedStateMachine):
             alert = message.id.int
             assert message.seq == self.delivered.get(alert, 0), "the next state and no other"
             self.delivered[alert] = message.seq + 1
-        self.disk.shelf.remove(*self.sent)
+        self.disk.buffered.remove(*self.sent)
         self.sent.clear()
 
     @invariant()
     def nothing_is_lost(self) -> None:
         if hasattr(self, "disk"):
             waiting = sum(self.raised.values()) - sum(self.delivered.values())
-            assert len(self.disk.shelf) == waiting
+            assert len(self.disk.buffered) == waiting
 
     def teardown(self) -> None:
         self.disk.allow()
@@ -197,21 +197,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.runtime.clock import SystemClock
 
 # No file of this process may grow: as on a disk that is full.
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 with Outbox(Path(sys.argv[1]), on_damage=print) as outbox:
     told = []
-    shelf = Shelf(outbox, SystemClock(), told.append)
+    buffered = BufferedOutbox(outbox, SystemClock(), told.append)
     message = Message(UUID(int=1), 0, "t", b"x", datetime(2024, 5, 1, tzinfo=UTC))
-    shelf.add(message)
+    buffered.add(message)
     assert told, "nobody was told"
-    assert shelf.due(1) == [message], "the alert is silent"
-    assert shelf.unsaved == 1
+    assert buffered.due(1) == [message], "the alert is silent"
+    assert buffered.unsaved == 1
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    assert shelf.settle() == 0
+    assert buffered.settle() == 0
     assert list(outbox) == [message]
 """
 

@@ -136,7 +136,7 @@ def test_threads_that_add_at_once_lose_nothing(tmp_path: Path) -> None:
             assert [m.seq for m in outbox if m.id == UUID(int=k)] == list(range(25))
 
 
-def test_adding_wakes_a_waiting_courier_at_once(tmp_path: Path) -> None:
+def test_adding_wakes_a_waiting_relay_at_once(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         woken = threading.Event()
 

@@ -34,8 +34,8 @@ def test_the_oldest_notes_make_room_for_an_alert(tmp_path: Path) -> None:
         kept = numbers(outbox)
         assert kept[-1] == 99, "the newest went in"
         assert set(range(0, 30, 2)) <= set(kept), "no alert went"
-        notes = [n for n in kept if n >= 30 or n % 2]
-        assert notes == list(range(notes[0], 100)), "of the notes, the oldest went"
+        saved_state = [n for n in kept if n >= 30 or n % 2]
+        assert saved_state == list(range(saved_state[0], 100)), "of the notes, the oldest went"
     assert (tmp_path / "outbox").stat().st_size <= 120_000
 
 

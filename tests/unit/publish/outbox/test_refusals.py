@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from monitor.publish.outbox.outbox import Message
-from monitor.publish.outbox.relay import Patience
+from monitor.publish.outbox.relay import RefusalBackoff
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -14,45 +14,45 @@ def alert(number: int, topic: str = "yard") -> Message:
 
 
 def test_a_topic_that_was_refused_is_tried_with_another_alert() -> None:
-    patience = Patience(2)
-    patience.refused(alert(1), now=0)
-    assert patience.closed(1.9, ()) == ["yard"]
-    assert patience.closed(2.1, ()) == []
-    assert patience.held(2.1) == {UUID(int=1)}
-    assert patience.closed(2.1, {"yard"}) == ["yard"], "one at a time"
-    assert patience.held(4.1) == set(), "there may be no other"
+    refusals = RefusalBackoff(2)
+    refusals.refused(alert(1), now=0)
+    assert refusals.closed(1.9, ()) == ["yard"]
+    assert refusals.closed(2.1, ()) == []
+    assert refusals.held(2.1) == {UUID(int=1)}
+    assert refusals.closed(2.1, {"yard"}) == ["yard"], "one at a time"
+    assert refusals.held(4.1) == set(), "there may be no other"
 
 
 def test_a_topic_that_is_granted_again_flows_at_once() -> None:
-    patience = Patience(2)
+    refusals = RefusalBackoff(2)
     for number in range(5):
-        patience.refused(alert(number), now=2.0 * number)
-    assert not patience.calm
-    patience.taken(alert(9))
-    assert patience.closed(8, ()) == []
-    assert patience.held(8) == set()
-    assert patience.calm
+        refusals.refused(alert(number), now=2.0 * number)
+    assert not refusals.calm
+    refusals.taken(alert(9))
+    assert refusals.closed(8, ()) == []
+    assert refusals.held(8) == set()
+    assert refusals.calm
 
 
 def test_an_alert_that_alone_is_refused_waits_alone_and_ever_longer() -> None:
-    patience, now, pauses = Patience(2), 0.0, list[float]()
-    patience.taken(alert(2))
+    refusals, now, pauses = RefusalBackoff(2), 0.0, list[float]()
+    refusals.taken(alert(2))
     for _ in range(6):
-        patience.refused(alert(1), now)
-        assert patience.closed(now, ()) == [], "the others go on"
-        patience.taken(alert(2))
-        again = next(s for s in range(1, 99) if not patience.held(now + s))
+        refusals.refused(alert(1), now)
+        assert refusals.closed(now, ()) == [], "the others go on"
+        refusals.taken(alert(2))
+        again = next(s for s in range(1, 99) if not refusals.held(now + s))
         pauses.append(again)
         now += again
     assert pauses == [4, 8, 16, 32, 60, 60]
-    patience.taken(alert(1))
-    assert patience.calm
+    refusals.taken(alert(1))
+    assert refusals.calm
 
 
 def test_a_right_that_is_taken_away_closes_the_topic_and_no_other() -> None:
-    patience = Patience(2)
-    patience.taken(alert(1))
-    patience.taken(alert(2, "gate"))
-    patience.refused(alert(3), 0)
-    patience.refused(alert(4), 0)
-    assert patience.closed(1, ()) == ["yard"]
+    refusals = RefusalBackoff(2)
+    refusals.taken(alert(1))
+    refusals.taken(alert(2, "gate"))
+    refusals.refused(alert(3), 0)
+    refusals.refused(alert(4), 0)
+    assert refusals.closed(1, ()) == ["yard"]

@@ -1,4 +1,4 @@
-"""What the courier does when the broker or the disk fails it, in simulated time."""
+"""What the relay does when the broker or the disk fails it, in simulated time."""
 
 import json
 import logging
@@ -12,7 +12,7 @@ import pytest
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.relay import Courier
+from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -73,12 +73,16 @@ def message(n: int, payload: bytes = b"") -> Message:
     return Message(UUID(int=n), 1, "t", payload or b"%d" % n, START)
 
 
-def courier_of_real_time(outbox: Outbox, publisher: ScriptedPublisher) -> Courier:
-    return Courier(outbox, publisher, Backoff(0.05, 0.1), clock=SystemClock(), late_after_s=10.0)
+def relay_of_real_time(outbox: Outbox, publisher: ScriptedPublisher) -> OutboxRelay:
+    return OutboxRelay(
+        outbox, publisher, Backoff(0.05, 0.1), clock=SystemClock(), late_after_s=10.0
+    )
 
 
-def courier(outbox: Outbox, publisher: ScriptedPublisher, seconds: float = 0.0) -> Courier:
-    return Courier(outbox, publisher, Backoff(1, 8), clock=ManualClock(seconds), late_after_s=10.0)
+def relay(outbox: Outbox, publisher: ScriptedPublisher, seconds: float = 0.0) -> OutboxRelay:
+    return OutboxRelay(
+        outbox, publisher, Backoff(1, 8), clock=ManualClock(seconds), late_after_s=10.0
+    )
 
 
 def test_everything_arrives_in_order_after_an_outage(tmp_path: Path) -> None:
@@ -87,7 +91,7 @@ def test_everything_arrives_in_order_after_an_outage(tmp_path: Path) -> None:
         for n in range(3):
             outbox.add(message(n))
         stop = UntilEmpty(outbox)
-        courier(outbox, publisher).run(stop)
+        relay(outbox, publisher).run(stop)
     assert publisher.received == [b"0", b"1", b"2"]
     first, second = stop.waits
     assert 0.5 <= first <= 1 <= second <= 2, "it backs off between attempts"
@@ -96,12 +100,12 @@ def test_everything_arrives_in_order_after_an_outage(tmp_path: Path) -> None:
 def test_what_was_not_sent_is_sent_after_a_restart(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
-        courier(outbox, ScriptedPublisher([AWAY])).run(UntilEmpty(outbox, waits_allowed=1))
+        relay(outbox, ScriptedPublisher([AWAY])).run(UntilEmpty(outbox, waits_allowed=1))
         assert len(outbox) == 1
 
     publisher = ScriptedPublisher()
     with Outbox(tmp_path / "outbox") as outbox:
-        courier(outbox, publisher).run(UntilEmpty(outbox))
+        relay(outbox, publisher).run(UntilEmpty(outbox))
     assert publisher.received == [b"1"]
 
 
@@ -134,8 +138,8 @@ def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
         for n in range(6):
             topic = ("yard", "gate")[n % 2]
             outbox.add(Message(UUID(int=n), 1, topic, b"%d" % n, START))
-        carrying = Courier(outbox, publisher, Backoff(1, 8), clock=clock, late_after_s=10)
-        worker = Worker("courier", carrying.run, stop)
+        carrying = OutboxRelay(outbox, publisher, Backoff(1, 8), clock=clock, late_after_s=10)
+        worker = Worker("outbox-relay", carrying.run, stop)
         worker.start()
         until(lambda: len(outbox) == 3)
         assert publisher.received == [b"1", b"3", b"5"]
@@ -157,7 +161,7 @@ def test_id_and_seq_travel_beside_the_payload(tmp_path: Path) -> None:
     publisher = ScriptedPublisher()
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
-        courier(outbox, publisher).run(UntilEmpty(outbox))
+        relay(outbox, publisher).run(UntilEmpty(outbox))
     assert publisher.words == [{"id": str(UUID(int=1)), "seq": "1"}]
 
 
@@ -176,7 +180,7 @@ def test_an_alert_says_how_long_it_waited(
     publisher = ScriptedPublisher()
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1, b'{"late": false, "timings_ms": {"publish": 0.0}}'))
-        courier(outbox, publisher, seconds=waited_s).run(UntilEmpty(outbox))
+        relay(outbox, publisher, seconds=waited_s).run(UntilEmpty(outbox))
     (sent,) = map(json.loads, publisher.received)
     assert sent == {"late": late, "timings_ms": {"publish": publish_ms}}
 
@@ -188,7 +192,7 @@ def test_an_outage_is_logged_at_its_start_each_minute_and_at_its_end(
     clock = ManualClock()
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
-        carrying = Courier(
+        carrying = OutboxRelay(
             outbox, ScriptedPublisher([AWAY] * 9), Backoff(1, 8), clock=clock, late_after_s=1
         )
         seconds = iter(range(10, 200, 10))
@@ -215,7 +219,7 @@ def test_a_disk_that_will_not_forget_a_message_does_not_repeat_it(
                 other.close()
 
         stop = UntilEmpty(outbox, meanwhile=unlock_at_the_third_wait)
-        courier(outbox, publisher).run(stop)
+        relay(outbox, publisher).run(stop)
         assert len(stop.waits) == 3
     assert publisher.received == [b"1", b"2"]
     assert "end the other program" in caplog.text
@@ -230,7 +234,7 @@ def test_a_disk_that_cannot_be_read_is_waited_for(
         other = sqlite3.connect(tmp_path / "outbox", isolation_level=None)
         other.execute("ALTER TABLE message RENAME TO away")
         switch = StopSwitch()
-        worker = Worker("courier", courier_of_real_time(outbox, publisher).run, switch)
+        worker = Worker("outbox-relay", relay_of_real_time(outbox, publisher).run, switch)
         worker.start()
         until(lambda: "no such table" in caplog.text)
         other.execute("ALTER TABLE away RENAME TO message")

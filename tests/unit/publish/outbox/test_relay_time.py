@@ -1,4 +1,4 @@
-"""The courier against real time: how soon it starts, and what the clock on the wall may do."""
+"""The relay against real time: how soon it starts, and what the clock on the wall may do."""
 
 import json
 import statistics
@@ -17,9 +17,9 @@ from tests.support.fakes import START, Outcome
 from tests.unit.publish.outbox.test_relay import (
     ScriptedPublisher,
     UntilEmpty,
-    courier,
-    courier_of_real_time,
     message,
+    relay,
+    relay_of_real_time,
 )
 
 
@@ -43,7 +43,7 @@ def test_a_new_alert_is_on_its_way_within_fifty_milliseconds(tmp_path: Path) -> 
     stop = StopSwitch()
     delays = []
     with Outbox(tmp_path / "outbox") as outbox:
-        worker = Worker("courier", courier_of_real_time(outbox, publisher).run, stop)
+        worker = Worker("outbox-relay", relay_of_real_time(outbox, publisher).run, stop)
         worker.start()
         for n in range(15):
             publisher.taken.clear()
@@ -54,7 +54,7 @@ def test_a_new_alert_is_on_its_way_within_fifty_milliseconds(tmp_path: Path) -> 
         stop.request()
         asked = time.monotonic()
         assert worker.join(5)
-    assert time.monotonic() - asked < 1, "an idle courier stops at once"
+    assert time.monotonic() - asked < 1, "an idle relay stops at once"
     assert statistics.median(delays) < 0.05
 
 
@@ -71,5 +71,5 @@ def test_a_clock_of_another_zone_changes_nothing(tmp_path: Path) -> None:
                 elsewhere - timedelta(seconds=2),
             )
         )
-        courier(outbox, publisher).run(UntilEmpty(outbox))
+        relay(outbox, publisher).run(UntilEmpty(outbox))
     assert json.loads(publisher.received[0])["timings_ms"] == {"publish": 2000.0}

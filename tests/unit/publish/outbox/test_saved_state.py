@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.publish.outbox.outbox import Message, Outbox
-from monitor.publish.outbox.saved_state import Notes
+from monitor.publish.outbox.saved_state import SavedState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 OPEN = Message(UUID(int=1), 0, "t", b"{}", NOON, unfinished=True)
@@ -14,22 +14,22 @@ OPEN = Message(UUID(int=1), 0, "t", b"{}", NOON, unfinished=True)
 
 def test_topics_the_broker_keeps_are_remembered_until_they_are_forgotten(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
-        notes = Notes(outbox.file)
-        notes.note_retained(["a", "b"])
-        notes.note_retained(["b", "c"])
-        notes.forget_retained("a")
+        saved_state = SavedState(outbox.file)
+        saved_state.note_retained(["a", "b"])
+        saved_state.note_retained(["b", "c"])
+        saved_state.forget_retained("a")
     with Outbox(tmp_path / "outbox") as outbox:
-        assert Notes(outbox.file).retained() == {"b", "c"}
+        assert SavedState(outbox.file).retained() == {"b", "c"}
 
 
 def test_cameras_that_pause_are_remembered_until_they_resume(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
-        notes = Notes(outbox.file)
+        saved_state = SavedState(outbox.file)
         for camera in ("yard", "gate", "yard"):
-            notes.note_paused(camera, paused=True)
-        notes.note_paused("gate", paused=False)
+            saved_state.note_paused(camera, paused=True)
+        saved_state.note_paused("gate", paused=False)
     with Outbox(tmp_path / "outbox") as outbox:
-        assert Notes(outbox.file).paused() == {"yard"}
+        assert SavedState(outbox.file).paused() == {"yard"}
 
 
 def test_an_alert_is_unfinished_until_its_last_state_also_when_all_was_sent(tmp_path: Path) -> None:
@@ -40,5 +40,5 @@ def test_an_alert_is_unfinished_until_its_last_state_also_when_all_was_sent(tmp_
             outbox.add(message)
         outbox.remove(*outbox)
     with Outbox(tmp_path / "outbox") as outbox:
-        (left,) = Notes(outbox.file).unfinished()
+        (left,) = SavedState(outbox.file).unfinished()
     assert (left.key, left.payload) == (grown.key, b"[]")

@@ -8,7 +8,7 @@ from uuid import UUID
 from monitor.domain import AlertState, CameraId, Covering, Severity
 from monitor.publish.outbox.database import Damage
 from monitor.publish.retained.health import Health
-from monitor.publish.retained.retained_topics import CoveredBoard, StateBoard
+from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.support.broker import until
@@ -18,15 +18,15 @@ from tests.unit.publish.retained.test_retained_topics import SwitchedBroker
 
 
 class Told:
-    """A board whose newest messages can be read."""
+    """A RetainedPublisher whose newest messages can be read."""
 
     def __init__(self) -> None:
         self.broker = SwitchedBroker()
-        self.board = StateBoard(self.broker, "s")
+        self.retained = RetainedPublisher(self.broker, "s")
 
     def newest(self, ending: str) -> dict[str, object]:
         stop = StopSwitch()
-        worker = Worker("board", self.board.run, stop)
+        worker = Worker("retained", self.retained.run, stop)
         before = len(self.broker.sent)
         worker.start()
         until(lambda: any(t.endswith(ending) for t, _, _ in self.broker.sent[before:]))
@@ -39,7 +39,7 @@ class Told:
 
 def test_problems_are_told_until_they_are_over() -> None:
     told, clock = Told(), ManualClock()
-    health = Health(told.board, "s", clock)
+    health = Health(told.retained, "s", clock)
     assert told.newest("/health")["ok"] is True
     health.report("judge_fails", "out of memory")
     clock.move_to(60)
@@ -60,7 +60,7 @@ def test_problems_are_told_until_they_are_over() -> None:
 
 def test_the_same_problem_again_is_no_news() -> None:
     told = Told()
-    health = Health(told.board, "s", ManualClock())
+    health = Health(told.retained, "s", ManualClock())
     for _ in range(3):
         health.report("judge_fails", "out of memory")
     told.newest("/health")
@@ -73,7 +73,7 @@ def test_the_same_problem_again_is_no_news() -> None:
 
 def test_a_damaged_outbox_is_told_with_where_it_lies() -> None:
     told = Told()
-    Health(told.board, "s", ManualClock()).damaged(Damage(Path("/x/outbox.damaged-1"), 7))
+    Health(told.retained, "s", ManualClock()).damaged(Damage(Path("/x/outbox.damaged-1"), 7))
     told_of = json.dumps(told.newest("/health"))
     assert '"kind": "outbox_damaged"' in told_of
     assert "/x/outbox.damaged-1; 7 messages were rescued" in told_of
@@ -82,7 +82,7 @@ def test_a_damaged_outbox_is_told_with_where_it_lies() -> None:
 def test_a_camera_is_covered_while_an_alert_is_open() -> None:
     told = Told()
     yard = CameraId("yard")
-    covered = CoveredBoard(told.board, "s", [yard])
+    covered = OpenAlerts(told.retained, "s", [yard])
     assert told.newest("/covered")["covered"] is False
     note = replace(ALERT, id=UUID(int=1), severity=Severity.NOTE, covering=Covering.SCARF)
     covered.note(ALERT)

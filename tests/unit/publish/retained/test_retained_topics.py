@@ -11,7 +11,7 @@ from monitor.domain import CameraId, CameraState, StreamState
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES
 from monitor.publish.contract.payload import snapshot_topic, state_payload, state_topic
-from monitor.publish.retained.retained_topics import StateBoard
+from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.support.broker import until
@@ -76,12 +76,12 @@ def sent(camera: CameraId, subjects: int = 0) -> tuple[str, bytes, int | None]:
 
 
 @contextmanager
-def board_on(broker: SwitchedBroker) -> Iterator[StateBoard]:
+def retained_on(broker: SwitchedBroker) -> Iterator[RetainedPublisher]:
     stop = StopSwitch()
-    board = StateBoard(broker, "s")
-    worker = Worker("board", board.run, stop)
+    retained = RetainedPublisher(broker, "s")
+    worker = Worker("retained", retained.run, stop)
     worker.start()
-    yield board
+    yield retained
     broker.answering.set()
     stop.request()
     assert worker.join(1), "it stops at once"
@@ -90,22 +90,22 @@ def board_on(broker: SwitchedBroker) -> Iterator[StateBoard]:
 
 def test_states_expire_and_pictures_do_not() -> None:
     broker = SwitchedBroker()
-    with board_on(broker) as board:
-        board.post(state(YARD))
-        board.snapshot(YARD, b"jpeg")
+    with retained_on(broker) as retained:
+        retained.post(state(YARD))
+        retained.snapshot(YARD, b"jpeg")
         until(lambda: len(broker.sent) == 2)
     assert broker.sent == [sent(YARD), (snapshot_topic("s", YARD), b"jpeg", None)]
 
 
 def test_posting_never_waits_and_only_the_newest_goes_out() -> None:
     broker = SwitchedBroker()
-    with board_on(broker) as board:
+    with retained_on(broker) as retained:
         broker.answering.clear()
-        board.post(state(YARD, 0))
+        retained.post(state(YARD, 0))
         until(lambda: broker.tried)
         started = time.monotonic()
         for subjects in range(1, 1001):
-            board.post(state(YARD, subjects))
+            retained.post(state(YARD, subjects))
         assert time.monotonic() - started < 1
         broker.answering.set()
         until(lambda: len(broker.sent) == 2)
@@ -114,9 +114,9 @@ def test_posting_never_waits_and_only_the_newest_goes_out() -> None:
 
 def test_while_the_broker_is_away_nothing_is_tried() -> None:
     broker = SwitchedBroker(connected=False)
-    with board_on(broker) as board:
+    with retained_on(broker) as retained:
         for subjects in range(5):
-            board.post(state(YARD, subjects))
+            retained.post(state(YARD, subjects))
         time.sleep(0.5)
         assert broker.tried == []
         broker.connect()
@@ -126,9 +126,9 @@ def test_while_the_broker_is_away_nothing_is_tried() -> None:
 
 def test_after_a_reconnect_every_camera_is_told_again() -> None:
     broker = SwitchedBroker()
-    with board_on(broker) as board:
-        board.post(state(YARD, 1))
-        board.post(state(GATE, 2))
+    with retained_on(broker) as retained:
+        retained.post(state(YARD, 1))
+        retained.post(state(GATE, 2))
         until(lambda: len(broker.sent) == 2)
         broker.disconnect()
         broker.connect()
@@ -139,11 +139,11 @@ def test_after_a_reconnect_every_camera_is_told_again() -> None:
 
 def test_what_was_lost_on_the_way_is_sent_again_unless_something_newer_came() -> None:
     broker = SwitchedBroker()
-    with board_on(broker) as board:
+    with retained_on(broker) as retained:
         broker.answering.clear()
-        board.post(state(YARD, 1))
+        retained.post(state(YARD, 1))
         until(lambda: broker.tried)
-        board.post(state(YARD, 2))
+        retained.post(state(YARD, 2))
         broker.disconnect()
         broker.connect()
         broker.answering.set()
@@ -157,9 +157,9 @@ def test_what_the_broker_will_not_have_is_set_aside_and_the_rest_goes_on(
     broker = SwitchedBroker()
     topic = snapshot_topic("s", YARD)
     broker.refused[topic] = PublishError("too large")
-    with board_on(broker) as board:
-        board.snapshot(YARD, b"huge")
-        board.post(state(YARD))
+    with retained_on(broker) as retained:
+        retained.snapshot(YARD, b"huge")
+        retained.post(state(YARD))
         until(lambda: broker.sent)
     assert broker.tried.count(topic) == 1
     assert f"{topic}: not published: too large" in caplog.text
@@ -172,14 +172,14 @@ def test_a_message_that_breaks_the_connection_each_time_is_given_up(
     broker = SwitchedBroker()
     topic = snapshot_topic("s", YARD)
     broker.refused[topic] = BrokerUnavailableError("connection lost")
-    with board_on(broker) as board:
-        board.snapshot(YARD, b"huge")
+    with retained_on(broker) as retained:
+        retained.snapshot(YARD, b"huge")
         until(lambda: "not published" in caplog.text)
-        board.post(state(YARD))
+        retained.post(state(YARD))
         until(lambda: broker.sent)
         broker.connect()
         until(lambda: len(broker.sent) == 2)
         assert broker.tried.count(topic) == 3, "a reconnect does not bring it back"
         del broker.refused[topic]
-        board.snapshot(YARD, b"smaller")
+        retained.snapshot(YARD, b"smaller")
         until(lambda: (topic, b"smaller", None) in broker.sent)

@@ -11,7 +11,7 @@ import pytest
 from monitor.domain import CameraId, Severity, TamperingReason
 from monitor.publish.contract.models import TamperingV1
 from monitor.publish.contract.payload import ended_payload, stamped
-from monitor.publish.outbox.buffered import Shelf
+from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Message, Outbox
 from monitor.publish.retained.tampering import TamperAlerts
 from tests.support.fakes import START, YARD, ManualClock
@@ -19,15 +19,17 @@ from tests.support.fakes import START, YARD, ManualClock
 LOBBY = CameraId("lobby")
 
 
-class Books:
-    """A book, and what it put on the shelf."""
+class TamperAlertsProbe:
+    """A TamperAlerts, and what it put into the outbox."""
 
     def __init__(self, outbox: Outbox, severity: Severity) -> None:
         ids = count(1)
         self.outbox = outbox
-        shelf = Shelf(outbox, ManualClock(), on_trouble=lambda _: None)
+        buffered = BufferedOutbox(outbox, ManualClock(), on_trouble=lambda _: None)
         zones = {YARD: "gate", LOBBY: None}
-        self.book = TamperAlerts("site", shelf, zones, severity, lambda: UUID(int=next(ids)))
+        self.tamper_alerts = TamperAlerts(
+            "site", buffered, zones, severity, lambda: UUID(int=next(ids))
+        )
 
     def told(self) -> Iterator[Message]:
         while (message := self.outbox.oldest()) is not None:
@@ -36,7 +38,7 @@ class Books:
 
     def notes(self, *reasons: TamperingReason | None, camera: CameraId = YARD) -> list[Message]:
         for reason in reasons:
-            self.book.note(camera, reason, START)
+            self.tamper_alerts.note(camera, reason, START)
         return list(self.told())
 
 
@@ -52,9 +54,9 @@ def bodies(messages: list[Message]) -> list[tuple[object, ...]]:
 
 
 def test_a_camera_that_was_tampered_with_is_raised_once_and_ended_once(outbox: Outbox) -> None:
-    books = Books(outbox, Severity.ALERT)
+    tamper_alerts = TamperAlertsProbe(outbox, Severity.ALERT)
     covered = TamperingReason.LENS_COVERED
-    messages = books.notes(None, covered, covered, None, None, covered)
+    messages = tamper_alerts.notes(None, covered, covered, None, None, covered)
     assert bodies(messages) == [
         (1, 0, "raised", "lens_covered"),
         (1, 1, "ended", "lens_covered"),
@@ -64,7 +66,7 @@ def test_a_camera_that_was_tampered_with_is_raised_once_and_ended_once(outbox: O
 
 
 def test_another_reason_is_another_alert(outbox: Outbox) -> None:
-    messages = Books(outbox, Severity.ALERT).notes(
+    messages = TamperAlertsProbe(outbox, Severity.ALERT).notes(
         TamperingReason.IMAGE_TOO_BLURRY, TamperingReason.GLOBAL_SCENE_CHANGE
     )
     assert bodies(messages) == [
@@ -75,22 +77,24 @@ def test_another_reason_is_another_alert(outbox: Outbox) -> None:
 
 
 def test_each_camera_has_its_own(outbox: Outbox) -> None:
-    books = Books(outbox, Severity.NOTE)
-    assert len(books.notes(TamperingReason.IMAGE_TOO_DARK)) == 1
-    (message,) = books.notes(TamperingReason.IMAGE_TOO_DARK, camera=LOBBY)
+    tamper_alerts = TamperAlertsProbe(outbox, Severity.NOTE)
+    assert len(tamper_alerts.notes(TamperingReason.IMAGE_TOO_DARK)) == 1
+    (message,) = tamper_alerts.notes(TamperingReason.IMAGE_TOO_DARK, camera=LOBBY)
     body = TamperingV1.model_validate_json(message.payload)
     assert (body.camera, body.zone, body.severity) == ("lobby", None, "note")
     assert message.expendable
 
 
 def test_what_is_ignored_is_not_published(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
-    assert Books(outbox, Severity.IGNORE).notes(TamperingReason.IMAGE_FROZEN, None) == []
+    assert (
+        TamperAlertsProbe(outbox, Severity.IGNORE).notes(TamperingReason.IMAGE_FROZEN, None) == []
+    )
     assert "yard: tampering: image_frozen" in caplog.text
     assert "yard: sees again" in caplog.text
 
 
 def test_a_late_delivery_and_an_end_after_a_crash_are_valid_too(outbox: Outbox) -> None:
-    (raised,) = Books(outbox, Severity.ALERT).notes(TamperingReason.IMAGE_FROZEN)
+    (raised,) = TamperAlertsProbe(outbox, Severity.ALERT).notes(TamperingReason.IMAGE_FROZEN)
     late = TamperingV1.model_validate_json(stamped(raised.payload, late=True, publish_ms=3))
     ended = TamperingV1.model_validate_json(ended_payload(raised.payload))
     assert late.late
