@@ -67,7 +67,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
     pictures = SnapshotRequests(bell)
-    with MqttService(config, clock) as mqtt, ExitStack() as doors:
+    with MqttService(config, clock) as mqtt, ExitStack() as stack:
         retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
         dispatch = _dispatch(config.site, mqtt, readers, clock, retention)
         load = Load(attention, config.economy.least_fps)
@@ -90,7 +90,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             Worker("retention", retention.run, stop),
         ]
         status = DaemonStatus(readers, pipeline, judge, mqtt)
-        if (server := _door(config, models, status, doors)) is not None:
+        if (server := _http_service(config, models, status, stack)) is not None:
             workers.append(Worker("http", server.run, stop))
         notify("READY=1")
         clean = supervise(workers, stop, _beat(readers.values(), clock))
@@ -142,16 +142,16 @@ def _attention(config: Config) -> dict[CameraId, Attention]:
     }
 
 
-def _door(
-    config: Config, models: Models, status: DaemonStatus, doors: ExitStack
+def _http_service(
+    config: Config, models: Models, status: DaemonStatus, stack: ExitStack
 ) -> "Server | None":
-    """The HTTP API, if it is wanted; ``doors`` closes it."""
+    """The HTTP API, if it is wanted; ``stack`` closes it."""
     if config.http is None:
         return None
     from monitor.inference.http_service import opened  # noqa: PLC0415  (a second, for those without it)
 
     inference = Inference(models, tracking=config.tracking)
-    return doors.enter_context(opened(config.http, inference, status))
+    return stack.enter_context(opened(config.http, inference, status))
 
 
 def _refused_file(source: Source, reader: Reader) -> bool:

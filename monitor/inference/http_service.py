@@ -1,4 +1,4 @@
-"""The HTTP door and what it leads to: decoding, fetching, judging."""
+"""The HTTP API and what it leads to: decoding, fetching, judging."""
 
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,37 +17,37 @@ from monitor.ingest.untrusted.address_policy import Rules
 from monitor.ingest.untrusted.fetch import Fetcher
 from monitor.ingest.untrusted.images import is_still
 from monitor.ingest.untrusted.sandbox import Sandbox, Seen
-from monitor.serve import Asked, Status
-from monitor.serve.door import make_app
+from monitor.serve import OcclusionRequest, Status
+from monitor.serve.executor import RequestExecutor
+from monitor.serve.routes import make_app
 from monitor.serve.server import Server, read_token
-from monitor.serve.work import Workshop
 
 _JUDGING = 0.75  # of a request's time, after which the answer is made of what was seen
 _LAST_S = 0.2  # what is left for the answer itself
 
 
 @dataclass(slots=True)
-class FaceOracle:
-    """See Oracle. Decodes in a process of its own, judges with the models it is given."""
+class InferenceService:
+    """See OcclusionService. Decodes in a process of its own, judges with the models it is given."""
 
     inference: Inference
     sandbox: Sandbox
     settings: Http
 
     def fetched(self, url: str, deadline: float) -> bytes:
-        """See Oracle."""
+        """See OcclusionService."""
         fetching = self.settings.fetch
         if fetching is None:
             raise AddressRefusedError("addresses are not fetched here; send base64")
         left_s = max(0.0, min(fetching.timeout_s, deadline - time.monotonic()))
         return Fetcher(_rules(fetching), left_s).fetched(url)
 
-    def answer(self, asked: Asked, deadline: float) -> Mapping[str, object]:
-        """See Oracle."""
-        still = is_still(asked.content)
-        if not still and asked.media_type == "image":
+    def answer(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
+        """See OcclusionService."""
+        still = is_still(request.content)
+        if not still and request.media_type == "image":
             raise WrongMediaError("not a picture; send a recording as media_type video")
-        wish = asked.quality_is_occlusion
+        wish = request.quality_is_occlusion
         now = time.monotonic()
         enough = now + _JUDGING * (deadline - now)
         inference = replace(
@@ -55,13 +55,13 @@ class FaceOracle:
             quality_is_occlusion=self.settings.quality_is_occlusion if wish is None else wish,
             hurry=lambda: time.monotonic() > enough,
         )
-        seen = self.sandbox.decoded(asked.content, self.settings.analysis_fps, deadline - _LAST_S)
+        seen = self.sandbox.decoded(request.content, self.settings.analysis_fps, deadline - _LAST_S)
         with closing(seen):
             first = next(seen, None)
             if first is None:
                 raise SourceRejectedError("there is no picture in it")
             every = chain([first], seen)
-            if still and asked.media_type != "video":
+            if still and request.media_type != "video":
                 return inference.pictures(ArrayPicture(one.pixels) for one in every)
             return inference.video(_frames(every))
 
@@ -88,15 +88,15 @@ def opened(settings: Http, inference: Inference, status: Status) -> Iterator[Ser
     """
     token = read_token(settings.token_file)
     sandbox = Sandbox()
-    workshop = Workshop(FaceOracle(inference, sandbox, settings), settings.limit_s)
+    executor = RequestExecutor(InferenceService(inference, sandbox, settings), settings.limit_s)
 
     def farewell() -> None:
         """End what still runs."""
         sandbox.abort()
-        workshop.close()
+        executor.close()
 
     try:
-        yield Server(settings, make_app(settings, workshop, status, token), farewell)
+        yield Server(settings, make_app(settings, executor, status, token), farewell)
     finally:
         farewell()
         sandbox.close()

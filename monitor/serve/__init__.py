@@ -8,8 +8,8 @@ MediaType: TypeAlias = Literal["image", "video"]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """One question: what the caller wants judged."""
+class OcclusionRequest:
+    """One request: what the caller wants judged."""
 
     media_type: MediaType | None  # None: whatever it turns out to be
     url: str | None = None  # to fetch it from; else
@@ -17,8 +17,8 @@ class Asked:
     quality_is_occlusion: bool | None = None  # None: as configured
 
 
-class Oracle(Protocol):
-    """Answers questions."""
+class OcclusionService(Protocol):
+    """Answers requests."""
 
     def fetched(self, url: str, deadline: float) -> bytes:
         """The file at an address. Thread-safe, and slow.
@@ -31,8 +31,8 @@ class Oracle(Protocol):
             SourceError: It is not allowed, not there, too large or too slow.
         """
 
-    def answer(self, asked: Asked, deadline: float) -> Mapping[str, object]:
-        """The contract's JSON for a question with content. One thread's own.
+    def answer(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
+        """The contract's JSON for a request with content. One thread's own.
 
         Raises:
             SourceError: The content cannot be judged.

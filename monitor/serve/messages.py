@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from monitor.domain import Covering
 from monitor.errors import SourceRejectedError, TooLargeError
-from monitor.serve import Asked, MediaType
+from monitor.serve import MediaType, OcclusionRequest
 
 FILE_BYTES: Final = 20 * 1024 * 1024
 """The largest picture or recording."""
@@ -91,8 +91,8 @@ class FaceOcclusionRequest(BaseModel):
             raise ValueError(f"give exactly one of {', '.join(_SOURCES)}")
         return self
 
-    def asked(self) -> Asked:
-        """The question, with the file's bytes where they were sent.
+    def request(self) -> OcclusionRequest:
+        """The request, with the file's bytes where they were sent.
 
         Raises:
             TooLargeError: The file is larger than 20 MB.
@@ -101,10 +101,10 @@ class FaceOcclusionRequest(BaseModel):
         wish = self.quality_is_occlusion
         url = self.image_url if self.image_url is not None else self.video_url
         if url is not None:
-            return Asked(self.media_type, url=url, quality_is_occlusion=wish)
+            return OcclusionRequest(self.media_type, url=url, quality_is_occlusion=wish)
         text = self.base64_image if self.base64_image is not None else self.base64_video
         content = _decoded(text or "")
-        return Asked(self.media_type, content=content, quality_is_occlusion=wish)
+        return OcclusionRequest(self.media_type, content=content, quality_is_occlusion=wish)
 
 
 class Face(BaseModel):

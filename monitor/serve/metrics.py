@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: what the door did, and how the rest of the program is."""
+"""Numbers for Prometheus: what the HTTP API did, and how the rest of the program is."""
 
 from collections.abc import Iterable
 from itertools import groupby

@@ -1,4 +1,4 @@
-"""Mutated pictures and clips for the HTTP door: an answer or a refusal, never worse.
+"""Mutated pictures and clips for the HTTP API: an answer or a refusal, never worse.
 
     python -m tests.stress.http_fuzz 1000 200
 

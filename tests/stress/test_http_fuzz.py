@@ -1,4 +1,4 @@
-"""A small version of the attack on the HTTP door: ``python -m tests.stress.http_fuzz 1000 200``."""
+"""A small version of the attack on the HTTP API: ``python -m tests.stress.http_fuzz 1000 200``."""
 
 import random
 from pathlib import Path

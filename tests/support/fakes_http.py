@@ -1,4 +1,4 @@
-"""A stand-in for what answers questions, and a server around it."""
+"""A stand-in for what answers requests, and a server around it."""
 
 import base64
 import threading
@@ -13,10 +13,10 @@ from monitor.config.http import Http
 from monitor.errors import MonitorError
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from monitor.serve import Asked, Metric
-from monitor.serve.door import make_app
+from monitor.serve import Metric, OcclusionRequest
+from monitor.serve.executor import RequestExecutor
+from monitor.serve.routes import make_app
 from monitor.serve.server import Server
-from monitor.serve.work import Workshop
 
 PATH = "/v1/face-occlusion"
 GOOD = {"model": "face-occlusion-detection", "base64_image": base64.b64encode(b"jpeg").decode()}
@@ -35,8 +35,8 @@ RESPONSE: dict[str, object] = {
 
 
 @dataclass
-class FakeOracle:
-    """An Oracle that answers what it is told to, once its gate is open.
+class FakeService:
+    """An OcclusionService that answers what it is told to, once its gate is open.
 
     Args:
         error: Raised instead of answering.
@@ -46,7 +46,7 @@ class FakeOracle:
     error: Exception | None = None
     work_s: float = 0.0
     gate: threading.Event = field(default_factory=threading.Event)
-    asked: list[Asked] = field(default_factory=list)
+    requests: list[OcclusionRequest] = field(default_factory=list)
     fetched_from: list[str] = field(default_factory=list)
 
     def fetched(self, url: str, deadline: float) -> bytes:
@@ -56,8 +56,8 @@ class FakeOracle:
             raise self.error
         return b"fetched"
 
-    def answer(self, asked: Asked, deadline: float) -> Mapping[str, object]:
-        self.asked.append(asked)
+    def answer(self, requests: OcclusionRequest, deadline: float) -> Mapping[str, object]:
+        self.requests.append(requests)
         self.gate.wait(max(0.0, deadline - time.monotonic()))
         time.sleep(self.work_s)
         if self.error is not None:
@@ -66,7 +66,7 @@ class FakeOracle:
             "inference_id": "inf_1",
             "model_id": "face_occlusion_detection",
             "model_name": "Face Occlusion Detection",
-            "moderation_type": asked.media_type or "image",
+            "moderation_type": requests.media_type or "image",
             "status": "completed",
             "result": {"response": RESPONSE, "thinking": ""},
         }
@@ -88,7 +88,7 @@ class FakeStatus:
 
 @contextmanager
 def answering_server(
-    oracle: FakeOracle,
+    service: FakeService,
     *,
     settings: Http | None = None,
     status: FakeStatus | None = None,
@@ -96,25 +96,25 @@ def answering_server(
 ) -> Iterator[Server]:
     """A real server on a free loopback port within the block; the gate is opened at its end."""
     settings = settings or Http(port=0)
-    workshop = Workshop(oracle, settings.limit_s)
-    app = make_app(settings, workshop, status or FakeStatus(), token)
-    server = Server(settings, app, workshop.close)
+    executor = RequestExecutor(service, settings.limit_s)
+    app = make_app(settings, executor, status or FakeStatus(), token)
+    server = Server(settings, app, executor.close)
     stop = StopSwitch()
     worker = Worker("http", server.run, stop)
     worker.start()
     try:
         yield server
     finally:
-        oracle.gate.set()
+        service.gate.set()
         stop.request()
         assert worker.join(30)
         assert worker.failure is None
 
 
-def opened() -> FakeOracle:
-    oracle = FakeOracle()
-    oracle.gate.set()
-    return oracle
+def opened() -> FakeService:
+    service = FakeService()
+    service.gate.set()
+    return service
 
 
 def post(server: Server, body: object, **headers: str) -> httpx.Response:

@@ -29,7 +29,7 @@ COVERED = encoded(image(scene(RIGHT)), "PNG")
 
 @contextmanager
 def serving(fetch: Fetching | None) -> Iterator[Server]:
-    """The whole door before a detector that knows where the faces are."""
+    """The whole HTTP API before a detector that knows where the faces are."""
     found = (face(LEFT), face(RIGHT))
     models = Models(ScriptedDetector(dict.fromkeys(range(99), found)), BlueJudge(), batch=4)
     with opened(Http(port=0, fetch=fetch), Inference(models), FakeStatus()) as server:
@@ -132,7 +132,7 @@ def test_nothing_inside_is_fetched_unless_configured(fetch: Fetching | None) -> 
             assert told(server, 403, image_url=f"http://{where}/a.png")
 
 
-def test_the_child_that_decodes_is_gone_with_the_door(children: Callable[[], set[int]]) -> None:
+def test_the_child_that_decodes_is_gone_with_the_server(children: Callable[[], set[int]]) -> None:
     before = children()
     with serving(None) as server:
         assert told(server, base64_image=text(COVERED))["occluded"] is True

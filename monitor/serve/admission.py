@@ -28,7 +28,7 @@ class Busy(HTTPException):
         )
 
 
-class Places:
+class RequestSlots:
     """The room for requests that are read, wait or are worked on. Thread-safe."""
 
     def __init__(self, count: int) -> None:

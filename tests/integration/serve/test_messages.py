@@ -17,7 +17,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest
 from monitor.serve.server import Server
-from tests.support.fakes_http import FakeOracle, answering_server, opened
+from tests.support.fakes_http import FakeService, answering_server, opened
 
 load_all_checks()
 KEPT: Any = CHECKS.get_by_names(
@@ -37,13 +37,13 @@ WHERE = [
 
 
 @pytest.fixture(scope="module")
-def oracle() -> FakeOracle:
+def service() -> FakeService:
     return opened()
 
 
 @pytest.fixture(scope="module")
-def server(oracle: FakeOracle) -> Iterator[Server]:
-    with answering_server(oracle) as made:
+def server(service: FakeService) -> Iterator[Server]:
+    with answering_server(service) as made:
         yield made
 
 
@@ -69,16 +69,16 @@ def test_whatever_is_asked_the_answer_is_as_promised(
     ask()
 
 
-def test_the_examples_are_true(server: Server, oracle: FakeOracle) -> None:
+def test_the_examples_are_true(server: Server, service: FakeService) -> None:
     document = httpx.get(f"{server.address}/openapi.json").json()
     body = document["paths"]["/v1/face-occlusion"]["post"]["requestBody"]
     examples = body["content"]["application/json"]["schema"]["examples"]
     assert len(examples) >= 3
-    before = len(oracle.asked)
+    before = len(service.requests)
     for example in examples:
         assert FaceOcclusionRequest.model_validate(example).model
         answer = httpx.post(f"{server.address}/v1/face-occlusion", json=example)
         assert answer.status_code == 200
-    assert len(oracle.asked) == before + len(examples)
+    assert len(service.requests) == before + len(examples)
     for example in document["components"]["schemas"]["FaceOcclusionAnswer"]["examples"]:
         assert FaceOcclusionAnswer.model_validate(example).model_dump(mode="json") == example

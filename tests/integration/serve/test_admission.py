@@ -1,4 +1,4 @@
-"""More callers than the HTTP door has places for, and callers who dawdle."""
+"""More callers than the HTTP API has slots for, and callers who dawdle."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ from monitor.serve.server import Server
 from tests.support.fakes_http import (
     GOOD,
     LIMIT_S,
-    FakeOracle,
+    FakeService,
     answering_server,
     head,
     opened,
@@ -21,23 +21,23 @@ from tests.support.fakes_http import (
 )
 
 
-def test_when_all_places_are_taken_the_next_caller_is_told_when_to_come_again() -> None:
+def test_when_all_slots_are_taken_the_next_caller_is_told_when_to_come_again() -> None:
     """Before the body is read: only the head is sent."""
-    oracle = FakeOracle()
+    service = FakeService()
     settings = Http(port=0, waiting=2)
     with (
         ThreadPoolExecutor(2) as pool,
-        answering_server(oracle, settings=settings) as server,
+        answering_server(service, settings=settings) as server,
     ):
         first = [pool.submit(post, server, GOOD) for _ in range(2)]
-        while len(oracle.asked) < 1 or _running(server) < 2:
+        while len(service.requests) < 1 or _running(server) < 2:
             time.sleep(0.01)
         with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel:
             channel.sendall(head(99))
             answer = channel.recv(65536)
         assert answer.startswith(b"HTTP/1.1 429 ")
         assert b"\r\nretry-after: 4\r\n" in answer.lower()
-        oracle.gate.set()
+        service.gate.set()
         assert [f.result().status_code for f in first] == [200, 200]
         assert post(server, GOOD).status_code == 200
 
@@ -48,25 +48,25 @@ def _running(server: Server) -> float:
 
 
 def test_who_waited_too_long_for_its_turn_is_told_to_come_again() -> None:
-    oracle = FakeOracle(work_s=0.0)
+    service = FakeService(work_s=0.0)
     with (
         ThreadPoolExecutor(2) as pool,
-        answering_server(oracle, settings=Http(port=0, limit_s=1, waiting=4)) as server,
+        answering_server(service, settings=Http(port=0, limit_s=1, waiting=4)) as server,
     ):
         answers = [pool.submit(post, server, GOOD) for _ in range(2)]
         statuses = sorted(f.result().status_code for f in answers)
     assert statuses in ([200, 429], [429, 503])
-    assert len(oracle.asked) == 1
+    assert len(service.requests) == 1
 
 
 def test_two_hundred_callers_at_once_are_answered_or_sent_away_and_nobody_waits_long() -> None:
-    oracle = FakeOracle(work_s=0.02)
-    oracle.gate.set()
-    with answering_server(oracle) as server:
+    service = FakeService(work_s=0.02)
+    service.gate.set()
+    with answering_server(service) as server:
         found = asyncio.run(crowd(server.port, 200))
     statuses = [status for status, _ in found]
     assert set(statuses) <= {200, 429}
-    assert statuses.count(200) == len(oracle.asked) >= 8
+    assert statuses.count(200) == len(service.requests) >= 8
     assert max(seconds for status, seconds in found if status == 200) < 30, "eight wait at most"
 
 
@@ -86,7 +86,7 @@ async def crowd(port: int, size: int) -> list[tuple[int, float]]:
     return list(await asyncio.gather(*(call() for _ in range(size))))
 
 
-def test_a_sender_who_stops_in_the_middle_holds_no_place_for_ever() -> None:
+def test_a_sender_who_stops_in_the_middle_holds_no_slot_for_ever() -> None:
     with answering_server(opened(), settings=Http(port=0, waiting=1, limit_s=1)) as server:
         with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel:
             channel.sendall(head(99) + b'{"base64')

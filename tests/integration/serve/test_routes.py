@@ -1,4 +1,4 @@
-"""The HTTP door, from outside: who is let in, what is refused, and when."""
+"""The HTTP API, from outside: who is let in, what is refused, and when."""
 
 import base64
 import json
@@ -41,8 +41,8 @@ def detail(response: httpx.Response) -> str:
 def test_the_hosted_apis_published_example_gets_its_published_answer() -> None:
     """Documented at docs and model pages of the hosted API, January 2026."""
     request = {"model": "face-occlusion-detection", "image_url": "https://example.com/image.jpg"}
-    oracle = opened()
-    with answering_server(oracle) as server:
+    service = opened()
+    with answering_server(service) as server:
         response = post(server, request)
     assert response.status_code == 200
     answer = response.json()
@@ -55,20 +55,20 @@ def test_the_hosted_apis_published_example_gets_its_published_answer() -> None:
     assert answer["result"].keys() == {"response", "thinking"}
     assert answer["result"]["response"]["occluded"] is False
     assert FaceOcclusionAnswer.model_validate(answer).status == "completed"
-    assert oracle.fetched_from == ["https://example.com/image.jpg"]
-    assert oracle.asked[0].content == b"fetched"
+    assert service.fetched_from == ["https://example.com/image.jpg"]
+    assert service.requests[0].content == b"fetched"
 
 
 @pytest.mark.parametrize("field", ["base64_image", "base64_video"])
 @pytest.mark.parametrize("before", ["", "data:image/jpeg;base64,", "\n"])
 def test_a_file_comes_through_as_it_is(field: str, before: str) -> None:
-    oracle = opened()
-    with answering_server(oracle) as server:
+    service = opened()
+    with answering_server(service) as server:
         body = {field: before + base64.encodebytes(bytes(range(256))).decode()}
         assert post(server, body | {"media_type": "image"}).status_code == 200
-    (asked,) = oracle.asked
-    assert asked.content == bytes(range(256))
-    assert asked.media_type == "image"
+    (requests,) = service.requests
+    assert requests.content == bytes(range(256))
+    assert requests.media_type == "image"
 
 
 @pytest.mark.parametrize(
@@ -120,33 +120,33 @@ def test_what_is_no_json_is_explained(content: bytes) -> None:
     ],
 )
 def test_each_trouble_has_its_status(error: Exception, status: int) -> None:
-    oracle = opened()
-    oracle.error = error
-    with answering_server(oracle) as server:
+    service = opened()
+    service.error = error
+    with answering_server(service) as server:
         response = post(server, GOOD)
     assert response.status_code == status
     assert str(error) in detail(response)
     assert ("retry-after" in response.headers) == (status == 503)
 
 
-def test_a_bug_costs_one_answer_and_no_place() -> None:
-    oracle = opened()
-    oracle.error = ZeroDivisionError()
-    with answering_server(oracle, settings=Http(port=0, waiting=1)) as server:
+def test_a_bug_costs_one_answer_and_no_slot() -> None:
+    service = opened()
+    service.error = ZeroDivisionError()
+    with answering_server(service, settings=Http(port=0, waiting=1)) as server:
         assert post(server, GOOD).status_code == 500
-        oracle.error = None
+        service.error = None
         assert post(server, GOOD).status_code == 200
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
-    oracle = opened()
+    service = opened()
     with (
-        answering_server(oracle) as server,
+        answering_server(service) as server,
         socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel,
     ):
         channel.sendall(head(28_000_000))
         assert channel.recv(65536).startswith(b"HTTP/1.1 413 ")
-    assert oracle.asked == []
+    assert service.requests == []
 
 
 def test_a_file_of_21_mb_is_refused_and_its_sender_hears_it() -> None:
@@ -170,8 +170,8 @@ def test_a_body_without_a_length_is_read_only_so_far() -> None:
         for _ in range(400):
             yield b"A" * 100_000
 
-    oracle = opened()
-    with answering_server(oracle) as server:
+    service = opened()
+    with answering_server(service) as server:
         response = httpx.post(
             server.address + PATH,
             content=endless(),
@@ -179,16 +179,16 @@ def test_a_body_without_a_length_is_read_only_so_far() -> None:
             timeout=LIMIT_S,
         )
     assert response.status_code == 413
-    assert oracle.asked == []
+    assert service.requests == []
 
 
 def test_a_file_of_20_mb_is_taken() -> None:
-    oracle = opened()
-    with answering_server(oracle) as server:
+    service = opened()
+    with answering_server(service) as server:
         body = {"base64_image": base64.b64encode(bytes(FILE_BYTES)).decode()}
         assert post(server, body).status_code == 200
         assert post(server, {"base64_image": body["base64_image"][:-4] + "AAAA"}).status_code == 413
-    assert len(oracle.asked[0].content) == FILE_BYTES
+    assert len(service.requests[0].content) == FILE_BYTES
 
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "application/xml", ""])
@@ -201,8 +201,8 @@ def test_only_json_is_taken(kind: str) -> None:
 
 
 def test_who_does_not_know_the_token_learns_nothing() -> None:
-    oracle = opened()
-    with answering_server(oracle, token="hunter2") as server:  # noqa: S106
+    service = opened()
+    with answering_server(service, token="hunter2") as server:  # noqa: S106
         for given in ({}, {"Authorization": "Bearer hunter3"}, {"Authorization": "Basic hunter2"}):
             response = post(server, GOOD, **given)
             assert response.status_code == 401
@@ -211,7 +211,7 @@ def test_who_does_not_know_the_token_learns_nothing() -> None:
         assert httpx.get(server.address + "/metrics").status_code == 401
         assert httpx.get(server.address + "/healthz").status_code == 200
         assert post(server, GOOD, Authorization="Bearer hunter2").status_code == 200
-    assert len(oracle.asked) == 1
+    assert len(service.requests) == 1
 
 
 @pytest.mark.parametrize(("broken", "status"), [((), 200), (("judge", "frames"), 503)])

@@ -9,10 +9,10 @@ from fastapi.responses import JSONResponse
 from monitor.config.http import Http
 from monitor.runtime.version import VERSION
 from monitor.serve import Status
-from monitor.serve.gate import EarlyAnswer, Places, body_of, check_caller, check_head
+from monitor.serve.admission import EarlyAnswer, RequestSlots, body_of, check_caller, check_head
+from monitor.serve.executor import RequestExecutor
 from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest, Health, Problem
 from monitor.serve.metrics import CONTENT_TYPE, Metrics
-from monitor.serve.work import Workshop
 
 PATH: Final = "/v1/face-occlusion"
 _OK = 200
@@ -30,13 +30,13 @@ _WHY: Final = {
 
 
 def make_app(
-    settings: Http, workshop: Workshop, status: Status, token: str | None = None
+    settings: Http, executor: RequestExecutor, status: Status, token: str | None = None
 ) -> FastAPI:
     """The application, for any ASGI server.
 
     Args:
         settings: How much is taken at a time.
-        workshop: Answers what was let in.
+        executor: Answers what was let in.
         status: For ``/readyz`` and ``/metrics``.
         token: What callers must send; None lets everybody in.
     """
@@ -47,20 +47,20 @@ def make_app(
         docs_url=None,  # their page loads scripts from elsewhere
         redoc_url=None,
     )
-    _Door(settings, workshop, Metrics(status), token).hang(app)
+    _Routes(settings, executor, Metrics(status), token).hang(app)
     _add_health(app, status)
     return app
 
 
-class _Door:
+class _Routes:
     """The routes that a token guards."""
 
     def __init__(
-        self, settings: Http, workshop: Workshop, metrics: Metrics, token: str | None
+        self, settings: Http, executor: RequestExecutor, metrics: Metrics, token: str | None
     ) -> None:
-        self._places = Places(settings.waiting)
+        self._slots = RequestSlots(settings.waiting)
         self._limit_s = settings.limit_s
-        self._workshop = workshop
+        self._executor = executor
         self._metrics = metrics
         self._token = token
 
@@ -100,16 +100,16 @@ class _Door:
         try:
             check_caller(request, self._token)
             check_head(request)
-            self._places.take()
+            self._slots.take()
         except HTTPException as refusal:
             return _early(refusal)
         try:
             body = await body_of(request, self._limit_s)
         except HTTPException as refusal:
-            self._places.leave()
+            self._slots.leave()
             return _early(refusal)
         try:
-            return JSONResponse(dict(await self._workshop.answer(body, self._places)))
+            return JSONResponse(dict(await self._executor.answer(body, self._slots)))
         except HTTPException as refusal:
             return JSONResponse(
                 {"detail": refusal.detail}, refusal.status_code, headers=refusal.headers

@@ -16,8 +16,8 @@ from monitor.errors import (
     TooLargeError,
     WrongMediaError,
 )
-from monitor.serve import Asked, Oracle
-from monitor.serve.gate import RETRY_S, Busy, Places
+from monitor.serve import OcclusionRequest, OcclusionService
+from monitor.serve.admission import RETRY_S, Busy, RequestSlots
 from monitor.serve.messages import read_request
 
 _FETCHERS = 4
@@ -36,23 +36,23 @@ class Late(Exception):  # noqa: N818  (not a failure of ours: the queue was too 
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class Job:
     """One request's way through the threads."""
 
-    asked: Asked
+    request: OcclusionRequest
     deadline: float  # on time.monotonic
     reserve_s: float
 
 
-class Workshop:
+class RequestExecutor:
     """Answers requests' bodies. Used from the event loop; ``close`` waits for the threads.
 
-    A place is taken for as long as a request's work goes on, even if its caller has left or
+    A slot is taken for as long as a request's work goes on, even if its caller has left or
     its time is up: what is running cannot be stopped, and must not be run beside more.
     """
 
-    def __init__(self, oracle: Oracle, limit_s: float) -> None:
-        self._oracle = oracle
+    def __init__(self, service: OcclusionService, limit_s: float) -> None:
+        self._service = service
         self._limit_s = limit_s
         self._fetching = ThreadPoolExecutor(_FETCHERS, thread_name_prefix="http-fetch")
         self._judging = ThreadPoolExecutor(1, thread_name_prefix="http-judge")
@@ -62,8 +62,8 @@ class Workshop:
         self._fetching.shutdown(cancel_futures=True)
         self._judging.shutdown(cancel_futures=True)
 
-    async def answer(self, body: bytes, places: Places) -> Mapping[str, object]:
-        """The contract's JSON. Gives the caller's place back once nothing runs any more.
+    async def answer(self, body: bytes, slots: RequestSlots) -> Mapping[str, object]:
+        """The contract's JSON. Gives the caller's slot back once nothing runs any more.
 
         Raises:
             HTTPException: With the status that says why there is no answer.
@@ -73,8 +73,8 @@ class Workshop:
         last: Future[Mapping[str, object]] | None = None
         try:
             async with asyncio.timeout(self._limit_s + _GRACE_S):
-                ticket = await asyncio.wrap_future(first)
-                last = self._judging.submit(self._judged, ticket)
+                job = await asyncio.wrap_future(first)
+                last = self._judging.submit(self._judged, job)
                 return await asyncio.wrap_future(last)
         except (Late, asyncio.CancelledError):
             raise Busy from None
@@ -89,18 +89,20 @@ class Workshop:
                 503, f"the judge gives no answer: {error}", {"Retry-After": str(RETRY_S)}
             ) from None
         finally:
-            (last or first).add_done_callback(lambda _: places.leave())
+            (last or first).add_done_callback(lambda _: slots.leave())
 
-    def _understood(self, body: bytes, deadline: float) -> Ticket:
-        """The question, with its content, however it was given."""
-        asked = read_request(body).asked()
-        if asked.url is not None:
-            asked = replace(asked, content=self._oracle.fetched(asked.url, deadline), url=None)
-        if not asked.content:
+    def _understood(self, body: bytes, deadline: float) -> Job:
+        """The request, with its content, however it was given."""
+        request = read_request(body).request()
+        if request.url is not None:
+            request = replace(
+                request, content=self._service.fetched(request.url, deadline), url=None
+            )
+        if not request.content:
             raise SourceRejectedError("the file is empty")
-        return Ticket(asked, deadline, _RESERVE * self._limit_s)
+        return Job(request, deadline, _RESERVE * self._limit_s)
 
-    def _judged(self, ticket: Ticket) -> Mapping[str, object]:
-        if time.monotonic() > ticket.deadline - ticket.reserve_s:
+    def _judged(self, job: Job) -> Mapping[str, object]:
+        if time.monotonic() > job.deadline - job.reserve_s:
             raise Late
-        return self._oracle.answer(ticket.asked, ticket.deadline)
+        return self._service.answer(job.request, job.deadline)
