@@ -16,16 +16,16 @@ from monitor.domain import CameraId, Kind
 from monitor.ingest import Source
 from monitor.ingest.file import FileVideo
 from monitor.ingest.folder import FolderPictures
-from monitor.ingest.live.dual_stream import Follower, TwinVideo
-from monitor.ingest.live.live_video import NetworkVideo
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.motion_gate import Gate
+from monitor.ingest.live.dual_stream import DualStream, MainStreamDemand
+from monitor.ingest.live.live_video import LiveVideo
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.motion_gate import MotionGate
 from monitor.judge import Judge
 from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.judge.schedule.verification_queue import VerificationQueue
 from monitor.judge.schedule.verifier_worker import VerifierWorker
-from monitor.pipeline import Lane, Pipeline
+from monitor.pipeline import CameraPipeline, Pipeline
 from monitor.record.still import EvidenceFolder
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock
@@ -97,8 +97,8 @@ def build_detector(
     Raises:
         ConfigError: Its weights are missing or unusable.
     """
-    from monitor.detect.sliced import Tiled  # noqa: PLC0415
-    from monitor.detect.two_thresholds import Doubting, doubtful_from  # noqa: PLC0415
+    from monitor.detect.sliced import SlicedDetector  # noqa: PLC0415
+    from monitor.detect.two_thresholds import TwoThresholdDetector, doubtful_from  # noqa: PLC0415
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
@@ -130,8 +130,8 @@ def build_detector(
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
             return YuNet(weights, scores[Kind.FACE], input_px=input_px, camera_px=camera_px)
-    found = Tiled(found, settings.tiles) if settings.tiles > 1 else found
-    return found if open_wide else Doubting(found, sure_from)
+    found = SlicedDetector(found, settings.tiles) if settings.tiles > 1 else found
+    return found if open_wide else TwoThresholdDetector(found, sure_from)
 
 
 def min_scores(settings: schema.Detector) -> dict[Kind, float]:
@@ -194,7 +194,7 @@ def build_judge(
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class PipelineSettings:
     """What every camera of one run shares: its settings and the folder for its evidence."""
 
     tracking: schema.Tracking
@@ -206,48 +206,57 @@ class Watch:
 
 
 def build_pipeline(
-    watch: Watch,
+    settings: PipelineSettings,
     zones: Mapping[CameraId, str | None],
     models: Models,
     clock: Clock,
     bell: threading.Event | None = None,
-    attention: Mapping[CameraId, Attention] = MappingProxyType({}),
+    demand: Mapping[CameraId, CameraDemand] = MappingProxyType({}),
 ) -> tuple[Pipeline, JudgeWorker]:
     """The stages for some cameras, and the judge's worker at the same scheduler.
 
     Args:
-        watch: What they share.
-        zones: The cameras, and where each crops.
+        settings: What they share.
+        zones: The cameras, and what each watches.
         models: The detector and the judge.
         clock: Of the daemon, or of the recording.
         bell: Rung whenever the judge has answered.
-        attention: Of each live camera, which is told whether anybody is in view.
+        demand: Of each live camera, which is told whether anybody is in view.
     """
-    scheduler = CropScheduler(watch.scheduler, clock, bell)
-    second = VerificationQueue(watch.verifier, clock, bell) if watch.verifier is not None else None
-    lanes = {
-        camera: Lane(
-            BodyTracker(camera, watch.tracking),
+    scheduler = CropScheduler(settings.scheduler, clock, bell)
+    second = (
+        VerificationQueue(settings.verifier, clock, bell) if settings.verifier is not None else None
+    )
+    cameras = {
+        camera: CameraPipeline(
+            BodyTracker(camera, settings.tracking),
             AlertPolicy(
                 camera,
-                watch.policy,
+                settings.policy,
                 zone=zone,
-                lost_after_s=watch.tracking.lost_after_s,
-                verify_within_s=watch.verifier.verify_within_s if watch.verifier else None,
+                lost_after_s=settings.tracking.lost_after_s,
+                verify_within_s=settings.verifier.verify_within_s if settings.verifier else None,
             ),
-            Gate(watch.economy, attention.get(camera), lost_after_s=watch.tracking.lost_after_s),
+            MotionGate(
+                settings.economy, demand.get(camera), lost_after_s=settings.tracking.lost_after_s
+            ),
         )
         for camera, zone in zones.items()
     }
     pipeline = Pipeline(
-        models.detector, scheduler, lanes, EvidenceFolder(watch.evidence), clock, verifier=second
+        models.detector,
+        scheduler,
+        cameras,
+        EvidenceFolder(settings.evidence),
+        clock,
+        verifier=second,
     )
     worker = JudgeWorker(scheduler, models.judge, models.batch, Backoff(*_JUDGE_PAUSE), second)
     return pipeline, worker
 
 
 def verifier_workers(pipeline: Pipeline, models: Models) -> list[VerifierWorker]:
-    """What answers the questions for the verifier, one for each thread; empty without one."""
+    """What answers the requests for the verifier, one for each thread; empty without one."""
     if pipeline.verifier is None or models.verifier is None:
         return []
     return [
@@ -261,7 +270,7 @@ def build_source(
     camera: sources.Camera,
     clock: Clock,
     stop: Stop,
-    attention: Attention | None = None,
+    demand: CameraDemand | None = None,
 ) -> Source:
     """The source of one camera, not opened yet. A recording is played as if it were now."""
     match camera.source:
@@ -274,23 +283,19 @@ def build_source(
                 started_at=clock.now(),
                 clock=clock,
                 stop=stop,
-                attention=attention,
+                demand=demand,
             )
         case sources.FolderSource() as folder:
             return FolderPictures(
                 CameraId(name), folder, analysis_fps=camera.analysis_fps, clock=clock
             )
         case sources.RtspSource() | sources.HttpSource() | sources.DeviceSource() as live:
-            attention = attention or Attention(camera.analysis_fps)
+            demand = demand or CameraDemand(camera.analysis_fps)
             fps = camera.analysis_fps
-            video = NetworkVideo(
-                CameraId(name), live, analysis_fps=fps, clock=clock, attention=attention
-            )
+            video = LiveVideo(CameraId(name), live, analysis_fps=fps, clock=clock, demand=demand)
             if camera.main is None:
                 return video
             main = CameraId(f"{name}, main stream")
-            follower = Follower(attention)
-            large = NetworkVideo(
-                main, camera.main, analysis_fps=fps, clock=clock, attention=follower
-            )
-            return TwinVideo(video, large, clock)
+            main_demand = MainStreamDemand(demand)
+            large = LiveVideo(main, camera.main, analysis_fps=fps, clock=clock, demand=main_demand)
+            return DualStream(video, large, clock)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.camera_control import SnapshotRequests
-from monitor.daemon.detection_queue import Overlap
+from monitor.daemon.detection_queue import DetectionQueue
 from monitor.domain import CameraId, Frame
-from monitor.ingest.watch.load_shedder import Load
+from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.pipeline import Change, Pipeline
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.runtime.clock import Clock
@@ -32,31 +32,31 @@ class Analyst:
     clock: Clock
     dispatch: AlertDispatch
     pictures: SnapshotRequests
-    load: Load | None = None
+    shedder: LoadShedder | None = None
     _served: dict[CameraId, float] = field(init=False, default_factory=dict)
     _swept_at: float = field(init=False, default=float("-inf"))
 
     def run(self, stop: Stop) -> None:
         """Work until stop is requested or every source has ended and been decided on."""
-        with Overlap(self.pipeline) as overlap:
-            open_cameras = self._watched(stop, overlap)
+        with DetectionQueue(self.pipeline) as queue:
+            open_cameras = self._watched(stop, queue)
         for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
             self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
 
-    def _watched(self, stop: Stop, overlap: Overlap) -> set[CameraId]:
+    def _watched(self, stop: Stop, queue: DetectionQueue) -> set[CameraId]:
         """Work; gives back which sources have not ended."""
         open_cameras = set(self.boxes)
         while open_cameras and not stop.requested:
-            if not overlap.cameras:
+            if not queue.cameras:
                 self.bell.wait(POLL_S)
             self.bell.clear()
-            frames = self._observed(overlap)
-            self.pictures.serve(self.pipeline.lanes)
+            frames = self._observed(queue)
+            self.pictures.serve(self.pipeline.cameras)
             for camera in self._undecided(frames):
                 self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
             if frames:
                 self.bell.set()  # there may be more where these came from
-            for camera in [c for c in open_cameras - overlap.cameras if self._over(c)]:
+            for camera in [c for c in open_cameras - queue.cameras if self._over(c)]:
                 open_cameras.discard(camera)
                 self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
         return open_cameras
@@ -68,8 +68,8 @@ class Analyst:
         if now - self._swept_at < POLL_S:
             return [camera for camera in self.boxes if camera in new]
         self._swept_at = now
-        lanes = self.pipeline.lanes
-        return [c for c in self.boxes if c in new or not lanes[c].policy.empty]
+        cameras = self.pipeline.cameras
+        return [c for c in self.boxes if c in new or not cameras[c].policy.empty]
 
     def _newest(self, but: Collection[CameraId]) -> Sequence[Frame]:
         """The newest frames of a few cameras: those that have waited longest for their turn."""
@@ -82,19 +82,19 @@ class Analyst:
                     break
         return frames
 
-    def _observed(self, overlap: Overlap) -> Sequence[Frame]:
+    def _observed(self, queue: DetectionQueue) -> Sequence[Frame]:
         """Follow whom the detector has found while it looks at what has come meanwhile."""
-        overlap.fill(self._newest)
-        if (seen := overlap.take()) is None:
+        queue.fill(self._newest)
+        if (seen := queue.take()) is None:
             return ()
         frames = seen.batch.frames
-        overlap.fill(self._newest, but=frames)
+        queue.fill(self._newest, but=frames)
         started = self.clock.seconds()
         self.pipeline.follow(seen)
-        if self.load is not None:
+        if self.shedder is not None:
             now = self.clock.seconds()
-            busy_s = max(now - started, seen.detect_s / overlap.most)
-            self.load.note([now - f.moment.seconds for f in frames], busy_s, now)
+            busy_s = max(now - started, seen.detect_s / queue.most)
+            self.shedder.note([now - f.moment.seconds for f in frames], busy_s, now)
         return frames
 
     def _hand_out(self, changes: Sequence[Change]) -> None:
@@ -105,11 +105,11 @@ class Analyst:
         """Whether a source has ended and its subjects have had time for their verdicts."""
         if not self.boxes[camera].finished:
             return False
-        lane = self.pipeline.lanes[camera]
-        view = lane.view
-        seconds = view.frame.moment.seconds if view else float("-inf")
+        stages = self.pipeline.cameras[camera]
+        result = stages.result
+        seconds = result.frame.moment.seconds if result else float("-inf")
         idle_s = self.pipeline.now(camera).seconds - seconds
-        return idle_s > _LAST_WORDS_S and lane.policy.settled
+        return idle_s > _LAST_WORDS_S and stages.policy.settled
 
 
 def ending(analyst: Analyst, buffered: BufferedOutbox) -> Callable[[StopSwitch], None]:

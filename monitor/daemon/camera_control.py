@@ -11,7 +11,7 @@ from typing import Protocol
 from monitor.domain import CameraId, SubjectId
 from monitor.errors import CommandError, EvidenceError, OutboxError
 from monitor.ingest.live.reader import Reader
-from monitor.pipeline import Lane
+from monitor.pipeline import CameraPipeline
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.record.still import still
 from monitor.track.bodies import heads
@@ -48,13 +48,13 @@ class SnapshotRequests:
         except TimeoutError:
             raise CommandError("no picture: nothing is being analysed") from None
 
-    def serve(self, lanes: Mapping[CameraId, Lane]) -> None:
+    def serve(self, cameras: Mapping[CameraId, CameraPipeline]) -> None:
         """Make the pictures that were asked for. On the analyst's thread."""
         while not self._asked.empty():
             camera, answer = self._asked.get()
-            lane = lanes[camera]
+            stages = cameras[camera]
             try:
-                answer.set_result(_picture(lane))
+                answer.set_result(_picture(stages))
             except (CommandError, EvidenceError) as error:
                 answer.set_exception(CommandError(str(error)))
 
@@ -119,9 +119,9 @@ class Controls:
             log.warning("%s; a restart will not know that %s was told", error, camera)
 
 
-def _picture(lane: Lane) -> bytes:
-    view = lane.view
-    if view is None:
+def _picture(stages: CameraPipeline) -> bytes:
+    result = stages.result
+    if result is None:
         raise CommandError("no picture has come from this camera yet")
-    seen = heads(view.detections, view.frame.width, view.frame.height)
-    return still(view.frame, view.subjects, _NOBODY, seen).snapshot
+    seen = heads(result.detections, result.frame.width, result.frame.height)
+    return still(result.frame, result.subjects, _NOBODY, seen).snapshot

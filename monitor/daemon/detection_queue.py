@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Self, TypeAlias
 
 from monitor.domain import CameraId, Frame
-from monitor.pipeline import Batch, Pipeline, Seen
-from monitor.runtime.openvino_runtime import lanes
+from monitor.pipeline import Batch, DetectedBatch, Pipeline
+from monitor.runtime.openvino_runtime import parallel_requests
 from monitor.runtime.pool import DaemonPool
 
 log = logging.getLogger(__name__)
@@ -20,14 +20,14 @@ LEAVE_S = 5.0  # what a call of the detector gets to end in; less than all of th
 Fresh: TypeAlias = Callable[[Collection[CameraId]], Sequence[Frame]]
 
 
-class Overlap:
+class DetectionQueue:
     """Has a few batches at the detector. Owned by one thread; leaving the block ends it."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self.most = lanes()  # batches at the detector side by side
+        self.most = parallel_requests()  # batches at the detector side by side
         self._pool = DaemonPool(self.most, "detect")
-        self._coming: deque[tuple[Batch, Future[Seen]]] = deque()
+        self._coming: deque[tuple[Batch, Future[DetectedBatch]]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -58,7 +58,7 @@ class Overlap:
             batch = self._pipeline.chosen(frames)
             self._coming.append((batch, self._pool.submit(partial(self._pipeline.detected, batch))))
 
-    def take(self) -> Seen | None:
+    def take(self) -> DetectedBatch | None:
         """The batch that was begun first, once the detector is done with it; None without one.
 
         Raises:

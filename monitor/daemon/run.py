@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.build import Models, Watch, build_pipeline, build_source, verifier_workers
+from monitor.build import Models, PipelineSettings, build_pipeline, build_source, verifier_workers
 from monitor.config.schema import Config
 from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst, ending
@@ -18,8 +18,8 @@ from monitor.domain import CameraId, Frame, StreamState
 from monitor.inference.inference import Inference
 from monitor.ingest import Source
 from monitor.ingest.live.reader import Reader
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.load_shedder import Load
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.judge.locked import SharedJudge
 from monitor.publish.retained.retained_topics import OpenAlerts
 from monitor.publish.retained.tampering import TamperAlerts
@@ -53,16 +53,16 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     if config.http:  # requests use the judge between two passes for the cameras
         models = replace(models, judge=SharedJudge(models.judge))
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
-    attention = _attention(config)
+    demand = _demand(config)
     stop = StopSwitch()
     bell = threading.Event()
-    pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, attention)
+    pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, demand)
     verifiers = verifier_workers(pipeline, models)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
     sources: dict[CameraId, Source] = {}
     for name, camera in config.cameras.items():
-        source = build_source(name, camera, clock, stop, attention[CameraId(name)])
+        source = build_source(name, camera, clock, stop, demand[CameraId(name)])
         box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
@@ -70,11 +70,11 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     with MqttService(config, clock) as mqtt, ExitStack() as stack:
         retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
         dispatch = _dispatch(config.site, mqtt, readers, clock, retention)
-        load = Load(attention, config.economy.least_fps)
-        analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures, load)
+        shedder = LoadShedder(demand, config.economy.least_fps)
+        analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures, shedder)
         every_s = config.mqtt.state_every_s
         tamper_alerts = TamperAlerts(config.site, mqtt.buffered, zones, config.tampering.severity)
-        analysis = AnalysisStatus(attention, load, tamper_alerts, clock)
+        analysis = AnalysisStatus(demand, shedder, tamper_alerts, clock)
         reporter = StatusReporter(
             readers, pipeline, judge, mqtt.retained, mqtt.health, every_s, verifiers, analysis
         )
@@ -119,9 +119,9 @@ def _dispatch(
     )
 
 
-def _watch(config: Config) -> Watch:
+def _watch(config: Config) -> PipelineSettings:
     """What all cameras share."""
-    return Watch(
+    return PipelineSettings(
         config.tracking,
         config.scheduler,
         config.policy,
@@ -131,11 +131,11 @@ def _watch(config: Config) -> Watch:
     )
 
 
-def _attention(config: Config) -> dict[CameraId, Attention]:
+def _demand(config: Config) -> dict[CameraId, CameraDemand]:
     """What the readers and the analyst tell each other."""
     keys, tampering = config.economy.key_frames_only, config.tampering
     return {
-        CameraId(name): Attention(
+        CameraId(name): CameraDemand(
             camera.analysis_fps, key_frames_only=keys, tampering_settings=tampering
         )
         for name, camera in config.cameras.items()

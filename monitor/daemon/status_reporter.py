@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 
 from monitor.domain import CameraId, CameraState, StreamState
 from monitor.ingest.live.reader import Reader
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.load_shedder import Load
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
 from monitor.pipeline import Pipeline
@@ -28,22 +28,22 @@ _STATES_S = 1.0  # how often changes of a camera's state are looked for
 class AnalysisStatus:
     """What the cameras' states say beside the connection: how well they see, and how often."""
 
-    attention: Mapping[CameraId, Attention]
-    load: Load
+    demand: Mapping[CameraId, CameraDemand]
+    shedder: LoadShedder
     tamper_alerts: TamperAlerts
     clock: Clock
 
     def told(self, state: CameraState) -> CameraState:
         """The same state, with that; alerts go out as it changes."""
-        attention = self.attention[state.camera]
+        demand = self.demand[state.camera]
         state = replace(
             state,
-            analysis_fps=attention.wanted.fps,
-            spared=round(self.load.spared * attention.full_fps) + attention.left_out,
+            analysis_fps=demand.current.fps,
+            skipped=round(self.shedder.skipped * demand.full_fps) + demand.left_out,
         )
         if state.state is not StreamState.STREAMING:
             return state
-        reason = attention.tampering
+        reason = demand.tampering
         self.tamper_alerts.note(state.camera, reason, self.clock.now())
         return replace(state, state=StreamState.TAMPERED, tampering=reason) if reason else state
 
@@ -99,5 +99,5 @@ class StatusReporter:
     def _state(self, camera: CameraId, reader: Reader) -> CameraState:
         status = reader.status()
         streaming = status.state is StreamState.STREAMING
-        subjects = len(self.pipeline.lanes[camera].subjects) if streaming else 0
+        subjects = len(self.pipeline.cameras[camera].subjects) if streaming else 0
         return CameraState(camera, status.state, status.fps, subjects, status.last_frame)

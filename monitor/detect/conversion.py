@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from monitor.detect.rounding import Ranges, round_all
 from monitor.domain import Pixels
-from monitor.runtime.openvino_runtime import core, cores, lanes, open_openvino
+from monitor.runtime.openvino_runtime import core, cores, open_openvino, parallel_requests
 
 _EXAMPLE = (2, 96, 64, 3)  # unlike sizes, so that none of them is taken for fixed
 
@@ -100,12 +100,12 @@ def _compiled(names: Mapping[int, str], ranges: Ranges | None, model: Any) -> Co
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
         "INFERENCE_NUM_THREADS": cores(),
-        "NUM_STREAMS": lanes(),
+        "NUM_STREAMS": parallel_requests(),
         "ENABLE_CPU_PINNING": False,  # other threads want the same cores
     }
     compiled = core().compile_model(model, "CPU", settings)
     free: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(lanes()):
+    for _ in range(parallel_requests()):
         free.put(compiled.create_infer_request())
 
     def forward(sheet: Pixels) -> NDArray[np.float32]:

@@ -52,7 +52,7 @@ class _Sheet:
         return self.inner.cut(box.moved(-left, -top))
 
 
-class Afar:
+class PaddedRetryDetector:
     """A Detector that looks again where it sees no face, with the picture smaller on grey.
 
     For single pictures, of which many show one head and nothing else: detectors are trained

@@ -43,7 +43,7 @@ class _Piece:
         return self.whole.cut(box.moved(self.place.left, self.place.top))
 
 
-class Tiled:
+class SlicedDetector:
     """A Detector that asks another about each frame and about its pieces. As thread-safe as that.
 
     Args:

@@ -14,7 +14,7 @@ def doubtful_from(sure_from: Mapping[Kind, float]) -> dict[Kind, float]:
     return {kind: _KEPT.get(kind, 1.0) * score for kind, score in sure_from.items()}
 
 
-class Doubting:
+class TwoThresholdDetector:
     """A Detector that says of what another finds whether it is sure of it. As thread-safe as that.
 
     Args:

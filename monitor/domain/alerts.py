@@ -115,4 +115,4 @@ class CameraState:
     last_frame: datetime | None  # None until the first picture
     tampering: TamperingReason | None = None  # why, while it is tampered with
     analysis_fps: float | None = None  # frames per second that are looked at now
-    spared: int = 0  # frames not looked at because of overload, since the start
+    skipped: int = 0  # frames not looked at because of overload, since the start

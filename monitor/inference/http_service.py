@@ -16,7 +16,7 @@ from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.untrusted.address_policy import Rules
 from monitor.ingest.untrusted.fetch import Fetcher
 from monitor.ingest.untrusted.images import is_still
-from monitor.ingest.untrusted.sandbox import Sandbox, Seen
+from monitor.ingest.untrusted.sandbox import DecodedPicture, Sandbox
 from monitor.serve import OcclusionRequest, Status
 from monitor.serve.executor import RequestExecutor
 from monitor.serve.routes import make_app
@@ -66,7 +66,7 @@ class InferenceService:
             return inference.video(_frames(every))
 
 
-def _frames(seen: Iterable[Seen]) -> Iterator[Frame]:
+def _frames(seen: Iterable[DecodedPicture]) -> Iterator[Frame]:
     for number, one in enumerate(seen):
         taken_at = datetime.fromtimestamp(0, UTC) + timedelta(seconds=one.seconds)
         moment = Moment(one.seconds, taken_at)

@@ -9,7 +9,7 @@ from monitor.alert.fusion import Evidence
 from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.detect.padded_retry import Afar
+from monitor.detect.padded_retry import PaddedRetryDetector
 from monitor.domain import (
     CROP_MARGIN,
     CameraId,
@@ -115,7 +115,7 @@ class Inference:
         """The faces of one picture, whether any was found, and whether all were judged."""
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
-        (detections,) = Afar(self.models.detector).detect([frame])
+        (detections,) = PaddedRetryDetector(self.models.detector).detect([frame])
         sure = [one for one in detections if one.sure]
         found = sorted(heads(sure, frame.width, frame.height), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)

@@ -19,8 +19,8 @@ from monitor.ingest.frames.decoder import Decoded, Decoder, video_stream
 from monitor.ingest.frames.picture import VideoPicture
 from monitor.ingest.frames.sampling import TimelineSampler
 from monitor.ingest.frames.timeline import Timeline
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.motion import Eye
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock, SystemClock
 from monitor.runtime.stop import Stop, StopSwitch
 
@@ -52,7 +52,7 @@ class FileVideo:
     machine's monotonic clock, as those of live cameras; else they come as fast as they can
     be decoded and their seconds count from the recording's first frame. ``stop`` ends a
     paced recording between two frames. ``threads`` is for the decoder; 0 is one per core.
-    With ``attention`` frames say whether anything moves, as those of live cameras do, and
+    With ``demand`` frames say whether anything moves, as those of live cameras do, and
     come at the rate that it asks for; without it every recording is looked at alike.
     """
 
@@ -64,7 +64,7 @@ class FileVideo:
     clock: Clock = field(kw_only=True)
     stop: Stop = field(kw_only=True, default_factory=StopSwitch)
     threads: int = field(kw_only=True, default=0)
-    attention: Attention | None = field(kw_only=True, default=None)
+    demand: CameraDemand | None = field(kw_only=True, default=None)
     _decoded: int = field(init=False, default=0)
 
     @property
@@ -124,14 +124,16 @@ class FileVideo:
         timeline = Timeline(stream.time_base or DEFAULT_TIME_BASE, _fps(stream))
         sampler = TimelineSampler(self.analysis_fps)
         opened_at = self.clock.seconds()
-        eye = Eye(self.attention, self.attention.tampering_settings) if self.attention else None
+        frame_watch = (
+            FrameWatch(self.demand, self.demand.tampering_settings) if self.demand else None
+        )
         started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         sequence = 0
         for picture in self._pictures(container, stream, decoder):
             self._decoded += 1
             seconds = timeline.seconds(picture.frame.pts)
-            if self.attention is not None:
-                sampler.pace(self.attention.wanted.fps)
+            if self.demand is not None:
+                sampler.pace(self.demand.current.fps)
             if not sampler.due(seconds):
                 continue
             taken_at = started_at + timedelta(seconds=seconds)
@@ -145,7 +147,7 @@ class FileVideo:
                 moment=Moment(seconds=seconds, taken_at=taken_at),
                 picture=VideoPicture(picture.frame),
                 decode_ms=picture.milliseconds,
-                moved=eye is None or eye.sees_motion(picture.frame, seconds),
+                moved=frame_watch is None or frame_watch.sees_motion(picture.frame, seconds),
             )
             sequence += 1
 

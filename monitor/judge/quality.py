@@ -1,4 +1,4 @@
-"""How good a head crop is: sharp, lit and large enough to be worth a crop.
+"""How good a head crop is: sharp, lit and large enough to be worth judging.
 
 Classical measures, computed on the crop scaled to a fixed size, so that one threshold
 serves heads of every size.

@@ -11,7 +11,7 @@ from typing import TextIO
 from uuid import UUID
 
 from monitor.alert.policy import AlertPolicy
-from monitor.build import Models, Watch, build_pipeline, verifier_workers
+from monitor.build import Models, PipelineSettings, build_pipeline, verifier_workers
 from monitor.config.schema import ReplayConfig
 from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
@@ -19,7 +19,7 @@ from monitor.ingest.file import FileVideo
 from monitor.pipeline import Change
 from monitor.publish.contract.payload import recorded_body
 from monitor.record.annotate import AnnotatedVideo, draw
-from monitor.replay.prefetch import Ahead
+from monitor.replay.prefetch import PrefetchingDetector
 from monitor.runtime.clock import RecordingClock
 from monitor.runtime.meter import StageMeter
 
@@ -82,8 +82,8 @@ class Replay:
             with ExitStack() as stack:
                 tracks = stack.enter_context((out / "tracks.csv").open("w", encoding="utf-8"))
                 frames = stack.enter_context(source.open())
-                ahead = stack.enter_context(Ahead(frames, self.models.detector))
-                session = _Session(self, source, ahead, (out, tracks), annotate=annotate)
+                prefetching = stack.enter_context(PrefetchingDetector(frames, self.models.detector))
+                session = _Session(self, source, prefetching, (out, tracks), annotate=annotate)
                 stack.callback(session.close)
                 return session.run(progress)
         except OSError as error:
@@ -103,14 +103,14 @@ class _Session:
         self,
         replay: Replay,
         source: FileVideo,
-        ahead: Ahead,
+        prefetching: PrefetchingDetector,
         results: tuple[Path, TextIO],
         *,
         annotate: bool,
     ) -> None:
         out, tracks = results
         config = replay.config
-        watch = Watch(
+        settings = PipelineSettings(
             config.tracking,
             config.scheduler,
             config.policy,
@@ -118,9 +118,9 @@ class _Session:
             verifier=config.verifier,
         )
         camera = source.camera
-        self._ahead = ahead
-        models = replace(replay.models, detector=ahead)
-        self._pipeline, self._judge = build_pipeline(watch, {camera: None}, models, replay.clock)
+        self._prefetching = prefetching
+        models = replace(replay.models, detector=prefetching)
+        self._pipeline, self._judge = build_pipeline(settings, {camera: None}, models, replay.clock)
         self._verifiers = verifier_workers(self._pipeline, replay.models)[:1]
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
@@ -143,7 +143,7 @@ class _Session:
         started = time.perf_counter()
         analysed, last = 0, None
         meter = self._pipeline.meter
-        frames = self._ahead.frames()
+        frames = self._prefetching.frames()
         while (frame := _next(frames, meter)) is not None:
             analysed, last = analysed + 1, frame.moment
             self._step(frame)
@@ -163,7 +163,7 @@ class _Session:
             taken_s=round(time.perf_counter() - started, 3),
             stage_ms={
                 stage: round(ms, 1)
-                for stage, ms in {**meter.totals_ms(), **self._ahead.stage_ms}.items()
+                for stage, ms in {**meter.totals_ms(), **self._prefetching.stage_ms}.items()
             },
         )
         (self._out / "summary.json").write_text(
@@ -181,7 +181,7 @@ class _Session:
             with self._pipeline.meter.measure("verify"):
                 verifier.answer_all()
             self._note(self._pipeline.decide(self._camera, frame.moment))
-        subjects = self._pipeline.lanes[self._camera].subjects
+        subjects = self._pipeline.cameras[self._camera].subjects
         self._subjects |= {subject.id for subject in subjects}
         for subject in subjects:
             self._write_track(frame.moment, subject)
@@ -201,7 +201,7 @@ class _Session:
             video = AnnotatedVideo(path, width, height, self._replay.config.analysis_fps)
             self._video = video.__enter__()
         pixels = frame.scaled(width, height)
-        policy = self._pipeline.lanes[self._camera].policy
+        policy = self._pipeline.cameras[self._camera].policy
         shown = [_scaled(subject, scale) for subject in subjects]
         labels = {subject.id: _label(subject, policy) for subject in subjects}
         draw(pixels, shown, labels, policy.alarmed)

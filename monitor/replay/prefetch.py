@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from monitor.detect import Detector
 from monitor.domain import Detection, Frame
-from monitor.runtime.openvino_runtime import lanes
+from monitor.runtime.openvino_runtime import parallel_requests
 
 BATCH = 4  # frames for one pass of the detector; more gain little, and delay the first verdict
 BATCHES_WAITING = 2  # one is decoded and one waits while others are looked at
@@ -19,7 +19,7 @@ _AHEAD_BYTES = 1 << 26  # decoded frames of one batch; large pictures go in smal
 _Batch: TypeAlias = tuple[list[Frame], list[list[Detection]], float]
 
 
-class Ahead:
+class PrefetchingDetector:
     """Frames in their order, and a Detector that has looked at them already.
 
     One thread decodes and a few detect, in batches that depend on the recording alone, so the
@@ -36,7 +36,7 @@ class Ahead:
         self._source = frames
         self._detector = detector
         self._decoding = ThreadPoolExecutor(1, "decode-ahead")
-        self._detecting = ThreadPoolExecutor(lanes(), "detect-ahead")
+        self._detecting = ThreadPoolExecutor(parallel_requests(), "detect-ahead")
         self._coming: deque[Future[_Batch]] = deque()
         self._found: dict[int, list[Detection]] = {}
         self._decode_s = 0.0
@@ -61,7 +61,7 @@ class Ahead:
 
     def frames(self) -> Iterator[Frame]:
         """All frames in their order; each is to be detected before the next is taken."""
-        self._coming.extend(self._next() for _ in range(BATCHES_WAITING + lanes()))
+        self._coming.extend(self._next() for _ in range(BATCHES_WAITING + parallel_requests()))
         while True:
             frames, found, detect_s = self._coming.popleft().result()
             if not frames:

@@ -43,7 +43,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0))
 
 
-def lanes() -> int:
+def parallel_requests() -> int:
     """How many calls of a model are worth having at work at a time, each on some of the cores.
 
     Threads of one call wait for one another after every layer, for as long as the slowest of

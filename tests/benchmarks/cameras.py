@@ -26,7 +26,7 @@ import av
 import cv2
 import numpy as np
 
-from monitor.build import Models, Watch, build_pipeline, build_source, models
+from monitor.build import Models, PipelineSettings, build_pipeline, build_source, models
 from monitor.config.judges import EmbeddedJudge, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
@@ -36,8 +36,8 @@ from monitor.daemon.analyst import Analyst
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import CameraId, Frame, Pixels, StreamState
 from monitor.ingest.live.reader import Reader
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.load_shedder import Load
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
@@ -61,15 +61,15 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 @dataclass(slots=True)
-class Measured(Load):
+class Measured(LoadShedder):
     """Writes down every frame's lag beside doing its work."""
 
     lags: list[float] = field(default_factory=list)
 
     def note(self, lags_s: Collection[float], busy_s: float, now: float) -> None:
-        """See Load."""
+        """See LoadShedder."""
         self.lags.extend(lags_s)
-        Load.note(self, lags_s, busy_s, now)
+        LoadShedder.note(self, lags_s, busy_s, now)
 
 
 def room(width: int, height: int) -> Iterator[Pixels]:
@@ -117,15 +117,17 @@ class Box:
         clock, bell = SystemClock(), threading.Event()
         self.stop = StopSwitch()
         cameras = {CameraId(f"camera-{n}"): url for n, url in enumerate(urls)}
-        attention = {c: Attention(ANALYSES, key_frames_only=True) for c in cameras}
-        watch = Watch(Tracking(), Scheduler(), Policy(), folder / "evidence", Economy())
+        demand = {c: CameraDemand(ANALYSES, key_frames_only=True) for c in cameras}
+        settings = PipelineSettings(
+            Tracking(), Scheduler(), Policy(), folder / "evidence", Economy()
+        )
         zones = dict.fromkeys(cameras)
-        self.pipeline, judge = build_pipeline(watch, zones, loaded, clock, bell, attention)
+        self.pipeline, judge = build_pipeline(settings, zones, loaded, clock, bell, demand)
         boxes = {camera: Mailbox[Frame](1, bell=bell) for camera in cameras}
         self.readers = {}
         for camera, url in cameras.items():
-            settings = Camera(source=RtspSource(kind="rtsp", url=url), analysis_fps=ANALYSES)
-            source = build_source(camera, settings, clock, self.stop, attention[camera])
+            given = Camera(source=RtspSource(kind="rtsp", url=url), analysis_fps=ANALYSES)
+            source = build_source(camera, given, clock, self.stop, demand[camera])
             self.readers[camera] = Reader(source, boxes[camera], Backoff(0.5, 3), clock)
         outbox = stack.enter_context(Outbox(folder / "outbox"))
         retained = RetainedPublisher(Silent(), "site")
@@ -133,9 +135,9 @@ class Box:
         dispatch = AlertDispatch(
             "site", buffered, retained, OpenAlerts(retained, "site", cameras), clock
         )
-        self.load = Measured(attention, Economy().least_fps)
+        self.shedder = Measured(demand, Economy().least_fps)
         analyst = Analyst(
-            self.pipeline, boxes, bell, clock, dispatch, SnapshotRequests(bell), self.load
+            self.pipeline, boxes, bell, clock, dispatch, SnapshotRequests(bell), self.shedder
         )
         self.workers = [
             *(Worker(f"read-{c}", r.run, self.stop) for c, r in self.readers.items()),
@@ -157,17 +159,17 @@ class Box:
             worker.start()
         self._wait_for_all()
         time.sleep(SETTLE_S)
-        self.load.lags.clear()
-        spared = sum(lane.gate.spared for lane in self.pipeline.lanes.values())
+        self.shedder.lags.clear()
+        skipped = sum(stages.gate.skipped for stages in self.pipeline.cameras.values())
         came = sum(reader.status().decoded for reader in self.readers.values())
         served = processor_s(server)
         cpu, started = time.process_time(), time.monotonic()
         time.sleep(seconds)
         passed, cpu = time.monotonic() - started, time.process_time() - cpu
         served = processor_s(server) - served
-        lags = np.array(self.load.lags or [np.nan])
+        lags = np.array(self.shedder.lags or [np.nan])
         came = sum(reader.status().decoded for reader in self.readers.values()) - came
-        spared = sum(lane.gate.spared for lane in self.pipeline.lanes.values()) - spared
+        skipped = sum(stages.gate.skipped for stages in self.pipeline.cameras.values()) - skipped
         resident = int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
         self.stop.request()
         for worker in self.workers:
@@ -175,14 +177,14 @@ class Box:
         count = len(self.readers)
         return Line(
             came / passed / count,
-            len(self.load.lags) / passed / count,
-            (len(self.load.lags) - spared) / passed / count,
+            len(self.shedder.lags) / passed / count,
+            (len(self.shedder.lags) - skipped) / passed / count,
             1000 * float(np.median(lags)),
             1000 * float(np.percentile(lags, 100 * OFTEN)),
             100 * cpu / passed / count,
             100 * served / passed,
             resident,
-            self.load.share,
+            self.shedder.share,
         )
 
 

@@ -22,7 +22,7 @@ from monitor.build import Models, models
 from monitor.config.judges import EmbeddedJudge
 from monitor.config.schema import EmbeddedDetector
 from monitor.detect import Detector
-from monitor.detect.padded_retry import Afar
+from monitor.detect.padded_retry import PaddedRetryDetector
 from monitor.domain import OCCLUDED, Covering, Detection, Frame, Kind
 from monitor.evaluate.judge_report import wilson
 from monitor.inference.inference import Inference
@@ -121,7 +121,9 @@ def heads(folder: Path, loaded: Models, most: int) -> None:
     once, twice = Tally(), Tally()
     for label, picture in crops(folder, most):
         asked[label] += 1
-        (seen,) = Afar(crop).detect([frame(picture.scaled(picture.width, picture.height))])
+        (seen,) = PaddedRetryDetector(crop).detect(
+            [frame(picture.scaled(picture.width, picture.height))]
+        )
         given.found = crop.first
         answer = told(inference, picture)
         once.add(label, answer, faces(crop.first))
@@ -142,7 +144,7 @@ def scenes(folder: Path, detector: Detector, most: int) -> None:
     crop = Noting(detector)
     pictures = new = right = 0
     for name, one in frames.items():
-        (seen,) = Afar(crop).detect([one])
+        (seen,) = PaddedRetryDetector(crop).detect([one])
         if not crop.again:
             continue
         pictures += 1

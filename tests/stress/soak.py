@@ -165,7 +165,7 @@ class Soak:
             Resources.now(),
             lags,
             [victim.name for victim in self.victims if victim.stuck],
-            self.analysis.load.share if self.analysis else 1.0,
+            self.analysis.shedder.share if self.analysis else 1.0,
         )
 
 
@@ -184,8 +184,8 @@ def soak(settings: Settings, folder: Path, analysis: Analysis | None = None) -> 
         bench = stack.enter_context(CameraBench(analysis or len))
         victims: list[Victim] = []
         for name, proxy in zip(settings.names, proxies, strict=True):
-            attention = analysis.attention[CameraId(name)] if analysis else None
-            watched = bench.add(rtsp(name, proxy.url(), attention=attention))
+            demand = analysis.demand[CameraId(name)] if analysis else None
+            watched = bench.add(rtsp(name, proxy.url(), demand=demand))
             victims.append(Victim(name, len(victims), proxy, watched, time.monotonic()))
         bench.wait_for_frames([victim.watched for victim in victims], LIMIT_S)
         luck = random.Random(settings.seed)  # noqa: S311  (which fault comes next)

@@ -7,14 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor.build import Watch, build_pipeline, models
+from monitor.build import PipelineSettings, build_pipeline, models
 from monitor.config.judges import EmbeddedJudge, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.tampering import Tampering
 from monitor.domain import CameraId, Frame
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.load_shedder import Load
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 
@@ -32,18 +32,18 @@ class Analysis:
 
     def __init__(self, names: Collection[str], analysis_fps: float, folder: Path) -> None:
         economy, clock = Economy(), SystemClock()
-        self.attention = {
-            CameraId(name): Attention(
+        self.demand = {
+            CameraId(name): CameraDemand(
                 analysis_fps, key_frames_only=True, tampering_settings=Tampering()
             )
             for name in names
         }
-        self.load = Load(self.attention, economy.least_fps)
+        self.shedder = LoadShedder(self.demand, economy.least_fps)
         loaded = models(EmbeddedDetector(), EmbeddedJudge(), clock)
-        watch = Watch(Tracking(), Scheduler(), Policy(), folder / "evidence", economy)
-        zones = dict.fromkeys(self.attention)
+        settings = PipelineSettings(Tracking(), Scheduler(), Policy(), folder / "evidence", economy)
+        zones = dict.fromkeys(self.demand)
         self._pipeline, judge = build_pipeline(
-            watch, zones, loaded, clock, threading.Event(), self.attention
+            settings, zones, loaded, clock, threading.Event(), self.demand
         )
         self._stop = StopSwitch()
         self._judge = threading.Thread(target=judge.run, args=(self._stop,), daemon=True)
@@ -66,6 +66,6 @@ class Analysis:
         started = time.monotonic()
         self._pipeline.observe(frames)
         now = time.monotonic()
-        self.load.note([now - frame.moment.seconds for frame in frames], now - started, now)
-        for camera in self.attention:
+        self.shedder.note([now - frame.moment.seconds for frame in frames], now - started, now)
+        for camera in self.demand:
             self._pipeline.decide(camera, self._pipeline.now(camera))

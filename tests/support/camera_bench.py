@@ -11,9 +11,9 @@ from typing import Self
 
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame
-from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.live.reader import Reader
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.demand import CameraDemand
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.heap import Trimmer
@@ -26,16 +26,14 @@ ON_THE_WAY_S = 0.15
 
 
 def rtsp(
-    name: str, url: str, *, attention: Attention | None = None, **settings: object
-) -> NetworkVideo:
+    name: str, url: str, *, demand: CameraDemand | None = None, **settings: object
+) -> LiveVideo:
     """One camera, five frames a second of which are given out, with these settings of RtspSource.
 
-    Without ``attention`` all of its pictures are decoded.
+    Without ``demand`` all of its pictures are decoded.
     """
     source = RtspSource.model_validate({"kind": "rtsp", "url": url} | settings)
-    return NetworkVideo(
-        CameraId(name), source, analysis_fps=5, clock=SystemClock(), attention=attention
-    )
+    return LiveVideo(CameraId(name), source, analysis_fps=5, clock=SystemClock(), demand=demand)
 
 
 @dataclass
@@ -89,7 +87,7 @@ class CameraBench:
         for thread in (self._taker, *(watched.thread for watched in self.cameras.values())):
             thread.join(JOIN_S)
 
-    def add(self, source: NetworkVideo, pause: tuple[float, float] = PAUSE) -> Watched:
+    def add(self, source: LiveVideo, pause: tuple[float, float] = PAUSE) -> Watched:
         """Begin to read a camera."""
         box = Mailbox[Frame](1, bell=self._bell)
         reader = Reader(source, box, Backoff(*pause), SystemClock())

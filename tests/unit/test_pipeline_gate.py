@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from monitor.build import Models, Watch, build_pipeline
+from monitor.build import Models, PipelineSettings, build_pipeline
 from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, Tracking
 from monitor.domain import CameraId, Detection, Frame
 from monitor.geometry import Box
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.demand import CameraDemand
 from monitor.pipeline import Pipeline
 from monitor.runtime.clock import RecordingClock
 from tests.support.fakes import YARD, ArrayPicture, BlueJudge, moment, person, textured
@@ -33,13 +33,13 @@ class CountingDetector:
         return [found if f.camera == YARD and f.sequence in self._present else [] for f in frames]
 
 
-def watch(folder: Path, detector: CountingDetector, economy: Economy | None) -> Pipeline:
+def settings(folder: Path, detector: CountingDetector, economy: Economy | None) -> Pipeline:
     pipeline, _ = build_pipeline(
-        Watch(Tracking(), Scheduler(), Policy(), folder, economy),
+        PipelineSettings(Tracking(), Scheduler(), Policy(), folder, economy),
         {YARD: None, LOBBY: None},
         Models(detector, BlueJudge(), batch=4),
         RecordingClock(),
-        attention={YARD: Attention(FPS), LOBBY: Attention(FPS)},
+        demand={YARD: CameraDemand(FPS), LOBBY: CameraDemand(FPS)},
     )
     return pipeline
 
@@ -53,13 +53,13 @@ def play(pipeline: Pipeline, *, moving: range) -> list[int]:
             for camera in (YARD, LOBBY)
         ]
         pipeline.observe(frames)
-        people.append(len(pipeline.lanes[YARD].subjects))
+        people.append(len(pipeline.cameras[YARD].subjects))
     return people
 
 
 def test_who_came_unnoticed_is_found_within_two_seconds_and_then_followed(tmp_path: Path) -> None:
     detector = CountingDetector(range(12, 40))
-    people = play(watch(tmp_path, detector, Economy()), moving=range(0))
+    people = play(settings(tmp_path, detector, Economy()), moving=range(0))
     assert people.index(1) == 21, "the next look around is at 4 s; two detections make a subject"
     assert people[21:40] == [1] * 19
     assert people[40:] == [0] * 10
@@ -67,7 +67,7 @@ def test_who_came_unnoticed_is_found_within_two_seconds_and_then_followed(tmp_pa
 
 def test_cameras_on_which_nothing_moves_are_left_out_of_the_batch(tmp_path: Path) -> None:
     detector = CountingDetector(range(0))
-    play(watch(tmp_path, detector, Economy()), moving=range(22, 27))
+    play(settings(tmp_path, detector, Economy()), moving=range(22, 27))
     assert detector.batches[0] == [(YARD, 0), (LOBBY, 0)]
     asked = {n for batch in detector.batches for camera, n in batch if camera == LOBBY}
     assert asked >= set(range(22, 32)), "while it moves, and for a second after that"
@@ -77,5 +77,5 @@ def test_cameras_on_which_nothing_moves_are_left_out_of_the_batch(tmp_path: Path
 
 def test_without_economy_every_frame_is_looked_at(tmp_path: Path) -> None:
     detector = CountingDetector(range(0))
-    play(watch(tmp_path, detector, None), moving=range(0))
+    play(settings(tmp_path, detector, None), moving=range(0))
     assert [len(batch) for batch in detector.batches] == [2] * 50

@@ -39,7 +39,7 @@ class _Sizes:
         return False
 
 
-class ThriftyDecoder:
+class AdaptiveDecoder:
     """Decodes a stream's packets: all, or only those that others need, or only key frames.
 
     While key frames are enough, the packets since the last one are kept as they came. As
@@ -62,12 +62,12 @@ class ThriftyDecoder:
         self._broken = False  # pictures were left out that others need, until a key frame comes
         self._woken = False  # by a surge: rest no more before the next key frame but one
         self._sizes = _Sizes()
-        self.spared = 0  # pictures that were never decoded
+        self.skipped = 0  # pictures that were never decoded
 
     @property
     def seen(self) -> int:
-        """Pictures that came, decoded or spared."""
-        return self.decoder.decoded + self.spared
+        """Pictures that came, decoded or skipped."""
+        return self.decoder.decoded + self.skipped
 
     def hurried(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
         """As ``pictures``, while there is no time for more than key frames."""
@@ -79,7 +79,7 @@ class ThriftyDecoder:
             yield from self.decoder.pictures(packet)
             yield from self.decoder.drained()
         elif packet.size:
-            self.spared += 1
+            self.skipped += 1
         self._broken = not self._intra_only
         self._key_at = -math.inf
 
@@ -102,10 +102,10 @@ class ThriftyDecoder:
             self._broken = False
             yield from self._key(packet, everything=everything, due=due)
         elif self._broken:
-            self.spared += 1
+            self.skipped += 1
         elif self._resting:
             self._kept.append(packet)
-            self.spared += 1
+            self.skipped += 1
             if everything or self._must_wake(packet):
                 yield from self._wake()
         else:
@@ -119,7 +119,7 @@ class ThriftyDecoder:
                 self._key_at = now
                 yield from self.decoder.pictures(packet)
             else:
-                self.spared += 1
+                self.skipped += 1
             return
         self._interval_s, self._key_at = now - self._key_at, now
         rest = not everything and self._interval_s <= LONGEST_REST_S and not self._woken
@@ -140,7 +140,7 @@ class ThriftyDecoder:
         before = self.decoder.decoded
         yield from self.decoder.pictures(packet)
         if not due and self.decoder.decoded == before:
-            self.spared += 1
+            self.skipped += 1
 
     def _must_wake(self, packet: AnyPacket) -> bool:
         if self._sizes.surges(packet.size):
@@ -158,7 +158,7 @@ class ThriftyDecoder:
         for packet in kept:
             for picture in self.decoder.pictures(packet):
                 newest = picture
-                self.spared -= 1  # counted when it was put aside
+                self.skipped -= 1  # counted when it was put aside
         if newest is not None:
             yield newest
 

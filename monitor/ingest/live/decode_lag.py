@@ -14,7 +14,7 @@ RELAPSE_S = 30.0  # after catching up, in which falling behind again is a relaps
 
 
 @dataclass(slots=True)
-class Backlog:
+class DecodeLag:
     """Compares when one connection's pictures are read with the camera's stamps on them.
 
     Nothing is read later than it came unless the reader has no time to read: what lags

@@ -10,7 +10,7 @@ from functools import partial
 from monitor.domain import Frame, Picture
 from monitor.ingest import Source
 from monitor.ingest.live.reader import Reader
-from monitor.ingest.watch.demand import Attention, Wanted
+from monitor.ingest.watch.demand import CameraDemand, Demand
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock
 from monitor.runtime.mailbox import Mailbox
@@ -23,20 +23,20 @@ NEAR_S = 0.12  # between the two pictures of one moment; further apart, a head h
 PAUSE = (0.5, 3.0)  # seconds between tries of the large stream, first and longest
 
 
-class Follower(Attention):
+class MainStreamDemand(CameraDemand):
     """How the large stream is watched: as closely as the small one, but for its rate."""
 
-    def __init__(self, leader: Attention) -> None:
+    def __init__(self, leader: CameraDemand) -> None:
         super().__init__(MAIN_FPS)
         self._leader = leader
 
     @property
-    def wanted(self) -> Wanted:
-        """See Attention."""
-        return Wanted(MAIN_FPS, self._leader.wanted.everything)
+    def current(self) -> Demand:
+        """See CameraDemand."""
+        return Demand(MAIN_FPS, self._leader.current.everything)
 
 
-class Album:
+class FrameBuffer:
     """The last pictures of the large stream. Thread-safe."""
 
     def __init__(self, arriving: Mailbox[Frame]) -> None:
@@ -55,7 +55,7 @@ class Album:
         return best.picture
 
 
-class TwinVideo:
+class DualStream:
     """The small stream as a Source whose frames know the large stream's picture.
 
     Trouble of the large stream is logged under its own name and costs nothing but detail.
@@ -108,18 +108,20 @@ class TwinVideo:
         try:
             with self._small.open(left) as frames:
                 worker.start()
-                with closing(_joined(frames, Album(arriving), worker)) as joined:
+                with closing(_joined(frames, FrameBuffer(arriving), worker)) as joined:
                     yield joined
         finally:
             over.request()
 
 
-def _joined(frames: Iterator[Frame], album: Album, worker: Worker) -> Generator[Frame, None, None]:
+def _joined(
+    frames: Iterator[Frame], buffer: FrameBuffer, worker: Worker
+) -> Generator[Frame, None, None]:
     """The small stream's frames, each with its way to the large picture of its moment."""
     for frame in frames:
         if worker.failure is not None:  # a mistake of ours; see README, D-4
             raise worker.failure
-        yield replace(frame, closer=partial(album.nearest, frame.moment.seconds))
+        yield replace(frame, closer=partial(buffer.nearest, frame.moment.seconds))
 
 
 def _distance(seconds: float, frame: Frame) -> float:

@@ -17,10 +17,10 @@ from monitor.ingest.frames.picture import VideoPicture
 from monitor.ingest.frames.sampling import ArrivalSampler
 from monitor.ingest.frames.timeline import Timeline
 from monitor.ingest.live.hardware import Hardware
-from monitor.ingest.live.live_decoder import Intake
+from monitor.ingest.live.live_decoder import LiveDecoder
 from monitor.ingest.live.open_stream import access_of, address_of, opened
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.motion import Eye
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop
 
@@ -32,7 +32,7 @@ STALLED_S = 3.0  # without a picture, and a camera counts as stalled
 SLACK_S = 3.0  # beyond its time-outs before FFmpeg counts as hanging
 
 
-class NetworkVideo:
+class LiveVideo:
     """One camera as a Source. Opened and read by one thread at a time.
 
     FFmpeg's own log stays off: it would write the address, and with it the password.
@@ -48,12 +48,12 @@ class NetworkVideo:
         *,
         analysis_fps: float,
         clock: Clock,
-        attention: Attention | None = None,
+        demand: CameraDemand | None = None,
     ) -> None:
         self._camera = camera
         self._source = source
-        self._attention = attention or Attention(analysis_fps)
-        self._eye = Eye(self._attention, self._attention.tampering_settings)
+        self._demand = demand or CameraDemand(analysis_fps)
+        self._frame_watch = FrameWatch(self._demand, self._demand.tampering_settings)
         self._hardware = Hardware(source.decoder, camera)
         self._clock = clock
         self._decoded = 0
@@ -97,13 +97,13 @@ class NetworkVideo:
         with opened(self._source, self._clock) as container:
             stream = video_stream(container, host)
             self._warn_of_pieces(container)
-            intake = Intake(stream, self._clock, self._attention, self._hardware)
+            decoder = LiveDecoder(stream, self._clock, self._demand, self._hardware)
             playback = _Playback(container, stream, self._clock)
             try:
-                with closing(self._frames(container, intake, playback, left)) as frames:
+                with closing(self._frames(container, decoder, playback, left)) as frames:
                     yield frames
             finally:
-                intake.end()
+                decoder.end()
 
     def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
         """FFmpeg forgets whom to trust when it fetches what an HLS list names."""
@@ -118,13 +118,13 @@ class NetworkVideo:
     def _frames(
         self,
         container: av.container.InputContainer,
-        intake: Intake,
+        decoder: LiveDecoder,
         playback: "_Playback",
         left: Stop | None,
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive, until nobody wants them any more."""
         host = address_of(self._source).place
-        sampler = ArrivalSampler(self._attention.full_fps)
+        sampler = ArrivalSampler(self._demand.full_fps)
         sequence = 0
         asked = last_picture = self._clock.seconds()
         with translated(f"reading {host}"):
@@ -134,10 +134,10 @@ class NetworkVideo:
                 if left is not None and left.requested:
                     return
                 self._check_silence(last_picture, host)
-                spared, seen, came = intake.spared, intake.seen, self._clock.seconds()
-                intake.waited(came - asked)
-                sampler.pace(self._attention.wanted.fps)
-                for picture in intake.pictures(packet, due=sampler.would_take(came)):
+                skipped, seen, came = decoder.skipped, decoder.seen, self._clock.seconds()
+                decoder.waited(came - asked)
+                sampler.pace(self._demand.current.fps)
+                for picture in decoder.pictures(packet, due=sampler.would_take(came)):
                     playback.wait_for(picture.frame.pts)
                     last_picture = self._clock.seconds()
                     if not sampler.due(last_picture):
@@ -148,12 +148,12 @@ class NetworkVideo:
                         moment=Moment(seconds=last_picture, taken_at=self._clock.now()),
                         picture=VideoPicture(picture.frame),
                         decode_ms=picture.milliseconds,
-                        moved=self._eye.sees_motion(picture.frame, last_picture),
+                        moved=self._frame_watch.sees_motion(picture.frame, last_picture),
                     )
                     sequence += 1
                 asked = self._clock.seconds()
-                self._decoded += intake.seen - seen
-                if intake.spared != spared:  # it came, though nobody needs it
+                self._decoded += decoder.seen - seen
+                if decoder.skipped != skipped:  # it came, though nobody needs it
                     last_picture = asked
         raise SourceUnavailableError(f"reading {host}: the stream ended")
 

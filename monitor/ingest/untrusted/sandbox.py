@@ -40,7 +40,7 @@ _PACKET = 188  # bytes of an MPEG transport stream's packet
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
+class DecodedPicture:
     """One decoded picture."""
 
     seconds: float  # from the start of the animation or recording
@@ -81,7 +81,9 @@ class Sandbox:
         self._over = True
         _killed(self._child)
 
-    def decoded(self, encoded: bytes, fps: float, deadline: float) -> Generator[Seen, None, None]:
+    def decoded(
+        self, encoded: bytes, fps: float, deadline: float
+    ) -> Generator[DecodedPicture, None, None]:
         """The pictures in the bytes of a file, one after the other.
 
         Args:
@@ -167,7 +169,7 @@ def _tell(child: "subprocess.Popen[bytes]", content: bytes, deadline: float) -> 
             left = left[os.write(pipe, left[:_PIECE]) :]
 
 
-def _heard(child: "subprocess.Popen[bytes]", deadline: float) -> Iterator[Seen]:
+def _heard(child: "subprocess.Popen[bytes]", deadline: float) -> Iterator[DecodedPicture]:
     """What the child answers, to the end.
 
     Raises:
@@ -185,7 +187,7 @@ def _heard(child: "subprocess.Popen[bytes]", deadline: float) -> Iterator[Seen]:
         if message != Message.FRAME or not (0 < first <= _MOST_PX and 0 < second <= _MOST_PX):
             raise EOFError
         pixels = np.frombuffer(_read(child, 3 * first * second, deadline), np.uint8)
-        yield Seen(seconds, spent_ms, pixels.reshape(second, first, 3))
+        yield DecodedPicture(seconds, spent_ms, pixels.reshape(second, first, 3))
 
 
 def _read(child: "subprocess.Popen[bytes]", size: int, deadline: float) -> bytearray:

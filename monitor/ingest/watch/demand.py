@@ -10,14 +10,14 @@ SETTLED_S = 5.0  # without motion and without anybody, before key frames are eno
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class Demand:
     """What the analyst wants of a camera just now."""
 
     fps: float  # frames per second to be looked at
     everything: bool  # false while key frames are enough, as far as the analyst knows
 
 
-class Attention:
+class CameraDemand:
     """How closely one camera is watched at the moment. Thread-safe.
 
     Args:
@@ -43,10 +43,10 @@ class Attention:
         self._left_out = 0
 
     @property
-    def wanted(self) -> Wanted:
+    def current(self) -> Demand:
         """What the reader should give out."""
         with self._lock:
-            return Wanted(self._fps, self._occupied or not self._key_frames_only)
+            return Demand(self._fps, self._occupied or not self._key_frames_only)
 
     def occupied(self, *, somebody: bool) -> None:
         """Whether somebody is in view, or was a moment ago; the analyst says so."""

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from monitor.domain import CameraId
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.demand import CameraDemand
 
 log = logging.getLogger(__name__)
 
@@ -19,16 +19,16 @@ OFTEN = 0.9  # of the frames are done with in the time that counts
 
 
 @dataclass(slots=True)
-class Load:
+class LoadShedder:
     """Lowers the rate of all cameras together while the analyst lags, and raises it again.
 
-    Owned by the analyst's thread; ``spared`` may be read by others.
+    Owned by the analyst's thread; ``skipped`` may be read by others.
     """
 
-    attention: Mapping[CameraId, Attention]
+    demand: Mapping[CameraId, CameraDemand]
     least_fps: float
     share: float = 1.0  # of the full rate that is looked at now
-    spared: float = 0.0  # frames that were not looked at, of a camera looked at once a second
+    skipped: float = 0.0  # frames that were not looked at, of a camera looked at once a second
     _lags: deque[float] = field(init=False, default_factory=lambda: deque(maxlen=2000))
     _busy_s: float = field(init=False, default=0.0)
     _thought_at: float | None = field(init=False, default=None)
@@ -48,7 +48,7 @@ class Load:
         passed = now - self._thought_at
         if passed < EVERY_S or not self._lags:
             return
-        self.spared += (1 - self.share) * passed
+        self.skipped += (1 - self.share) * passed
         self._think(sorted(self._lags)[int(OFTEN * (len(self._lags) - 1))], self._busy_s / passed)
         self._lags.clear()
         self._busy_s, self._thought_at = 0.0, now
@@ -61,8 +61,8 @@ class Load:
             self.share = min(self.share * MORE, 1.0)
         if self.share == before:
             return
-        for attention in self.attention.values():
-            attention.shed(max(self.share * attention.full_fps, self.least_fps))
+        for demand in self.demand.values():
+            demand.shed(max(self.share * demand.full_fps, self.least_fps))
         if before == 1:
             log.warning(
                 "overloaded: pictures wait for %.1f s; all cameras are looked at less", lag_s
@@ -73,5 +73,5 @@ class Load:
     @property
     def _least(self) -> float:
         """The share at which every camera is at the lowest rate."""
-        fastest = max((a.full_fps for a in self.attention.values()), default=self.least_fps)
+        fastest = max((a.full_fps for a in self.demand.values()), default=self.least_fps)
         return min(self.least_fps / fastest, 1.0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from monitor.config.tampering import Tampering
 from monitor.ingest.frames.yuv import SMALL_PX, raw_luma, small_luma
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.tampering import TamperDetector
 
 Luma: TypeAlias = NDArray[np.uint8]
@@ -77,18 +77,18 @@ def _weight(passed: float, memory_s: float) -> float:
     return 1 - math.exp(-passed / memory_s)
 
 
-class Eye:
+class FrameWatch:
     """One camera's, over all its connections. Thread-safe: an old connection may linger.
 
     Args:
-        attention: Told when the camera was tampered with.
+        demand: Told when the camera was tampered with.
         tampering: When it was tampered with; None never says so.
     """
 
-    def __init__(self, attention: Attention, tampering: Tampering | None = None) -> None:
+    def __init__(self, demand: CameraDemand, tampering: Tampering | None = None) -> None:
         self._lock = threading.Lock()
         self._motion = MotionMeter()
-        self._attention = attention
+        self._demand = demand
         self._watch = TamperDetector(tampering) if tampering is not None else None
         self._watched_at = -math.inf
 
@@ -99,6 +99,6 @@ class Eye:
             if self._watch is not None and not 0 <= seconds - self._watched_at < LOOK_S:
                 self._watched_at = seconds
                 self._watch.look(luma, raw_luma(frame), seconds)
-                self._attention.set_tampering(self._watch.reason)
+                self._demand.set_tampering(self._watch.reason)
             small = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
             return self._motion.moved(np.asarray(small, np.uint8), seconds)

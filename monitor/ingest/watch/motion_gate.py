@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from monitor.config.schema import Economy
 from monitor.domain import Detection, Frame
-from monitor.ingest.watch.demand import SETTLED_S, Attention
+from monitor.ingest.watch.demand import SETTLED_S, CameraDemand
 
 LINGER_S = 1.0  # after the last motion: who stops moving is looked at a few times more
 ROUNDING_S = 0.02  # frames do not come exactly when they are due
@@ -13,7 +13,7 @@ STILL_S = 5.0  # without any motion, and who was found is a poster, or stands as
 STILL_LOOK_S = 1.0  # how often that is looked at again, so long as nothing moves
 
 
-class Gate:
+class MotionGate:
     """Lets frames through while something moves or somebody is in view, and now and then.
 
     Who is found where nothing has moved for a while is looked at once a second; in the frames
@@ -24,19 +24,19 @@ class Gate:
 
     Args:
         economy: The settings; None lets everything through.
-        attention: Told whether somebody is in view.
+        demand: Told whether somebody is in view.
         lost_after_s: How long somebody who is not seen is still followed.
     """
 
     def __init__(
         self,
         economy: Economy | None = None,
-        attention: Attention | None = None,
+        demand: CameraDemand | None = None,
         *,
         lost_after_s: float = 2.0,
     ) -> None:
         self._economy = economy
-        self._attention = attention
+        self._demand = demand
         self._lost_after_s = lost_after_s
         self._moved_at = -math.inf
         self._came_at = -math.inf  # the last frame
@@ -44,7 +44,7 @@ class Gate:
         self._found_at = -math.inf
         self._found: Sequence[Detection] = ()  # in the last frame that was let through
         self._since = -math.inf  # somebody has been found in every frame
-        self.spared = 0  # frames that the detector never saw
+        self.skipped = 0  # frames that the detector never saw
 
     def opens(self, frame: Frame) -> bool:
         """Whether this frame is worth looking at. Asked once for each frame, in order."""
@@ -54,7 +54,7 @@ class Gate:
         next_s, self._came_at = now - self._came_at, now
         if self._open(now, next_s):
             return True
-        self.spared += 1
+        self.skipped += 1
         self._tell(now)
         return False
 
@@ -91,6 +91,6 @@ class Gate:
 
     def _tell(self, now: float) -> None:
         """Say whether the reader may be content with key frames."""
-        if self._attention is not None:
+        if self._demand is not None:
             quiet_s = now - max(self._moved_at, self._found_at)
-            self._attention.occupied(somebody=quiet_s < max(SETTLED_S, self._lost_after_s))
+            self._demand.occupied(somebody=quiet_s < max(SETTLED_S, self._lost_after_s))

@@ -97,7 +97,7 @@ class StateV1(Payload):
     """Why, while the camera counts as tampered with."""
     analysis_fps: Annotated[float, Field(ge=0)] | None
     """Pictures a second that are looked at now: fewer than are set while overloaded."""
-    spared: Annotated[int, Field(ge=0)]
+    skipped: Annotated[int, Field(ge=0)]
     """Pictures that were not looked at because of overload, since the start."""
 
 

@@ -83,7 +83,7 @@ def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
 
 
 def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
-    from monitor.build import Models, Watch, build_pipeline  # noqa: PLC0415  (only here)
+    from monitor.build import Models, PipelineSettings, build_pipeline  # noqa: PLC0415  (only here)
     from monitor.config.judges import Scheduler  # noqa: PLC0415
     from monitor.config.policy import Policy  # noqa: PLC0415
     from monitor.config.schema import Tracking  # noqa: PLC0415
@@ -91,8 +91,8 @@ def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
 
     clock, bell = ManualClock(), threading.Event()
     models = Models(ScriptedDetector({}), BlueJudge(), batch=4)
-    watch = Watch(Tracking(), Scheduler(), Policy(), tmp_path / "evidence")
-    pipeline, _ = build_pipeline(watch, {YARD: None}, models, clock)
+    settings = PipelineSettings(Tracking(), Scheduler(), Policy(), tmp_path / "evidence")
+    pipeline, _ = build_pipeline(settings, {YARD: None}, models, clock)
     box = Mailbox[Frame](1, bell=bell)
     box.close()
     stop = StopSwitch()

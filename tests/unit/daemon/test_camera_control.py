@@ -14,7 +14,7 @@ from monitor.daemon.camera_control import Controls, SnapshotRequests
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest.live.reader import Reader
-from monitor.pipeline import Lane, View
+from monitor.pipeline import CameraPipeline, FrameResult
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -171,14 +171,14 @@ def test_a_paused_camera_shows_no_picture() -> None:
             commands.carry_out("snapshot", YARD)
 
 
-def lane() -> Lane:
-    return Lane(
+def stages() -> CameraPipeline:
+    return CameraPipeline(
         BodyTracker(YARD, Tracking()), AlertPolicy(YARD, Policy(), zone=None, lost_after_s=2)
     )
 
 
 @contextmanager
-def analyst(scheduler: SnapshotRequests, of: Lane) -> Iterator[None]:
+def analyst(scheduler: SnapshotRequests, of: CameraPipeline) -> Iterator[None]:
     """A thread that owns the frames, and looks at the requests when the bell rings."""
     stop = StopSwitch()
 
@@ -196,12 +196,12 @@ def analyst(scheduler: SnapshotRequests, of: Lane) -> Iterator[None]:
 
 
 def test_a_picture_is_made_by_its_owner_and_published() -> None:
-    scheduler, of = SnapshotRequests(threading.Event()), lane()
+    scheduler, of = SnapshotRequests(threading.Event()), stages()
     with running(SteadySource()) as reader, analyst(scheduler, of):
         commands, broker = controls(reader, scheduler)
         with pytest.raises(CommandError, match="no picture has come"):
             commands.carry_out("snapshot", YARD)
-        of.view = View(frame(0.0, ArrayPicture(textured(64, 48))), (), ())
+        of.result = FrameResult(frame(0.0, ArrayPicture(textured(64, 48))), (), ())
         commands.carry_out("snapshot", YARD)
         stop = StopSwitch()
         retained = Worker("retained", commands.retained.run, stop)

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from monitor.build import Models, Watch, build_pipeline
+from monitor.build import Models, PipelineSettings, build_pipeline
 from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.daemon.detection_queue import Overlap
+from monitor.daemon.detection_queue import DetectionQueue
 from monitor.domain import CameraId, Detection, Frame
 from monitor.pipeline import Pipeline
 from monitor.runtime.clock import RecordingClock
@@ -54,52 +54,52 @@ class Boxes:
 
 def pipeline(folder: Path, detector: SlowDetector | BrokenDetector) -> Pipeline:
     models = Models(detector, BlueJudge(), batch=4)
-    watch = Watch(Tracking(), Scheduler(), Policy(), folder)
-    return build_pipeline(watch, dict.fromkeys(CAMERAS), models, RecordingClock())[0]
+    settings = PipelineSettings(Tracking(), Scheduler(), Policy(), folder)
+    return build_pipeline(settings, dict.fromkeys(CAMERAS), models, RecordingClock())[0]
 
 
 def test_batches_come_back_as_they_were_begun_and_no_frame_is_lost(tmp_path: Path) -> None:
     detector, boxes = SlowDetector(), Boxes()
     detector.let.set()
     seen: list[CameraId] = []
-    with Overlap(pipeline(tmp_path, detector)) as overlap:
-        overlap.fill(boxes.newest)
-        while (taken := overlap.take()) is not None:
+    with DetectionQueue(pipeline(tmp_path, detector)) as queue:
+        queue.fill(boxes.newest)
+        while (taken := queue.take()) is not None:
             seen.extend(frame.camera for frame in taken.batch.frames)
-            overlap.fill(boxes.newest)
-        assert not overlap.cameras
+            queue.fill(boxes.newest)
+        assert not queue.cameras
     assert seen == CAMERAS
 
 
 def test_all_that_may_be_at_the_detector_are_there_at_once(tmp_path: Path) -> None:
     detector, boxes = SlowDetector(), Boxes()
-    with Overlap(pipeline(tmp_path, detector)) as overlap:
-        overlap.fill(boxes.newest)
-        for _ in range(overlap.most):
+    with DetectionQueue(pipeline(tmp_path, detector)) as queue:
+        queue.fill(boxes.newest)
+        for _ in range(queue.most):
             assert detector.asked.acquire(timeout=30)
-        assert len(boxes.frames) == len(CAMERAS) - 2 * overlap.most
+        assert len(boxes.frames) == len(CAMERAS) - 2 * queue.most
         detector.let.set()
 
 
 def test_a_cameras_frame_waits_until_the_one_before_was_followed(tmp_path: Path) -> None:
     detector, boxes = SlowDetector(), Boxes()
-    with Overlap(pipeline(tmp_path, detector)) as overlap:
-        overlap.fill(boxes.newest)
+    with DetectionQueue(pipeline(tmp_path, detector)) as queue:
+        queue.fill(boxes.newest)
         again = [Frame(CAMERAS[0], 1, moment(1), PICTURE, 1.0)]
         boxes.frames = list(again)
         detector.let.set()
-        seen = overlap.take()
+        seen = queue.take()
         assert seen is not None
-        overlap.fill(boxes.newest, but=seen.batch.frames)
+        queue.fill(boxes.newest, but=seen.batch.frames)
         assert boxes.frames == again
-        while overlap.take() is not None:
+        while queue.take() is not None:
             pass
-        overlap.fill(boxes.newest)
+        queue.fill(boxes.newest)
         assert not boxes.frames
 
 
 def test_a_detector_that_fails_is_not_passed_over(tmp_path: Path) -> None:
-    with Overlap(pipeline(tmp_path, BrokenDetector())) as overlap:
-        overlap.fill(Boxes().newest)
+    with DetectionQueue(pipeline(tmp_path, BrokenDetector())) as queue:
+        queue.fill(Boxes().newest)
         with pytest.raises(RuntimeError, match="cannot look at 2"):
-            overlap.take()
+            queue.take()

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.alert.policy import AlertPolicy
-from monitor.build import Models, Watch, build_pipeline
+from monitor.build import Models, PipelineSettings, build_pipeline
 from monitor.config.judges import Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
@@ -69,12 +69,12 @@ def test_a_recording_is_over_while_other_cameras_keep_the_detector_busy(tmp_path
     boxes[YARD].close()
     detector = Relay(boxes, stop)
     detector.feed(OTHERS[0])
-    watch = Watch(Tracking(), Scheduler(), Policy(), tmp_path / "evidence")
+    settings = PipelineSettings(Tracking(), Scheduler(), Policy(), tmp_path / "evidence")
     models = Models(detector, BlueJudge(), batch=4)
-    pipeline, _ = build_pipeline(watch, dict.fromkeys(boxes), models, clock)
+    pipeline, _ = build_pipeline(settings, dict.fromkeys(boxes), models, clock)
     policies = {camera: Noting(camera, stop) for camera in boxes}
     for camera, policy in policies.items():
-        pipeline.lanes[camera].policy = policy
+        pipeline.cameras[camera].policy = policy
     retained = RetainedPublisher(Silent(), "site")
     with Outbox(tmp_path / "outbox") as outbox:
         buffered = BufferedOutbox(outbox, clock, lambda _: None)

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from monitor.detect.padded_retry import Afar
+from monitor.detect.padded_retry import PaddedRetryDetector
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
 from tests.support.fakes import ArrayPicture, frame, person
@@ -53,21 +53,21 @@ TIGHT = Box(15, 20, 105, 140)
 @pytest.mark.parametrize("most", [0.55, 0.35], ids=["a little afar", "further afar"])
 def test_a_face_that_fills_the_picture_is_found_where_it_is(most: float) -> None:
     assert Timid(most).detect([scene(TIGHT)]) == [[]], "at first sight it is missed"
-    ((found,),) = Afar(Timid(most)).detect([scene(TIGHT)])
+    ((found,),) = PaddedRetryDetector(Timid(most)).detect([scene(TIGHT)])
     edges = (found.box.left, found.box.top, found.box.right, found.box.bottom)
     assert edges == pytest.approx((15, 20, 105, 140), abs=4)
 
 
 def test_a_face_in_a_wide_picture_is_found_where_it_is() -> None:
     beside = Box(150, 10, 230, 110)
-    ((found,),) = Afar(Timid(0.3)).detect([scene(beside, width=240, height=120)])
+    ((found,),) = PaddedRetryDetector(Timid(0.3)).detect([scene(beside, width=240, height=120)])
     edges = (found.box.left, found.box.top, found.box.right, found.box.bottom)
     assert edges == pytest.approx((150, 10, 230, 110), abs=5)
 
 
 def test_who_shows_a_face_is_looked_at_once() -> None:
     detector = Timid(0.5)
-    ((found,),) = Afar(detector).detect([scene(Box(40, 40, 70, 80))])
+    ((found,),) = PaddedRetryDetector(detector).detect([scene(Box(40, 40, 70, 80))])
     assert found.box.area < 40 * 50
     assert detector.asked == 1
 
@@ -81,17 +81,19 @@ def test_what_is_small_from_near_is_no_face_from_afar() -> None:
             dream = Box(middle, middle, middle + 12, middle + 12)
             return [] if seen.width < 200 else [Detection(Kind.FACE, dream, 0.9)]
 
-    assert Afar(Dreamer(0.5)).detect([scene()]) == [[]]
+    assert PaddedRetryDetector(Dreamer(0.5)).detect([scene()]) == [[]]
 
 
 def test_people_are_those_of_the_first_look() -> None:
     whole = person(Box(0, 0, 120, 160))
-    found, body = Afar(Timid(0.35, whole)).detect([scene(TIGHT)])[0]
+    found, body = PaddedRetryDetector(Timid(0.35, whole)).detect([scene(TIGHT)])[0]
     assert (found.kind, body) == (Kind.FACE, whole)
 
 
 def test_an_empty_picture_stays_empty_and_each_frame_has_its_own_answer() -> None:
-    answers = Afar(Timid(0.35)).detect([scene(), scene(TIGHT), scene(Box(40, 40, 60, 65))])
+    answers = PaddedRetryDetector(Timid(0.35)).detect(
+        [scene(), scene(TIGHT), scene(Box(40, 40, 60, 65))]
+    )
     assert [len(found) for found in answers] == [0, 1, 1]
 
 
@@ -104,5 +106,5 @@ def test_a_crop_is_cut_from_the_picture_not_from_the_grey_around_it() -> None:
             return []
 
     detector = Cutting(0.5)
-    Afar(detector).detect([scene(TIGHT)])
+    PaddedRetryDetector(detector).detect([scene(TIGHT)])
     assert detector.cut.shape == (160, 120, 3)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from monitor.detect.sliced import Tiled
+from monitor.detect.sliced import SlicedDetector
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
 from tests.support.fakes import ArrayPicture, frame
@@ -50,14 +50,14 @@ def centres(found: Sequence[Detection]) -> list[tuple[int, int]]:
 def test_small_things_are_found_where_they_are_in_the_frame() -> None:
     far = scene((30, 30, 50, 50), (350, 230, 370, 250))
     assert Spots().detect([far]) == [[]], "too small in the whole frame"
-    (found,) = Tiled(Spots(), 2).detect([far])
+    (found,) = SlicedDetector(Spots(), 2).detect([far])
     assert centres(found) == [(2, 2), (18, 12)]
 
 
 def test_what_several_pieces_show_is_reported_once_and_whole() -> None:
     """Across the cuts lies a thing so large that only the whole frame shows it whole."""
     both = scene((190, 140, 212, 162), (60, 60, 330, 120))
-    (found,) = Tiled(Spots(), 2).detect([both])
+    (found,) = SlicedDetector(Spots(), 2).detect([both])
     assert len(found) == 2
     widths = sorted(round(d.box.right - d.box.left, -1) for d in found)
     assert widths == [20, 270]
@@ -66,5 +66,5 @@ def test_what_several_pieces_show_is_reported_once_and_whole() -> None:
 
 def test_each_frame_is_one_batch_with_all_its_pieces() -> None:
     spots = Spots()
-    assert Tiled(spots, 3).detect([scene(), scene()]) == [[], []]
+    assert SlicedDetector(spots, 3).detect([scene(), scene()]) == [[], []]
     assert spots.batches == [10, 10]

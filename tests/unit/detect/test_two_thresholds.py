@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from monitor.detect.two_thresholds import Doubting, doubtful_from
+from monitor.detect.two_thresholds import TwoThresholdDetector, doubtful_from
 from monitor.domain import Kind
 from monitor.geometry import Box
 from tests.support.fakes import ArrayPicture, ScriptedDetector, face, frame, person
@@ -12,7 +12,7 @@ HERE = Box(0, 0, 10, 10)
 
 def test_each_kind_has_its_own_threshold_and_nothing_is_left_out() -> None:
     seen = [person(HERE, 0.4), face(HERE, 0.4), person(HERE, 0.3)]
-    doubting = Doubting(ScriptedDetector({0: seen}), {Kind.PERSON: 0.4, Kind.FACE: 0.5})
+    doubting = TwoThresholdDetector(ScriptedDetector({0: seen}), {Kind.PERSON: 0.4, Kind.FACE: 0.5})
     (found,) = doubting.detect([frame(0, ArrayPicture(np.zeros((20, 20, 3), np.uint8)))])
     assert [(one.kind, one.score, one.sure) for one in found] == [
         (Kind.PERSON, 0.4, True),

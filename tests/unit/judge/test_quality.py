@@ -1,4 +1,4 @@
-"""Whether a head crop is worth a crop."""
+"""Whether a head crop is worth judging."""
 
 import cv2
 import numpy as np

@@ -10,8 +10,8 @@ import pytest
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
-from monitor.replay.prefetch import BATCH, BATCHES_WAITING, Ahead
-from monitor.runtime.openvino_runtime import lanes
+from monitor.replay.prefetch import BATCH, BATCHES_WAITING, PrefetchingDetector
+from monitor.runtime.openvino_runtime import parallel_requests
 from tests.support.fakes import ArrayPicture, ScriptedDetector
 
 MakeFrame = Callable[[int], Frame]
@@ -56,7 +56,7 @@ class BrokenDetector:
         raise RuntimeError(f"cannot look at {len(frames)}")
 
 
-def ahead_threads() -> list[str]:
+def prefetch_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "-ahead" in thread.name]
 
 
@@ -64,16 +64,18 @@ def ahead_threads() -> list[str]:
 def test_every_frame_comes_in_order_with_what_is_in_it(make_frame: MakeFrame, count: int) -> None:
     recording = Recording([make_frame(number) for number in range(count)])
     detector = ScriptedDetector({number: [found(number)] for number in range(count)})
-    with Ahead(iter(recording), detector) as ahead:
-        seen = [(frame.sequence, ahead.detect([frame])) for frame in ahead.frames()]
+    with PrefetchingDetector(iter(recording), detector) as prefetching:
+        seen = [(frame.sequence, prefetching.detect([frame])) for frame in prefetching.frames()]
     assert seen == [(number, [[found(number)]]) for number in range(count)]
-    assert not ahead_threads()
+    assert not prefetch_threads()
 
 
 def test_batches_depend_on_the_recording_alone(make_frame: MakeFrame) -> None:
     counter = BatchCounter()
-    with Ahead(iter([make_frame(number) for number in range(2 * BATCH + 1)]), counter) as ahead:
-        assert len(list(ahead.frames())) == 2 * BATCH + 1
+    with PrefetchingDetector(
+        iter([make_frame(number) for number in range(2 * BATCH + 1)]), counter
+    ) as prefetching:
+        assert len(list(prefetching.frames())) == 2 * BATCH + 1
     assert sorted(batch for batch in counter.batches if batch) == [1, BATCH, BATCH]
 
 
@@ -83,18 +85,18 @@ def test_large_pictures_go_in_smaller_batches(make_frame: MakeFrame) -> None:
     moment: Moment = make_frame(0).moment
     frames = [Frame(CameraId("wall"), n, moment, large, decode_ms=0.0) for n in range(4)]
     counter = BatchCounter()
-    with Ahead(iter(frames), counter) as ahead:
-        assert len(list(ahead.frames())) == 4
+    with PrefetchingDetector(iter(frames), counter) as prefetching:
+        assert len(list(prefetching.frames())) == 4
     assert sorted(batch for batch in counter.batches if batch) == [1, 3]
 
 
 def test_no_more_is_decoded_than_there_is_room_for(make_frame: MakeFrame) -> None:
     recording = Recording([make_frame(number) for number in range(50 * BATCH)])
-    with Ahead(iter(recording), BatchCounter()) as ahead:
-        taken = list(islice(ahead.frames(), 2 * BATCH))
+    with PrefetchingDetector(iter(recording), BatchCounter()) as prefetching:
+        taken = list(islice(prefetching.frames(), 2 * BATCH))
     assert [frame.sequence for frame in taken] == list(range(2 * BATCH))
-    assert recording.decoded <= (2 + BATCHES_WAITING + lanes()) * BATCH
-    assert not ahead_threads()
+    assert recording.decoded <= (2 + BATCHES_WAITING + parallel_requests()) * BATCH
+    assert not prefetch_threads()
 
 
 def test_a_recording_that_breaks_is_the_players_error(make_frame: MakeFrame) -> None:
@@ -103,26 +105,28 @@ def test_a_recording_that_breaks_is_the_players_error(make_frame: MakeFrame) -> 
     played = []
     with (
         pytest.raises(SourceRejectedError, match=r"clip\.mp4"),
-        Ahead(iter(recording), BatchCounter()) as ahead,
+        PrefetchingDetector(iter(recording), BatchCounter()) as prefetching,
     ):
-        played += [frame.sequence for frame in ahead.frames()]
-    assert not ahead_threads()
+        played += [frame.sequence for frame in prefetching.frames()]
+    assert not prefetch_threads()
 
 
 def test_a_detector_that_fails_is_not_passed_over(make_frame: MakeFrame) -> None:
     with (
         pytest.raises(RuntimeError, match="cannot look at 2"),
-        Ahead(iter([make_frame(0), make_frame(1)]), BrokenDetector()) as ahead,
+        PrefetchingDetector(iter([make_frame(0), make_frame(1)]), BrokenDetector()) as prefetching,
     ):
-        list(ahead.frames())
-    assert not ahead_threads()
+        list(prefetching.frames())
+    assert not prefetch_threads()
 
 
 def test_only_the_frame_at_hand_has_been_looked_at(make_frame: MakeFrame) -> None:
-    with Ahead(iter([make_frame(0), make_frame(1)]), ScriptedDetector({})) as ahead:
-        frames = ahead.frames()
+    with PrefetchingDetector(
+        iter([make_frame(0), make_frame(1)]), ScriptedDetector({})
+    ) as prefetching:
+        frames = prefetching.frames()
         first = next(frames)
-        assert ahead.detect([first]) == [[]]
+        assert prefetching.detect([first]) == [[]]
         next(frames)
         with pytest.raises(KeyError):
-            ahead.detect([first])
+            prefetching.detect([first])

@@ -23,7 +23,7 @@ print("left")
 HANGING_DETECTOR = """
 import sys, threading
 from pathlib import Path
-from monitor.daemon.detection_queue import Overlap
+from monitor.daemon.detection_queue import DetectionQueue
 from tests.unit.daemon.test_detection_queue import Boxes, pipeline
 
 begun = threading.Event()
@@ -33,8 +33,8 @@ class Hanging:
         begun.set()
         threading.Event().wait()
 
-with Overlap(pipeline(Path(sys.argv[1]), Hanging())) as overlap:
-    overlap.fill(Boxes().newest)
+with DetectionQueue(pipeline(Path(sys.argv[1]), Hanging())) as queue:
+    queue.fill(Boxes().newest)
     assert begun.wait(30)
 print("left")
 """

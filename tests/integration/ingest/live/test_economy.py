@@ -9,8 +9,8 @@ import pytest
 
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame, Pixels
-from monitor.ingest.live.live_video import NetworkVideo
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.live.live_video import LiveVideo
+from monitor.ingest.watch.demand import CameraDemand
 from monitor.runtime.clock import SystemClock
 from tests.support.clips import photo, write_clip
 from tests.support.rtsp_server import RtspServer
@@ -28,23 +28,23 @@ def still(count: int) -> Iterator[Pixels]:
 
 def test_key_frames_are_enough_until_somebody_comes(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "still.mp4", still(40), fps=FPS)
-    attention = Attention(5, key_frames_only=True)
+    demand = CameraDemand(5, key_frames_only=True)
     with RtspServer(clip) as server:
-        source = NetworkVideo(
+        source = LiveVideo(
             CameraId("yard"),
             RtspSource(kind="rtsp", url=server.url),
             analysis_fps=5,
             clock=SystemClock(),
-            attention=attention,
+            demand=demand,
         )
         with source.open() as frames:
             assert gap_s(frames, until=lambda gap: gap < 0.5) < 0.5, "all its pictures at first"
-            attention.occupied(somebody=False)
+            demand.occupied(somebody=False)
             assert gap_s(frames, until=lambda gap: gap > 0.75) > 0.75, "one a second"
             assert not next(frames).moved
-            attention.occupied(somebody=True)
+            demand.occupied(somebody=True)
             assert gap_s(frames, until=lambda gap: gap < 0.5) < 0.5, "and back"
-            assert source.decoded >= 20, "what is spared counts, or it would seem stalled"
+            assert source.decoded >= 20, "what is skipped counts, or it would seem stalled"
 
 
 def gap_s(frames: Iterator[Frame], until: Callable[[float], bool]) -> float:

@@ -9,7 +9,7 @@ import pytest
 from monitor.config.sources import HttpSource, RtspSource
 from monitor.domain import CameraId, Frame
 from monitor.errors import ConfigError, SourceRejectedError
-from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.live_video import LiveVideo
 from monitor.runtime.clock import SystemClock
 from tests.support.certificates import certificate
 from tests.support.clips import panning, write_clip
@@ -38,7 +38,7 @@ def first_frames(url: str, **settings: object) -> list[Frame]:
     model = RtspSource if url.startswith("rtsp") else HttpSource
     kind = "rtsp" if model is RtspSource else "http"
     source = model.model_validate({"kind": kind, "url": url} | settings)
-    video = NetworkVideo(CameraId("yard"), source, analysis_fps=5, clock=SystemClock())
+    video = LiveVideo(CameraId("yard"), source, analysis_fps=5, clock=SystemClock())
     with video.open() as frames:
         return [next(frames) for _ in range(3)]
 

@@ -11,7 +11,7 @@ import pytest
 from monitor.config.sources import HttpSource
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import SourceRejectedError, SourceUnavailableError
-from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -36,12 +36,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HttpCamera]:
         yield running
 
 
-def camera(url: str, **settings: object) -> NetworkVideo:
+def camera(url: str, **settings: object) -> LiveVideo:
     source = HttpSource.model_validate({"kind": "http", "url": url} | settings)
-    return NetworkVideo(CameraId("door"), source, analysis_fps=5, clock=SystemClock())
+    return LiveVideo(CameraId("door"), source, analysis_fps=5, clock=SystemClock())
 
 
-def first_frames(source: NetworkVideo, count: int) -> list[Frame]:
+def first_frames(source: LiveVideo, count: int) -> list[Frame]:
     with source.open() as frames:
         return [next(frames) for _ in range(count)]
 

@@ -19,7 +19,7 @@ from monitor.errors import (
     SourceRejectedError,
     SourceUnavailableError,
 )
-from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -47,12 +47,12 @@ def password_file(tmp_path: Path) -> Path:
     return path
 
 
-def camera(url: str, **settings: object) -> NetworkVideo:
+def camera(url: str, **settings: object) -> LiveVideo:
     source = RtspSource.model_validate({"kind": "rtsp", "url": url} | settings)
-    return NetworkVideo(CameraId("yard"), source, analysis_fps=5, clock=SystemClock())
+    return LiveVideo(CameraId("yard"), source, analysis_fps=5, clock=SystemClock())
 
 
-def first_frames(source: NetworkVideo, count: int) -> list[Frame]:
+def first_frames(source: LiveVideo, count: int) -> list[Frame]:
     with source.open() as frames:
         return [next(frames) for _ in range(count)]
 
@@ -60,7 +60,7 @@ def first_frames(source: NetworkVideo, count: int) -> list[Frame]:
 class Watched:
     """A Reader at work on its own thread, and what comes out of it."""
 
-    def __init__(self, source: NetworkVideo) -> None:
+    def __init__(self, source: LiveVideo) -> None:
         self.frames = Mailbox[Frame](1)
         self.stop = StopSwitch()
         self.reader = Reader(source, self.frames, Backoff(first_s=0.5, limit_s=4), SystemClock())
@@ -94,7 +94,7 @@ class Watched:
 
 
 @contextmanager
-def watching(source: NetworkVideo) -> Iterator[Watched]:
+def watching(source: LiveVideo) -> Iterator[Watched]:
     watched = Watched(source)
     watched.thread.start()
     try:
@@ -267,7 +267,7 @@ def test_a_device_that_is_not_there_is_named(tmp_path: Path, path: str, said: st
     """No more can be tested without a camera, or a kernel that plays one."""
     (tmp_path / "file").write_bytes(b"no device")
     source = DeviceSource(kind="device", path=tmp_path / path, width=640, height=480, fps=15)
-    video = NetworkVideo(CameraId("desk"), source, analysis_fps=5, clock=SystemClock())
+    video = LiveVideo(CameraId("desk"), source, analysis_fps=5, clock=SystemClock())
     with pytest.raises(SourceError, match=f"{path}: {said}"):
         first_frames(video, 1)
 

@@ -11,7 +11,7 @@ import pytest
 from monitor.config.sources import RtspSource
 from monitor.domain import CameraId, Frame
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.live.live_video import NetworkVideo
+from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -35,7 +35,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
         yield running
 
 
-def camera(url: str, transport: str, limit_s: float = LIMIT_S) -> NetworkVideo:
+def camera(url: str, transport: str, limit_s: float = LIMIT_S) -> LiveVideo:
     source = RtspSource.model_validate(
         {
             "kind": "rtsp",
@@ -46,10 +46,10 @@ def camera(url: str, transport: str, limit_s: float = LIMIT_S) -> NetworkVideo:
             "silence_limit_s": limit_s,
         }
     )
-    return NetworkVideo(CameraId("yard"), source, analysis_fps=5, clock=SystemClock())
+    return LiveVideo(CameraId("yard"), source, analysis_fps=5, clock=SystemClock())
 
 
-def seconds_of_silence(source: NetworkVideo) -> float:
+def seconds_of_silence(source: LiveVideo) -> float:
     """Read until the source gives up: seconds since its last frame, or since the beginning."""
     started = time.monotonic()
     try:
@@ -111,7 +111,7 @@ def watching(*urls: str) -> Iterator[list["Watched"]]:
 class Watched:
     """A Reader at work on its own thread."""
 
-    def __init__(self, source: NetworkVideo, stop: StopSwitch) -> None:
+    def __init__(self, source: LiveVideo, stop: StopSwitch) -> None:
         self.frames = Mailbox[Frame](1)
         self.reader = Reader(source, self.frames, Backoff(0.05, 0.2), SystemClock())
         self.thread = threading.Thread(target=self.reader.run, args=(stop,), daemon=True)

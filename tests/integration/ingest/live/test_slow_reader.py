@@ -9,7 +9,7 @@ import pytest
 
 from monitor.config.tampering import Tampering as Settings
 from monitor.domain import TamperingReason
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.demand import CameraDemand
 from tests.support.camera_bench import rtsp
 from tests.support.clips import panning, write_clip
 from tests.support.rtsp_server import RtspServer
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.rtsp
 LIMIT = 400  # frames in which it must have happened
 
 
-class Busy(Attention):
+class Busy(CameraDemand):
     """A machine with no time: every picture that is judged takes far longer than it should."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Busy(Attention):
         self.each_s = 0.6
 
     def set_tampering(self, reason: TamperingReason | None) -> None:
-        """See Attention."""
+        """See CameraDemand."""
         time.sleep(self.each_s)
         super().set_tampering(reason)
 
@@ -37,20 +37,20 @@ def test_a_reader_that_is_too_slow_leaves_pictures_out_says_so_and_recovers(
 ) -> None:
     caplog.set_level(logging.INFO, "monitor.ingest.live.live_decoder")
     clip = write_clip(tmp_path / "clip.mp4", panning(30), fps=10)
-    attention = Busy()
+    demand = Busy()
     with RtspServer(clip) as server:
-        source = rtsp("yard", server.url, attention=attention)
+        source = rtsp("yard", server.url, demand=demand)
         with source.open() as frames:
             for _ in itertools.islice(frames, LIMIT):
                 if caplog.messages:
                     break
             assert "yard: overloaded: its pictures come faster" in caplog.text
-            attention.each_s = 0.0
+            demand.each_s = 0.0
             for _ in itertools.islice(frames, LIMIT):
                 if "caught up" in caplog.text:
                     break
             assert "yard: caught up; " in caplog.text
             before = source.decoded
             assert len(list(itertools.islice(frames, 10))) == 10
-    assert attention.left_out > 10
+    assert demand.left_out > 10
     assert source.decoded > before, "and all on one connection"

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
 from monitor.ingest.untrusted.child import MEMORY_BYTES
-from monitor.ingest.untrusted.sandbox import Sandbox, Seen, is_recording
+from monitor.ingest.untrusted.sandbox import DecodedPicture, Sandbox, is_recording
 from tests.support.clips import panning, photo, write_clip
 from tests.support.pictures import encoded, image, png_of
 
@@ -31,7 +31,9 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_clip(tmp_path_factory.mktemp("clips") / "a.mp4", panning(30)).read_bytes()
 
 
-def decoded(sandbox: Sandbox, content: bytes, patience_s: float = PATIENCE_S) -> list[Seen]:
+def decoded(
+    sandbox: Sandbox, content: bytes, patience_s: float = PATIENCE_S
+) -> list[DecodedPicture]:
     return list(sandbox.decoded(content, 2.0, time.monotonic() + patience_s))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from monitor.domain import Pixels
 from monitor.ingest.frames.decoder import Decoded, Decoder
-from monitor.ingest.live.adaptive_decoder import ThriftyDecoder
+from monitor.ingest.live.adaptive_decoder import AdaptiveDecoder
 from tests.support.clips import panning, photo
 from tests.support.fakes import ManualClock
 
@@ -61,7 +61,7 @@ class Played:
         with av.open(str(path)) as container:
             stream = container.streams.video[0]
             stream.thread_type, stream.thread_count = "SLICE", 1
-            self.decoder = ThriftyDecoder(stream, clock)
+            self.decoder = AdaptiveDecoder(stream, clock)
             for n, packet in enumerate(container.demux(stream)):
                 clock.move_to(n / FPS)
                 if packet.is_keyframe:
@@ -89,14 +89,14 @@ def plainly(path: Path) -> Sequence[av.VideoFrame]:
 def test_every_picture_is_decoded_while_everything_is_wanted(still: Path) -> None:
     played = Played(still)
     assert played.numbers == list(range(QUIET + 30))
-    assert (played.decoder.seen, played.decoder.spared) == (QUIET + 30, 0)
+    assert (played.decoder.seen, played.decoder.skipped) == (QUIET + 30, 0)
 
 
 def test_only_key_frames_are_decoded_while_they_are_enough(still: Path) -> None:
     played = Played(still, everything=lambda _: False)
     quiet = [n for n in played.numbers if 10 <= n < QUIET]
     assert quiet == [n for n in played.keys if 10 <= n < QUIET]
-    assert played.decoder.seen == QUIET + 30, "what is spared came all the same"
+    assert played.decoder.seen == QUIET + 30, "what is skipped came all the same"
 
 
 def test_motion_between_key_frames_is_noticed_by_its_size_and_nothing_is_missing(
@@ -190,7 +190,7 @@ def test_damaged_packets_do_not_wake_the_dead(still: Path) -> None:
     with av.open(str(still)) as container:
         stream = container.streams.video[0]
         stream.thread_type, stream.thread_count = "SLICE", 1
-        decoder = ThriftyDecoder(stream, clock)
+        decoder = AdaptiveDecoder(stream, clock)
         given = 0
         for n, packet in enumerate(container.demux(stream)):
             clock.move_to(n / FPS)

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from monitor.ingest.live.decode_lag import BEHIND_S, HELD_S, HOLD_S, Backlog
+from monitor.ingest.live.decode_lag import BEHIND_S, HELD_S, HOLD_S, DecodeLag
 
 FPS = 10
 
@@ -13,7 +13,7 @@ class Reading:
     """A camera at ten pictures a second, and somebody who reads it."""
 
     def __init__(self) -> None:
-        self.backlog = Backlog()
+        self.lag = DecodeLag()
         self.now = 1000.0
         self.stamp = 5.0
         self.ready = 1000.0  # when the next picture is there
@@ -24,10 +24,10 @@ class Reading:
         for _ in range(round(seconds * FPS)):
             waits = max(self.ready - self.now, 0.0)
             self.now += waits
-            self.backlog.waited(waits)
-            self.backlog.note(self.stamp, self.now)
-            work = key_work_s / FPS if self.backlog.hurry else work_s
-            self.hurried_s += 1 / FPS if self.backlog.hurry else 0.0
+            self.lag.waited(waits)
+            self.lag.note(self.stamp, self.now)
+            work = key_work_s / FPS if self.lag.hurry else work_s
+            self.hurried_s += 1 / FPS if self.lag.hurry else 0.0
             self.now += work
             self.ready += 1 / FPS
             self.stamp += 1 / FPS
@@ -55,7 +55,7 @@ def test_it_decodes_everything_again_once_it_has_time() -> None:
     reading = Reading()
     reading.read(10, work_s=0.15)
     reading.read(HOLD_S[0] + 1, work_s=0.01)
-    assert not reading.backlog.hurry
+    assert not reading.lag.hurry
     assert reading.late_s < 0.1
 
 
@@ -70,7 +70,7 @@ def test_key_frames_that_take_too_long_as_well_keep_it_in_a_hurry() -> None:
     reading = Reading()
     reading.read(10, work_s=0.5)
     reading.read(20, work_s=0.5, key_work_s=1.2)
-    assert reading.backlog.hurry
+    assert reading.lag.hurry
 
 
 @pytest.mark.parametrize("leap_s", [-3600.0, -3.0, 3.0, 3600.0])
@@ -87,7 +87,7 @@ def test_what_comes_all_at_once_after_a_stall_is_decoded() -> None:
     reading.read(10, work_s=0.02)
     for _ in range(3):
         reading.now += 4  # waiting for the first of those that then come at once
-        reading.backlog.waited(4)
+        reading.lag.waited(4)
         reading.read(20, work_s=0.02)
     assert reading.hurried_s == 0
 

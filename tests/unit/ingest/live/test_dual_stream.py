@@ -12,8 +12,14 @@ from monitor.config.judges import Scheduler
 from monitor.domain import Frame, Timings
 from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
-from monitor.ingest.live.dual_stream import KEPT, MAIN_FPS, Album, Follower, TwinVideo
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.live.dual_stream import (
+    KEPT,
+    MAIN_FPS,
+    DualStream,
+    FrameBuffer,
+    MainStreamDemand,
+)
+from monitor.ingest.watch.demand import CameraDemand
 from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
@@ -47,24 +53,24 @@ class Playing:
         raise SourceUnavailableError("lost")
 
 
-def album(*seconds: float) -> Album:
+def buffer(*seconds: float) -> FrameBuffer:
     box = Mailbox[Frame](KEPT)
     for second in seconds:
         box.put(frame(second, LARGE))
-    return Album(box)
+    return FrameBuffer(box)
 
 
 def test_the_picture_that_came_closest_is_taken_unless_it_is_too_far_away() -> None:
-    kept = album(1.0, 1.1, 1.2)
+    kept = buffer(1.0, 1.1, 1.2)
     assert kept.nearest(1.21) is LARGE
     assert kept.nearest(1.31) is LARGE
     assert kept.nearest(1.4) is None
     assert kept.nearest(0.8) is None
-    assert album().nearest(1) is None
+    assert buffer().nearest(1) is None
 
 
 def test_only_the_last_pictures_are_kept() -> None:
-    kept = album(*(n / 10 for n in range(3 * KEPT)))
+    kept = buffer(*(n / 10 for n in range(3 * KEPT)))
     assert kept.nearest(0.3) is None
     assert kept.nearest((3 * KEPT - 1) / 10) is LARGE
 
@@ -102,8 +108,8 @@ def test_a_head_too_small_in_the_small_stream_is_cut_from_the_large_one(
 def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> None:
     small = Playing("yard", [frame(1, SMALL), frame(1.2, SMALL), frame(9, SMALL)])
     large = Playing("yard, main stream", [frame(1.01, LARGE), frame(1.21, LARGE)])
-    twin = TwinVideo(small, large, SystemClock())
-    with twin.open() as frames:
+    dual = DualStream(small, large, SystemClock())
+    with dual.open() as frames:
         first, second, third = next(frames), next(frames), next(frames)
         deadline = time.monotonic() + 10
         while second.closest()[1] == 1 and time.monotonic() < deadline:
@@ -115,14 +121,14 @@ def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> Non
             next(frames)
         assert large.left is not None
         assert not large.left.requested
-    assert (twin.label, twin.live, twin.decoded, twin.quiet_s) == ("yard", True, 0, 3.0)
+    assert (dual.label, dual.live, dual.decoded, dual.quiet_s) == ("yard", True, 0, 3.0)
 
 
 def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:
-    leader = Attention(5, key_frames_only=True)
-    follower = Follower(leader)
+    leader = CameraDemand(5, key_frames_only=True)
+    main_demand = MainStreamDemand(leader)
     for somebody in (True, False):
         leader.occupied(somebody=somebody)
-        assert follower.wanted.everything == somebody
+        assert main_demand.current.everything == somebody
     leader.shed(2)
-    assert follower.wanted.fps == MAIN_FPS
+    assert main_demand.current.fps == MAIN_FPS

@@ -5,8 +5,8 @@ import numpy as np
 
 from monitor.config.tampering import Tampering as Settings
 from monitor.domain import TamperingReason
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.motion import Eye
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.motion import FrameWatch
 
 FPS = 5
 NOISE = np.random.default_rng(0)
@@ -23,28 +23,28 @@ def picture(seconds: float, *, frozen: bool) -> av.VideoFrame:
     return av.VideoFrame.from_ndarray(np.repeat(room[:, :, None], 3, axis=2), format="bgr24")
 
 
-def seen(eye: Eye, start: int, end: int, *, frozen: bool) -> int:
+def seen(frame_watch: FrameWatch, start: int, end: int, *, frozen: bool) -> int:
     """Show the seconds from start to end; in how many pictures something moved."""
     times = np.arange(start * FPS, end * FPS) / FPS
-    return sum(eye.sees_motion(picture(at, frozen=frozen), float(at)) for at in times)
+    return sum(frame_watch.sees_motion(picture(at, frozen=frozen), float(at)) for at in times)
 
 
 def test_a_frozen_camera_is_noticed_in_its_time_though_not_every_picture_is_judged() -> None:
     settings = Settings(image_frozen_after_s=6)
-    attention = Attention(FPS, tampering_settings=settings)
-    eye = Eye(attention, settings)
+    demand = CameraDemand(FPS, tampering_settings=settings)
+    frame_watch = FrameWatch(demand, settings)
     told = []
     for start, end, frozen in ((0, 10, False), (10, 15, True), (15, 18, True), (18, 24, False)):
-        seen(eye, start, end, frozen=frozen)
-        told.append(attention.tampering)
+        seen(frame_watch, start, end, frozen=frozen)
+        told.append(demand.tampering)
     assert told == [None, None, TamperingReason.IMAGE_FROZEN, None], (
         "in its time, and over in its time"
     )
 
 
 def test_motion_is_looked_for_in_every_picture() -> None:
-    eye = Eye(Attention(FPS))
-    assert seen(eye, 0, 2, frozen=True) == 1, "the first, of which nothing is known"
+    frame_watch = FrameWatch(CameraDemand(FPS))
+    assert seen(frame_watch, 0, 2, frozen=True) == 1, "the first, of which nothing is known"
     changed = av.VideoFrame.from_ndarray(np.full((90, 160, 3), 250, np.uint8), format="bgr24")
-    assert eye.sees_motion(changed, 2.0)
-    assert eye.sees_motion(changed, 2.2)
+    assert frame_watch.sees_motion(changed, 2.0)
+    assert frame_watch.sees_motion(changed, 2.2)

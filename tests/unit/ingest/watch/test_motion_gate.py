@@ -8,8 +8,8 @@ import numpy as np
 from monitor.config.schema import Economy
 from monitor.domain import Detection, Frame
 from monitor.geometry import Box
-from monitor.ingest.watch.demand import Attention
-from monitor.ingest.watch.motion_gate import Gate
+from monitor.ingest.watch.demand import CameraDemand
+from monitor.ingest.watch.motion_gate import MotionGate
 from tests.support.fakes import YARD, ArrayPicture, moment, person
 
 PICTURE = ArrayPicture(np.zeros((2, 2, 3), np.uint8))
@@ -22,7 +22,7 @@ def frame(seconds: float, *, moved: bool = False) -> Frame:
 
 
 def looked_at(
-    gate: Gate, found: Sequence[Detection] = (), *, seconds: float, start: float = 0.0
+    gate: MotionGate, found: Sequence[Detection] = (), *, seconds: float, start: float = 0.0
 ) -> list[float]:
     """When the gate opened for a camera on which nothing moves and this is always found."""
     times = []
@@ -35,14 +35,14 @@ def looked_at(
 
 
 def test_where_nothing_moves_it_looks_around_every_two_seconds() -> None:
-    gate = Gate(Economy())
+    gate = MotionGate(Economy())
     assert looked_at(gate, seconds=10) == [0.0, 2.0, 4.0, 6.0, 8.0]
-    assert gate.spared == 45
+    assert gate.skipped == 45
 
 
 def test_a_key_frame_that_comes_a_little_early_is_looked_at_all_the_same() -> None:
     """Of 100 idle cameras on a busy machine every sixth look around was left out."""
-    gate, times = Gate(Economy()), [0.0, 2.05, 3.95, 6.0, 7.9, 10.1]
+    gate, times = MotionGate(Economy()), [0.0, 2.05, 3.95, 6.0, 7.9, 10.1]
     seen = []
     for seconds in times:
         shown = frame(seconds)
@@ -53,7 +53,7 @@ def test_a_key_frame_that_comes_a_little_early_is_looked_at_all_the_same() -> No
 
 
 def test_key_frames_that_come_every_second_are_looked_at_by_turns() -> None:
-    gate, seen = Gate(Economy()), []
+    gate, seen = MotionGate(Economy()), []
     for seconds in (0.0, 1.0, 1.97, 3.0, 4.0, 5.02, 5.95):
         shown = frame(seconds)
         if gate.opens(shown):
@@ -63,11 +63,11 @@ def test_key_frames_that_come_every_second_are_looked_at_by_turns() -> None:
 
 
 def test_it_looks_around_as_often_as_it_is_told() -> None:
-    assert looked_at(Gate(Economy(look_around_s=1)), seconds=3) == [0.0, 1.0, 2.0]
+    assert looked_at(MotionGate(Economy(look_around_s=1)), seconds=3) == [0.0, 1.0, 2.0]
 
 
 def test_motion_opens_it_at_once_and_for_a_second_more() -> None:
-    gate = Gate(Economy())
+    gate = MotionGate(Economy())
     looked_at(gate, seconds=1)
     moving = frame(1.0, moved=True)
     assert gate.opens(moving)
@@ -77,7 +77,7 @@ def test_motion_opens_it_at_once_and_for_a_second_more() -> None:
 
 def test_who_stops_moving_is_looked_at_in_every_frame_for_a_while_and_then_once_a_second() -> None:
     """One can turn invisible by standing still, users of other programs complain."""
-    gate = Gate(Economy())
+    gate = MotionGate(Economy())
     coming = frame(0.0, moved=True)
     assert gate.opens(coming)
     gate.saw(coming, FOUND)
@@ -89,20 +89,20 @@ def test_who_stops_moving_is_looked_at_in_every_frame_for_a_while_and_then_once_
 
 def test_what_the_detector_doubts_is_no_reason_to_look_more_often() -> None:
     chair = [replace(FOUND[0], sure=False)]
-    gate = Gate(Economy())
+    gate = MotionGate(Economy())
     assert looked_at(gate, chair, seconds=6) == [0.0, 2.0, 4.0]
     assert gate.standing == chair, "but who is followed may be it"
 
 
 def test_a_poster_is_looked_at_once_a_second_and_gone_when_it_is_gone() -> None:
-    gate = Gate(Economy())
+    gate = MotionGate(Economy())
     assert len(looked_at(gate, FOUND, seconds=20)) == 26 + 14, "in each frame for 5 s first"
     looked_at(gate, seconds=1, start=20)
     assert gate.standing == ()
 
 
 def test_who_is_missed_for_a_moment_is_still_looked_for() -> None:
-    gate = Gate(Economy(), lost_after_s=3)
+    gate = MotionGate(Economy(), lost_after_s=3)
     first = frame(0.0)
     assert gate.opens(first)
     gate.saw(first, FOUND)
@@ -110,40 +110,40 @@ def test_who_is_missed_for_a_moment_is_still_looked_for() -> None:
 
 
 def test_without_the_setting_every_frame_is_looked_at() -> None:
-    for gate in (Gate(), Gate(Economy(motion_gate=False))):
+    for gate in (MotionGate(), MotionGate(Economy(motion_gate=False))):
         assert len(looked_at(gate, seconds=4)) == 20
-        assert gate.spared == 0
+        assert gate.skipped == 0
 
 
-def everything(attention: Attention) -> bool:
-    return attention.wanted.everything
+def everything(demand: CameraDemand) -> bool:
+    return demand.current.everything
 
 
 def test_key_frames_are_enough_only_after_five_quiet_seconds() -> None:
-    attention = Attention(5, key_frames_only=True)
-    gate = Gate(Economy(), attention)
-    assert everything(attention), "before anything is known"
+    demand = CameraDemand(5, key_frames_only=True)
+    gate = MotionGate(Economy(), demand)
+    assert everything(demand), "before anything is known"
     moving = frame(0.0, moved=True)
     gate.opens(moving)
     gate.saw(moving, ())
     looked_at(gate, seconds=4.8, start=0.2)
-    assert everything(attention)
+    assert everything(demand)
     looked_at(gate, seconds=1, start=5.0)
-    assert not everything(attention)
+    assert not everything(demand)
     gate.opens(frame(6.2, moved=True))
     gate.saw(frame(6.2, moved=True), ())
-    assert everything(attention)
+    assert everything(demand)
 
 
 def test_all_frames_are_wanted_where_key_frames_never_are_enough() -> None:
-    attention = Attention(5)
-    attention.occupied(somebody=False)
-    assert everything(attention)
+    demand = CameraDemand(5)
+    demand.occupied(somebody=False)
+    assert everything(demand)
 
 
 def test_the_rate_can_be_lowered_and_never_raised_above_what_is_set() -> None:
-    attention = Attention(5)
-    attention.shed(3)
-    assert attention.wanted.fps == 3
-    attention.shed(9)
-    assert attention.wanted.fps == 5
+    demand = CameraDemand(5)
+    demand.shed(3)
+    assert demand.current.fps == 3
+    demand.shed(9)
+    assert demand.current.fps == 5

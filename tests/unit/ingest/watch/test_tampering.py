@@ -11,7 +11,7 @@ import pytest
 from monitor.config.tampering import Tampering as Settings
 from monitor.domain import CameraId, Pixels, TamperingReason
 from monitor.ingest.file import FileVideo
-from monitor.ingest.watch.demand import Attention
+from monitor.ingest.watch.demand import CameraDemand
 from monitor.runtime.clock import SystemClock
 from tests.support.clips import photo, write_clip
 
@@ -54,7 +54,7 @@ def edited(edit: Callable[[Pixels, float], Pixels], *, well_again_s: int = 0) ->
 
 def told(path: Path, settings: Settings = SETTINGS) -> list[tuple[float, TamperingReason | None]]:
     """What was said about the camera, and from which second on."""
-    attention = Attention(FPS, tampering_settings=settings)
+    demand = CameraDemand(FPS, tampering_settings=settings)
     video = FileVideo(
         CameraId("yard"),
         path,
@@ -62,13 +62,13 @@ def told(path: Path, settings: Settings = SETTINGS) -> list[tuple[float, Tamperi
         paced=False,
         clock=SystemClock(),
         threads=1,
-        attention=attention,
+        demand=demand,
     )
     changes: list[tuple[float, TamperingReason | None]] = []
     with video.open() as frames:
         for frame in frames:
-            if attention.tampering is not (changes[-1][1] if changes else None):
-                changes.append((round(frame.moment.seconds, 1), attention.tampering))
+            if demand.tampering is not (changes[-1][1] if changes else None):
+                changes.append((round(frame.moment.seconds, 1), demand.tampering))
     return changes
 
 

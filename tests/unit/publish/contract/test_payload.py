@@ -202,7 +202,7 @@ def test_a_state_says_in_booleans_what_is_wrong(
         "last_frame": "2024-05-01T12:00:00.000+00:00",
         "tampering": None,
         "analysis_fps": None,
-        "spared": 0,
+        "skipped": 0,
     }
 
 
