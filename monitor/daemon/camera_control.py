@@ -18,7 +18,7 @@ from monitor.track.bodies import heads
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 2.0  # for the analyst to come round to a picture
+TIMEOUT_S = 2.0  # for the analyst to come round to a picture
 _NOBODY = SubjectId(-1)  # everybody's head is hidden
 
 
@@ -44,7 +44,7 @@ class SnapshotRequests:
         self._asked.put((camera, answer))
         self.bell.set()
         try:
-            return answer.result(PATIENCE_S)
+            return answer.result(TIMEOUT_S)
         except TimeoutError:
             raise CommandError("no picture: nothing is being analysed") from None
 

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 USUAL_FPS = 25.0  # for files that do not say
 DEFAULT_TIME_BASE = Fraction(1, 90_000)  # MPEG's own
-MOSTLY = 0.98  # of the pictures a file counts; fewer and something is missing
+MIN_DECODED_SHARE = 0.98  # of the pictures a file counts; fewer and something is missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +83,12 @@ class FileVideo:
         return self._decoded
 
     @property
-    def patience_s(self) -> float:
+    def hang_timeout_s(self) -> float:
         """See Source. A slow disk or taker is waited for."""
         return math.inf
 
     @property
-    def quiet_s(self) -> float:
+    def stall_timeout_s(self) -> float:
         """See Source."""
         return math.inf
 
@@ -166,7 +166,7 @@ class FileVideo:
             raise SourceRejectedError(
                 f"{self.path}: no picture could be decoded; check that it plays elsewhere"
             )
-        if problem or decoder.damaged or decoder.decoded < MOSTLY * stream.frames:
+        if problem or decoder.damaged or decoder.decoded < MIN_DECODED_SHARE * stream.frames:
             log.warning(
                 "%s: %s is damaged or cut off: %d of %s pictures could be decoded",
                 self.label,

@@ -66,12 +66,12 @@ class FolderPictures:
         return self._decoded
 
     @property
-    def patience_s(self) -> float:
+    def hang_timeout_s(self) -> float:
         """See Source. Nothing may come for a week."""
         return float("inf")
 
     @property
-    def quiet_s(self) -> float:
+    def stall_timeout_s(self) -> float:
         """See Source."""
         return self._source.silence_limit_s
 

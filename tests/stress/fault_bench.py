@@ -22,7 +22,7 @@ from tests.support.broker import Witness, until
 
 TOPIC = "monitor/v1/site/yard/alert"
 OPEN = 5  # alerts that are open at one time: each ends when the fifth after it is raised
-PATIENCE_S = 60.0  # for everything to arrive once a fault is mended
+TIMEOUT_S = 60.0  # for everything to arrive once a fault is mended
 Key = tuple[str, int]
 
 
@@ -129,8 +129,8 @@ def drained(
 ) -> Row:
     """Wait until everything has arrived, and count. Called when the fault has been mended."""
     mended = time.monotonic()
-    until(lambda: not any(map(len, shelves)), f"{case}: the outbox to drain", PATIENCE_S)
-    until(lambda: set(raised) <= set(witness.keys()), f"{case}: the last alerts", PATIENCE_S)
+    until(lambda: not any(map(len, shelves)), f"{case}: the outbox to drain", TIMEOUT_S)
+    until(lambda: set(raised) <= set(witness.keys()), f"{case}: the last alerts", TIMEOUT_S)
     took_s = time.monotonic() - mended
     received = witness.keys()
     once = list(dict.fromkeys(received))

@@ -20,7 +20,7 @@ from pathlib import Path
 import yaml
 
 from monitor.publish.outbox.outbox import Outbox
-from tests.stress.fault_bench import HEAD, PATIENCE_S, Key, Row, carrying, drained, keys
+from tests.stress.fault_bench import HEAD, TIMEOUT_S, Key, Row, carrying, drained, keys
 from tests.stress.fault_daemon import SETTINGS
 from tests.support.broker import Mosquitto, Witness, until
 from tests.support.clips import write_clip
@@ -87,7 +87,7 @@ def daemon_killed(folder: Path, times: int = 2) -> Row:
         for _ in range(times):
             enough = len(site.raised()) + rng.randrange(1, 9)
             with site.daemon():
-                until(lambda enough=enough: len(site.raised()) >= enough, "alerts", PATIENCE_S)  # type: ignore[misc]
+                until(lambda enough=enough: len(site.raised()) >= enough, "alerts", TIMEOUT_S)  # type: ignore[misc]
                 time.sleep(rng.uniform(0, 0.1))
             time.sleep(0.05)  # what has left is with the witness by now
             left, there = site.waiting(), set(witness.keys())
@@ -114,9 +114,9 @@ def stopped_politely(site: Site) -> None:
     """A last run, which ends what the kills had left open; then SIGTERM."""
     before = len(site.raised())
     with site.daemon() as process:
-        until(lambda: len(site.raised()) > before + 4 and not site.waiting(), "more", PATIENCE_S)
+        until(lambda: len(site.raised()) > before + 4 and not site.waiting(), "more", TIMEOUT_S)
         process.terminate()
-        assert process.wait(PATIENCE_S) == 0
+        assert process.wait(TIMEOUT_S) == 0
     assert not site.waiting(), "what was decided at the end was not sent"
 
 

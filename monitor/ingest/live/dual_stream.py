@@ -83,14 +83,14 @@ class DualStream:
         return self._small.decoded
 
     @property
-    def patience_s(self) -> float:
+    def hang_timeout_s(self) -> float:
         """See Source."""
-        return self._small.patience_s
+        return self._small.hang_timeout_s
 
     @property
-    def quiet_s(self) -> float:
+    def stall_timeout_s(self) -> float:
         """See Source."""
-        return self._small.quiet_s
+        return self._small.stall_timeout_s
 
     @property
     def access(self) -> object:

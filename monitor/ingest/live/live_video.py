@@ -76,12 +76,12 @@ class LiveVideo:
         return self._decoded
 
     @property
-    def patience_s(self) -> float:
+    def hang_timeout_s(self) -> float:
         """See Source."""
         return self._source.open_timeout_s + self._source.silence_limit_s + SLACK_S
 
     @property
-    def quiet_s(self) -> float:
+    def stall_timeout_s(self) -> float:
         """See Source."""
         return STALLED_S
 

@@ -20,7 +20,7 @@ Luma: TypeAlias = NDArray[np.uint8]
 _Averages: TypeAlias = NDArray[np.float32]
 
 STEP = 12  # grey levels that a pixel must differ from what it usually is; noise stays below
-LEAST = 10  # such pixels of the small picture; somebody far away covers some 50
+MIN_CHANGED_PIXELS = 10  # such pixels of the small picture; somebody far away covers some 50
 MEMORY_S = 2.0  # that "usually" looks back
 RESTLESS_S = 30.0  # that a pixel is watched before it counts as one that always changes
 RESTLESS = 0.2  # part of that time in which it changed
@@ -58,13 +58,13 @@ class MotionMeter:
         differs = cv2.absdiff(luma, cv2.convertScaleAbs(self._usual))
         changed = cast("Luma", cv2.threshold(differs, STEP, 1, cv2.THRESH_BINARY)[1])
         cv2.accumulateWeighted(luma, self._usual, _weight(passed, MEMORY_S))
-        return self._counted(changed, passed) >= LEAST
+        return self._counted(changed, passed) >= MIN_CHANGED_PIXELS
 
     def _counted(self, changed: Luma, passed: float) -> int:
         """How many pixels changed, those aside that always do."""
         changes = cv2.countNonZero(changed)
         cv2.accumulateWeighted(changed, self._restless, _weight(passed, RESTLESS_S))
-        if changes < LEAST:
+        if changes < MIN_CHANGED_PIXELS:
             return changes
         always = self._restless > RESTLESS
         if np.count_nonzero(always) > MOST_RESTLESS * always.size:

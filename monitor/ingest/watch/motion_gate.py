@@ -7,7 +7,7 @@ from monitor.config.schema import Economy
 from monitor.domain import Detection, Frame
 from monitor.ingest.watch.demand import SETTLED_S, CameraDemand
 
-LINGER_S = 1.0  # after the last motion: who stops moving is looked at a few times more
+HOLD_AFTER_MOTION_S = 1.0  # after the last motion: who stops moving is looked at a few times more
 ROUNDING_S = 0.02  # frames do not come exactly when they are due
 STILL_S = 5.0  # without any motion, and who was found is a poster, or stands as still as one
 STILL_LOOK_S = 1.0  # how often that is looked at again, so long as nothing moves
@@ -81,7 +81,7 @@ class MotionGate:
         """
         if self._economy is None or not self._economy.motion_gate:
             return True
-        if now - self._moved_at <= LINGER_S:
+        if now - self._moved_at <= HOLD_AFTER_MOTION_S:
             return True
         pause_s = self._economy.look_around_s
         if now - self._found_at <= self._lost_after_s:

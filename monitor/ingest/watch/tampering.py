@@ -22,7 +22,7 @@ DARK = 42.0  # grey levels; where nearly all is darker, black being 16, there is
 LIT = 0.7  # of the usual brightness
 SUDDEN_S = 3.0  # in which the light goes when it is the lens that was covered
 CHANGED = 3  # grey levels that a pixel of a frozen picture may differ by, for it is coded anew
-FEW = 0.001  # part of the pixels that may differ by more
+MAX_CHANGED_SHARE = 0.001  # part of the pixels that may differ by more
 BLURRED = 0.2  # of the usual sharpness
 SHIFTED = 0.5  # likeness of what is seen to what usually is, 0..1; another view has about 0
 SETTLING_S = 5.0  # before the usual view and sharpness are known
@@ -139,7 +139,7 @@ class TamperDetector:
         """Whether nothing has changed since the picture last did."""
         if sample.shape == self._still.shape:
             differs = cv2.absdiff(sample, self._still) > CHANGED
-            if np.count_nonzero(differs) <= FEW * sample.size:
+            if np.count_nonzero(differs) <= MAX_CHANGED_SHARE * sample.size:
                 return True
         self._still = sample
         return False

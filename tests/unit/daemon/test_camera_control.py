@@ -33,8 +33,8 @@ class SteadySource:
     """A camera that sends frames for as long as it is looked at."""
 
     label = "yard"
-    patience_s = math.inf
-    quiet_s = 3.0
+    hang_timeout_s = math.inf
+    stall_timeout_s = 3.0
     access = None
 
     def __init__(self, *, live: bool = True) -> None:

@@ -17,7 +17,7 @@ from tests.support.fault_proxy import FaultProxy
 
 pytestmark = pytest.mark.rtsp
 
-PATIENCE_S = 30.0
+TIMEOUT_S = 30.0
 
 
 def test_heads_come_from_the_large_stream_for_as_long_as_it_is_there(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_heads_come_from_the_large_stream_for_as_long_as_it_is_there(tmp_path: P
 
 def until(frames: Iterator[Frame], factor: float) -> Frame:
     """The next frame whose most detailed picture is so many times larger."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + TIMEOUT_S
     for frame in frames:
         if frame.closest()[1] == factor:
             return frame

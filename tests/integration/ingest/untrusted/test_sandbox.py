@@ -17,7 +17,7 @@ from tests.support.clips import panning, photo, write_clip
 from tests.support.pictures import encoded, image, png_of
 
 JPEG = encoded(image(photo()), "JPEG")
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 
 
 @pytest.fixture(scope="module")
@@ -31,10 +31,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_clip(tmp_path_factory.mktemp("clips") / "a.mp4", panning(30)).read_bytes()
 
 
-def decoded(
-    sandbox: Sandbox, content: bytes, patience_s: float = PATIENCE_S
-) -> list[DecodedPicture]:
-    return list(sandbox.decoded(content, 2.0, time.monotonic() + patience_s))
+def decoded(sandbox: Sandbox, content: bytes, timeout_s: float = TIMEOUT_S) -> list[DecodedPicture]:
+    return list(sandbox.decoded(content, 2.0, time.monotonic() + timeout_s))
 
 
 def test_a_picture_comes_through_whole(sandbox: Sandbox) -> None:
@@ -81,7 +79,7 @@ def test_a_child_that_hangs_is_replaced_in_time(sandbox: Sandbox) -> None:
     before = sandbox.pid
     os.kill(before, signal.SIGSTOP)
     with pytest.raises(SourceRejectedError, match="too long"):
-        decoded(sandbox, JPEG, patience_s=0.3)
+        decoded(sandbox, JPEG, timeout_s=0.3)
     assert sandbox.pid != before
     assert len(decoded(sandbox, JPEG)) == 1
 
@@ -95,7 +93,7 @@ def test_a_child_that_crashed_is_replaced(sandbox: Sandbox) -> None:
 
 
 def test_who_has_seen_enough_leaves_no_half_read_recording(sandbox: Sandbox, clip: bytes) -> None:
-    with closing(sandbox.decoded(clip, 2.0, time.monotonic() + PATIENCE_S)) as seen:
+    with closing(sandbox.decoded(clip, 2.0, time.monotonic() + TIMEOUT_S)) as seen:
         assert next(seen).seconds == 0
     assert len(decoded(sandbox, JPEG)) == 1
 
@@ -118,7 +116,7 @@ def test_aborting_ends_the_wait_of_another_thread() -> None:
         thread = threading.Thread(target=_note(errors, lambda: decoded(own, JPEG)))
         thread.start()
         own.abort()
-        thread.join(PATIENCE_S)
+        thread.join(TIMEOUT_S)
         assert not thread.is_alive()
         assert len(errors) == 1
 

@@ -34,7 +34,7 @@ class Playing:
 
     live = True
     decoded = 0
-    patience_s = quiet_s = 3.0
+    hang_timeout_s = stall_timeout_s = 3.0
     access = None
 
     def __init__(self, label: str, frames: Sequence[Frame]) -> None:
@@ -121,7 +121,7 @@ def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> Non
             next(frames)
         assert large.left is not None
         assert not large.left.requested
-    assert (dual.label, dual.live, dual.decoded, dual.quiet_s) == ("yard", True, 0, 3.0)
+    assert (dual.label, dual.live, dual.decoded, dual.stall_timeout_s) == ("yard", True, 0, 3.0)
 
 
 def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:

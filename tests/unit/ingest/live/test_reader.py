@@ -27,8 +27,8 @@ class ScriptedSource:
     """A Source that plays prepared connections: frames, then an error or a clean end."""
 
     label = "yard"
-    patience_s = math.inf
-    quiet_s = 3.0
+    hang_timeout_s = math.inf
+    stall_timeout_s = 3.0
 
     def __init__(self, *connections: list[Frame | Exception], live: bool = True) -> None:
         self.live = live

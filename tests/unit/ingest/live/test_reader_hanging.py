@@ -24,12 +24,12 @@ class HangingSource:
 
     label = "yard"
     live = True
-    quiet_s = 3.0
+    stall_timeout_s = 3.0
     decoded = 0
     access = None
 
-    def __init__(self, frame: Frame, patience_s: float = math.inf) -> None:
-        self.patience_s = patience_s
+    def __init__(self, frame: Frame, hang_timeout_s: float = math.inf) -> None:
+        self.hang_timeout_s = hang_timeout_s
         self.opened = 0
         self.hanging = threading.Event()
         self.let_go = threading.Event()
@@ -70,7 +70,7 @@ def test_a_connection_that_hangs_is_left_behind_and_another_is_made(
     make_frame: MakeFrame, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A camera hung inside FFmpeg for ever and was gone until the program was started again."""
-    source = HangingSource(make_frame(0), patience_s=0.2)
+    source = HangingSource(make_frame(0), hang_timeout_s=0.2)
     frames, stop = Mailbox[Frame](9), StopSwitch()
     reader = Reader(source, frames, Backoff(first_s=0.01, limit_s=0.02), SystemClock())
     thread = threading.Thread(target=reader.run, args=(stop,))
@@ -90,7 +90,7 @@ def test_a_connection_that_hangs_is_left_behind_and_another_is_made(
 def test_a_connection_that_hangs_cannot_keep_a_camera_from_being_paused(
     make_frame: MakeFrame,
 ) -> None:
-    source = HangingSource(make_frame(0), patience_s=0.5)
+    source = HangingSource(make_frame(0), hang_timeout_s=0.5)
     stop = StopSwitch()
     reader = Reader(source, Mailbox[Frame](1), Backoff(1, 4), SystemClock())
     thread = threading.Thread(target=reader.run, args=(stop,))
