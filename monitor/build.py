@@ -71,7 +71,7 @@ def models(
     if verifier is None:
         return Models(build_detector(detector, camera_px=camera_px), first, judge.batch)
     again = verifier.judge
-    hosted = isinstance(again, judges.RemoteJudge | judges.BynnJudge)
+    hosted = isinstance(again, judges.OpenAIJudgeSettings | judges.BynnJudgeSettings)
     return Models(
         build_detector(detector, camera_px=camera_px),
         first,
@@ -169,14 +169,14 @@ def build_judge(
     """
     from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.judge.remote.bynn_judge import BynnJudge  # noqa: PLC0415  (these load on demand)
-    from monitor.judge.remote.openai_judge import RemoteJudge  # noqa: PLC0415
+    from monitor.judge.remote.openai_judge import OpenAIJudge  # noqa: PLC0415
 
-    judge: BynnJudge | LocalJudge | RemoteJudge
+    judge: BynnJudge | LocalJudge | OpenAIJudge
 
     match settings:
-        case judges.EmbeddedJudge():
+        case judges.EmbeddedJudgeSettings():
             judge = LocalJudge(bundled("models") / "judge", clock=clock, batch=settings.batch)
-        case judges.LocalJudge():
+        case judges.LocalJudgeSettings():
             judge = LocalJudge(
                 settings.model,
                 clock=clock,
@@ -184,9 +184,9 @@ def build_judge(
                 batch=settings.batch,
                 precision=settings.precision,
             )
-        case judges.RemoteJudge():
-            judge = RemoteJudge(settings, clock, sentences=sentences)
-        case judges.BynnJudge():
+        case judges.OpenAIJudgeSettings():
+            judge = OpenAIJudge(settings, clock, sentences=sentences)
+        case judges.BynnJudgeSettings():
             judge = BynnJudge(settings, clock)
     if warm:
         judge.warm_up()

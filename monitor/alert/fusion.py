@@ -18,7 +18,7 @@ def log_odds(probability: float) -> float:
 
 
 @dataclass(slots=True)
-class Evidence:
+class LogOddsFusion:
     """What is known about one subject's face, fading with time. Owned by one policy.
 
     The fused log-odds are the faded mean of the crops' log-odds, times the number of crops
@@ -75,7 +75,7 @@ class Evidence:
         return max(OCCLUDED, key=lambda covering: named.get(covering, 0.0))
 
     @property
-    def opinion(self) -> tuple[Covering, float] | None:
+    def belief(self) -> tuple[Covering, float] | None:
         """The likeliest covering, ``none`` if the face is rather free, and ``probability``."""
         if self._weight <= 0:
             return None

@@ -8,7 +8,7 @@ import typer
 
 from monitor.cli.errors import FAILED, OK
 from monitor.config import load
-from monitor.config.judges import BynnJudge, Judge, RemoteJudge
+from monitor.config.judges import BynnJudgeSettings, Judge, OpenAIJudgeSettings
 from monitor.config.schema import Mqtt
 from monitor.config.sources import Camera, HttpSource, RtspSource
 from monitor.errors import BrokerUnavailableError, JudgeError
@@ -54,7 +54,7 @@ def _probe_cameras(cameras: Mapping[str, Camera]) -> bool:
 
 def _ask(role: str, settings: Judge) -> int:
     """Whether a judge on another machine answers, and why not."""
-    if not isinstance(settings, RemoteJudge | BynnJudge):
+    if not isinstance(settings, OpenAIJudgeSettings | BynnJudgeSettings):
         return OK
     from monitor.build import build_judge  # noqa: PLC0415  (without --probe, no HTTP)
     from monitor.judge.warm_up import trial_crops  # noqa: PLC0415

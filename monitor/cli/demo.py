@@ -27,7 +27,7 @@ _SETTLE_S = 0.5  # what the last message gets to arrive in after the daemon has 
 
 
 @dataclass(slots=True)
-class Guest:
+class DemoSubscriber:
     """The subscriber's side: prints what arrives and keeps the numbers.
 
     Texts of a message are shown as they are: brackets in them are no markup.
@@ -102,7 +102,7 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"{out}: {error.strerror}; name another folder with --out") from error
-    guest = Guest(console, evidence)
+    guest = DemoSubscriber(console, evidence)
     clean = _watch(_source(video, camera, out, console), guest)
     own = video is None and camera is None
     _close(guest, console)
@@ -137,7 +137,7 @@ def _source(video: Path | None, camera: str | None, out: Path, console: Console)
     return FileSource(kind="file", path=path)
 
 
-def _watch(source: Source, guest: Guest) -> bool:
+def _watch(source: Source, guest: DemoSubscriber) -> bool:
     """Run the daemon on one camera until it ends, with a broker and a subscriber beside it."""
     from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
     from monitor.daemon.run import run  # noqa: PLC0415
@@ -166,7 +166,7 @@ def _watch(source: Source, guest: Guest) -> bool:
     return clean
 
 
-def _close(guest: Guest, console: Console) -> None:
+def _close(guest: DemoSubscriber, console: Console) -> None:
     """The summary."""
     table = Table(title="what the subscriber received", title_justify="left")
     table.add_column("alert")

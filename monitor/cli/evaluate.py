@@ -41,11 +41,11 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
     from monitor.evaluate.judge import evaluate  # noqa: PLC0415
     from monitor.evaluate.judge_plots import write_plots  # noqa: PLC0415
-    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
+    from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
-    wanted = Wanted(split, tuple(sources or ()), reduce, tuple(by or ()))
-    report = evaluate(folder, build_judge(settings.judge, SystemClock()), wanted)
+    row_filter = RowFilter(split, tuple(sources or ()), reduce, tuple(by or ()))
+    report = evaluate(folder, build_judge(settings.judge, SystemClock()), row_filter)
     _write(json_path, report.to_json())
     print("\n".join(report.lines()))
     for path in write_plots(report, plots) if plots is not None else ():
@@ -66,21 +66,21 @@ def calibrate(
     """Set a judge's temperature for each size of crop, and store it beside the weights."""
     logs.start("warning")
     from monitor.evaluate.judge_doubt import fit_doubts  # noqa: PLC0415  (torch takes seconds)
-    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
+    from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
     from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.judge.profile import store_doubts, store_temperatures  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
-    wanted = Wanted(split, tuple(sources or ()))
+    row_filter = RowFilter(split, tuple(sources or ()))
     sizes = sorted({*size, *(doubt or [])})  # too few crops of any are found before all else
-    factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), sizes, wanted)
+    factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), sizes, row_filter)
     for side, temperature in store_temperatures(model, factors).items():
         print(f"{side} px: temperature {temperature}")
     if not doubt:
         return OK  # the limits that are there stay
     store_doubts(model, {})
-    doubts = fit_doubts(folder, LocalJudge(model, clock=SystemClock()), doubt, wanted)
+    doubts = fit_doubts(folder, LocalJudge(model, clock=SystemClock()), doubt, row_filter)
     store_doubts(model, doubts)
     for side, limit in doubts.items():
         print(f"{side} px: unusable from a doubt of {limit}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from monitor.cli.errors import OK
-from monitor.config.judges import EmbeddedJudge
+from monitor.config.judges import EmbeddedJudgeSettings
 from monitor.config.schema import EmbeddedDetector
 from monitor.errors import SourceRejectedError
 from monitor.ingest.untrusted.fetch import fetched, shown
@@ -59,7 +59,7 @@ def _inference(*, quality_is_occlusion: bool) -> "Inference":
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     return Inference(
-        models(EmbeddedDetector(), EmbeddedJudge(), SystemClock()), quality_is_occlusion
+        models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock()), quality_is_occlusion
     )
 
 
@@ -68,14 +68,14 @@ def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
     from monitor.inference.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
     from monitor.ingest.frames.picture import ArrayPicture, read_picture  # noqa: PLC0415
-    from monitor.ingest.untrusted.images import is_still, stills  # noqa: PLC0415
+    from monitor.ingest.untrusted.images import is_still, still_images  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     if path.stat().st_size <= _LARGEST_PICTURE:
         encoded = path.read_bytes()
         if is_still(encoded):
             with suppress(SourceRejectedError):  # a damaged one: what of it can be read counts
-                return inference.pictures(ArrayPicture(one.pixels) for one in stills(encoded))
+                return inference.pictures(ArrayPicture(one.pixels) for one in still_images(encoded))
         with suppress(SourceRejectedError):
             return inference.picture(read_picture(encoded))
     video = FileVideo(

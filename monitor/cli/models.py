@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.errors import OK
-from monitor.config.judges import EmbeddedJudge, LocalJudge
+from monitor.config.judges import EmbeddedJudgeSettings, LocalJudgeSettings
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import ConfigError
 from monitor.ingest.frames.picture import read_picture
@@ -91,7 +91,11 @@ def check(folder: _Folder = None) -> int:
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
-    settings = EmbeddedJudge() if folder is None else LocalJudge(kind="local", model=folder)
+    settings = (
+        EmbeddedJudgeSettings()
+        if folder is None
+        else LocalJudgeSettings(kind="local", model=folder)
+    )
     judge = build_judge(settings, clock)
     started = time.perf_counter()
     verdicts = judge.judge(trial_crops(clock)[:1])

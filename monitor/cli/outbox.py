@@ -13,7 +13,7 @@ from rich.text import Text
 from monitor.cli.errors import OK
 from monitor.config import load
 from monitor.errors import OutboxError, OutputError
-from monitor.publish.outbox.outbox import Message, Outbox, rescued
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage, rescued
 
 ConfigFile = Annotated[Path, typer.Argument(help="The daemon's configuration.")]
 From = Annotated[
@@ -92,7 +92,7 @@ def export(
     return OK
 
 
-def _waiting(config: Path, source: Path | None) -> list[Message]:
+def _waiting(config: Path, source: Path | None) -> list[OutboxMessage]:
     """The messages of the configured outbox, or of another file as far as it can be read."""
     path = source or load(config).outbox
     if not path.is_file():
@@ -103,7 +103,7 @@ def _waiting(config: Path, source: Path | None) -> list[Message]:
         return list(outbox)
 
 
-def _facts(message: Message) -> dict[str, object]:
+def _facts(message: OutboxMessage) -> dict[str, object]:
     return {
         "id": str(message.id),
         "seq": message.seq,
@@ -114,7 +114,7 @@ def _facts(message: Message) -> dict[str, object]:
     }
 
 
-def _body(message: Message) -> dict[str, object]:
+def _body(message: OutboxMessage) -> dict[str, object]:
     """An alert's payload; nothing for what is none."""
     try:
         body = json.loads(message.payload)
@@ -123,6 +123,6 @@ def _body(message: Message) -> dict[str, object]:
     return body if isinstance(body, dict) else {}
 
 
-def _payload(message: Message) -> object:
+def _payload(message: OutboxMessage) -> object:
     """JSON as it is, anything else as base64."""
     return _body(message) or base64.b64encode(message.payload).decode()

@@ -14,7 +14,7 @@ from monitor.serve import Metric
 
 
 @dataclass(frozen=True, slots=True)
-class Alone:
+class StandaloneStatus:
     """See Status. There is nothing but the models, which were tried at start."""
 
     def problems(self) -> Iterable[str]:
@@ -50,7 +50,7 @@ def serve(
 
     loaded = models(settings.detector, settings.judge, SystemClock())
     inference = Inference(loaded, tracking=settings.tracking)
-    with opened(http, inference, Alone()) as server:
+    with opened(http, inference, StandaloneStatus()) as server:
         stop = StopSwitch()
         notify("READY=1")
         clean = supervise(

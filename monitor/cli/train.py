@@ -62,7 +62,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     """Train without each of some sources in turn, measure on it, and print a table."""
     from monitor.evaluate.judge import evaluate  # noqa: PLC0415  (torch is slow)
     from monitor.evaluate.judge_report import wilson  # noqa: PLC0415
-    from monitor.evaluate.judge_rows import Wanted  # noqa: PLC0415
+    from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
@@ -72,7 +72,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         pool = out / "pool"  # for all of them: each leaves out what is not for it
         judge(data, out / each, scenes, overlays, landmarks, config, seconds, each, pool)
         trained = LocalJudge(out / each / "model", clock=SystemClock())
-        report = evaluate(data, trained, Wanted(split="train", sources=(each,)))
+        report = evaluate(data, trained, RowFilter(split="train", sources=(each,)))
         clear = [p for p in report.decided if p.label == "none"]
         low, high = wilson(report.right, len(report.decided))
         alarms = sum(not p.right for p in clear)

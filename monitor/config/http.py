@@ -1,4 +1,4 @@
-"""Settings of the HTTP door."""
+"""Settings of the HTTP API."""
 
 from ipaddress import ip_address, ip_network
 from pathlib import Path

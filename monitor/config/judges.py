@@ -9,14 +9,14 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from monitor.config.section import Fraction, Section
 
 
-class EmbeddedJudge(Section):
+class EmbeddedJudgeSettings(Section):
     """The small vision-language model that comes with the program, in models/judge."""
 
     kind: Literal["embedded"] = "embedded"
     batch: PositiveInt = 8
 
 
-class LocalJudge(Section):
+class LocalJudgeSettings(Section):
     """Any Hugging Face image-text-to-text model, in a folder on this machine."""
 
     kind: Literal["local"]
@@ -61,7 +61,7 @@ class _Hosted(Section):
     """Requests under way at most; how many really are is found out by measuring."""
 
 
-class RemoteJudge(_Hosted):
+class OpenAIJudgeSettings(_Hosted):
     """Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama."""
 
     kind: Literal["remote"]
@@ -75,7 +75,7 @@ class RemoteJudge(_Hosted):
     """Above 1 makes the first token's probabilities less sure, below 1 surer."""
 
 
-class BynnJudge(_Hosted):
+class BynnJudgeSettings(_Hosted):
     """The hosted Face Occlusion API, or another server with the same contract."""
 
     kind: Literal["bynn"]
@@ -85,7 +85,10 @@ class BynnJudge(_Hosted):
     concurrency: PositiveInt = 2
 
 
-Judge = Annotated[EmbeddedJudge | LocalJudge | RemoteJudge | BynnJudge, Field(discriminator="kind")]
+Judge = Annotated[
+    EmbeddedJudgeSettings | LocalJudgeSettings | OpenAIJudgeSettings | BynnJudgeSettings,
+    Field(discriminator="kind"),
+]
 
 
 class Verifier(Section):

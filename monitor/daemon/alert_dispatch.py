@@ -8,7 +8,7 @@ from monitor.pipeline import Change
 from monitor.publish.contract.frigate import FrigateFormat
 from monitor.publish.contract.payload import alert_payload, alert_topic
 from monitor.publish.outbox.buffered import BufferedOutbox
-from monitor.publish.outbox.outbox import Message
+from monitor.publish.outbox.outbox import OutboxMessage
 from monitor.publish.retained.retained_topics import OVER, OpenAlerts, RetainedPublisher
 from monitor.record.retention import Retention
 from monitor.runtime.clock import Clock
@@ -44,7 +44,7 @@ class AlertDispatch:
         payload = alert_payload(self.site, alert)
         note, over = alert.severity is Severity.NOTE, alert.state in OVER
         self.buffered.add(
-            Message(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
+            OutboxMessage(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
         self.covered.note(alert)
         if self.retention is not None:

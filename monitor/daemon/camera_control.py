@@ -70,7 +70,7 @@ class Memory(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Controls:
+class CameraControl:
     """Carries out commands. Thread-safe."""
 
     readers: Mapping[CameraId, Reader]

@@ -23,12 +23,12 @@ from monitor.publish.contract.payload import (
 from monitor.publish.mqtt.command_queue import CommandQueue
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.buffered import BufferedOutbox
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
 from monitor.publish.outbox.saved_state import SavedState
 from monitor.publish.retained.announcements import RetainedAnnouncements
-from monitor.publish.retained.commands import CommandHandler, Controls
-from monitor.publish.retained.health import Health
+from monitor.publish.retained.commands import CommandExecutor, CommandHandler
+from monitor.publish.retained.health import HealthReporter
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock
@@ -66,7 +66,7 @@ class MqttService:
         self._publisher = MqttPublisher(mqtt, site, self._commands)
         expiry_s = round(_KEPT_STATES * mqtt.state_every_s)
         self.retained = RetainedPublisher(self._publisher, site, expiry_s=max(expiry_s, 120))
-        self.health = Health(self.retained, site, clock)
+        self.health = HealthReporter(self.retained, site, clock)
         self.outbox = Outbox(
             config.outbox,
             max_bytes=config.outbox_max_mb * _MEGABYTE,
@@ -101,12 +101,12 @@ class MqttService:
         return self._publisher.connected
 
     def workers(
-        self, controls: Controls, zones: Mapping[CameraId, str | None], stop: StopSwitch
+        self, executor: CommandExecutor, zones: Mapping[CameraId, str | None], stop: StopSwitch
     ) -> list[Worker]:
         """The threads that keep it going.
 
         Args:
-            controls: Carries out what is asked for over MQTT.
+            executor: Carries out what is asked for over MQTT.
             zones: Every camera, and the name of its place.
             stop: Ends them.
         """
@@ -118,7 +118,7 @@ class MqttService:
         kept += [status_topic(site), health_topic(site)]
         announcements = RetainedAnnouncements(self._publisher, self.saved_state, shown, kept)
         handler = CommandHandler(
-            self._commands, self._publisher, controls, announcements, site=site, clock=self._clock
+            self._commands, self._publisher, executor, announcements, site=site, clock=self._clock
         )
         self._carrying = Worker("outbox-relay", self._relay.run, stop)
         return [
@@ -151,7 +151,7 @@ class MqttService:
             payload = ended_payload(message.payload)
             now, expendable = self._clock.now(), message.expendable
             self.buffered.add(
-                Message(message.id, message.seq + 1, message.topic, payload, now, expendable)
+                OutboxMessage(message.id, message.seq + 1, message.topic, payload, now, expendable)
             )
         if left:
             log.warning("%d alerts were open when the program ended last; they end now", len(left))

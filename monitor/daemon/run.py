@@ -10,7 +10,7 @@ from monitor.build import Models, PipelineSettings, build_pipeline, build_source
 from monitor.config.schema import Config
 from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst, ending
-from monitor.daemon.camera_control import Controls, SnapshotRequests
+from monitor.daemon.camera_control import CameraControl, SnapshotRequests
 from monitor.daemon.metrics import DaemonStatus
 from monitor.daemon.mqtt_service import MqttService
 from monitor.daemon.status_reporter import AnalysisStatus, StatusReporter
@@ -78,15 +78,15 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
         reporter = StatusReporter(
             readers, pipeline, judge, mqtt.retained, mqtt.health, every_s, verifiers, analysis
         )
-        controls = Controls(readers, pictures, mqtt.retained, mqtt.saved_state)
-        controls.restore()
+        control = CameraControl(readers, pictures, mqtt.retained, mqtt.saved_state)
+        control.restore()
         workers = [
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
             Worker("analyst", ending(analyst, mqtt.buffered), stop),
             Worker("judge", judge.run, stop),
             *(Worker(f"verify-{n}", worker.run, stop) for n, worker in enumerate(verifiers)),
             Worker("status", reporter.run, stop),
-            *mqtt.workers(controls, zones, stop),
+            *mqtt.workers(control, zones, stop),
             Worker("retention", retention.run, stop),
         ]
         status = DaemonStatus(readers, pipeline, judge, mqtt)

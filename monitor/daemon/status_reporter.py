@@ -12,7 +12,7 @@ from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
 from monitor.pipeline import Pipeline
-from monitor.publish.retained.health import Health, Kind
+from monitor.publish.retained.health import HealthReporter, ProblemKind
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.publish.retained.tampering import TamperAlerts
 from monitor.runtime.clock import Clock
@@ -56,7 +56,7 @@ class StatusReporter:
     pipeline: Pipeline
     judge: JudgeWorker
     retained: RetainedPublisher
-    health: Health
+    health: HealthReporter
     every_s: float
     verifiers: Sequence[VerifierWorker] = ()
     analysis: AnalysisStatus | None = None
@@ -82,7 +82,7 @@ class StatusReporter:
             if stop.wait(_STATES_S):
                 return
 
-    def _tell_of(self, kind: Kind, trouble: str | None) -> None:
+    def _tell_of(self, kind: ProblemKind, trouble: str | None) -> None:
         if trouble is None:
             self.health.clear(kind)
         else:

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     blurred,
     clouds,
     filled,
@@ -66,7 +66,7 @@ class Balaclava:
         face: Whom it is for. The square must hold the whole head with the collar.
     """
 
-    def __init__(self, face: Face) -> None:
+    def __init__(self, face: LandmarkedFace) -> None:
         slot = filled(face, _closed(_SLOT), 0.013)
         head = filled(face, _closed(_OUTLINE), 0.013)
         rim = blurred(stroke(face, _closed(_SLOT), 0.065, closed=True), 0.016 * face.unit_px)
@@ -93,7 +93,7 @@ class Balaclava:
         return laid(below, self._cloth * (1 + 0.7 * roll)[..., None], self._alpha * there)
 
 
-def _cloth(face: Face, head: Floats) -> Floats:
+def _cloth(face: LandmarkedFace, head: Floats) -> Floats:
     """(S, S, 3) knitted cloth in the light that falls on the head."""
     side, unit = face.pixels.shape[0], face.unit_px
     rng = np.random.default_rng(_SEED)
@@ -118,7 +118,7 @@ def _form(head: Floats, unit: float) -> Floats:
     return np.asarray(np.clip(normal @ (_LAMP / np.linalg.norm(_LAMP)), 0, None), np.float32)
 
 
-def _relief(face: Face) -> Floats:
+def _relief(face: LandmarkedFace) -> Floats:
     """(S, S) about 1: nose, mouth and chin as they press through the cloth."""
     unit = face.unit_px
     grey = cv2.cvtColor(face.pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) + 12
@@ -128,7 +128,7 @@ def _relief(face: Face) -> Floats:
     )
 
 
-def _folds(face: Face) -> Floats:
+def _folds(face: LandmarkedFace) -> Floats:
     """(S, S) how deep the cloth lies, about 0; negative on the ridges beside the folds."""
     unit = face.unit_px
     depth = np.zeros(face.pixels.shape[:2], dtype=np.float32)

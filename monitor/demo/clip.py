@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from monitor.demo.balaclava import Balaclava
-from monitor.demo.drawing import Face
+from monitor.demo.drawing import LandmarkedFace
 from monitor.demo.scene import BYSTANDER, FACE, FACE_POINTS, MARGIN, PICTURE, picture, widened
 from monitor.domain import Pixels
 from monitor.geometry import Box
@@ -154,7 +154,9 @@ class _Stage:
         self._script = script
         self._scene = widened(pixels)
         self._corner = (x + MARGIN[0], y + MARGIN[1])
-        self._balaclava = Balaclava(Face(pixels[y : y + side, x : x + side].copy(), points))
+        self._balaclava = Balaclava(
+            LandmarkedFace(pixels[y : y + side, x : x + side].copy(), points)
+        )
         self._dressed = (-1.0, self._scene)
 
     def seen(self, seconds: float) -> Pixels:

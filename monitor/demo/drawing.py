@@ -25,7 +25,7 @@ _LEAST_UNIT_PX: Final = 4.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Face:
+class LandmarkedFace:
     """A clear face in a square picture.
 
     Args:
@@ -72,7 +72,7 @@ def typical_points(side_px: float, face_px: float) -> Floats:
     return (np.array(_TYPICAL) * face_px + side_px / 2).astype(np.float32)
 
 
-def to_pixels(face: Face, shape: Floats) -> Floats:
+def to_pixels(face: LandmarkedFace, shape: Floats) -> Floats:
     """(N, 2) points in face units, as pixels."""
     axes = face.axes
     return np.asarray(shape @ axes[:, :2].T + axes[:, 2], dtype=np.float32)
@@ -101,7 +101,7 @@ def mirrored(half: list[tuple[float, float]], shift: float = 0.0) -> Floats:
     return np.concatenate([right, left]) + np.array([shift, 0], dtype=np.float32)
 
 
-def filled(face: Face, shape: Floats, soft: float = 0.03) -> Floats:
+def filled(face: LandmarkedFace, shape: Floats, soft: float = 0.03) -> Floats:
     """(S, S) coverage in 0..1 of a polygon in face units, with edges ``soft`` units wide."""
     mask = np.zeros(face.pixels.shape[:2], np.uint8)
     corners = np.round(to_pixels(face, shape) * 16).astype(np.int32)
@@ -109,7 +109,7 @@ def filled(face: Face, shape: Floats, soft: float = 0.03) -> Floats:
     return blurred(np.asarray(mask / 255, np.float32), soft * face.unit_px)
 
 
-def stroke(face: Face, line: Floats, width: float, *, closed: bool = False) -> Floats:
+def stroke(face: LandmarkedFace, line: Floats, width: float, *, closed: bool = False) -> Floats:
     """(S, S) coverage in 0..1 of a line ``width`` face units wide."""
     mask = np.zeros(face.pixels.shape[:2], np.uint8)
     points = np.round(to_pixels(face, line) * 16).astype(np.int32)

@@ -11,7 +11,7 @@ from monitor.runtime.resources import bundled
 FOLDER: Final = bundled("models") / "detector"
 
 
-class Facts(BaseModel):
+class DetectorCard(BaseModel):
     """What ``detector.json`` holds."""
 
     model_config = ConfigDict(frozen=True)
@@ -24,7 +24,7 @@ class Facts(BaseModel):
     """The thresholds, of both kinds."""
 
 
-def facts() -> Facts:
+def facts() -> DetectorCard:
     """Read them.
 
     Raises:
@@ -32,7 +32,7 @@ def facts() -> Facts:
     """
     card = FOLDER / "detector.json"
     try:
-        found = Facts.model_validate_json(card.read_bytes())
+        found = DetectorCard.model_validate_json(card.read_bytes())
     except (OSError, ValidationError) as error:
         raise ConfigError(
             f"{card}: the embedded detector is not readable; install monitor again"

@@ -1,4 +1,4 @@
-"""One door to every engine that ultralytics can run a YOLO model with."""
+"""The one way to every engine that ultralytics can run a YOLO model with."""
 
 import logging
 import threading

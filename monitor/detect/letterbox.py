@@ -12,7 +12,7 @@ _STRIDE = 32  # the coarsest grid of the models: sides must be multiples of it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sheet:
+class LetterboxedBatch:
     """A batch of pictures, each in the top left corner of its own grey sheet."""
 
     pixels: Pixels = field(repr=False)  # (B, height, width, 3), blue-green-red
@@ -22,7 +22,7 @@ class Sheet:
 
 def letterbox(
     frames: Sequence[Frame], longer_px: int, *, fixed: tuple[int, int] | None = None
-) -> Sheet:
+) -> LetterboxedBatch:
     """Scale each frame as a whole and lay it on grey.
 
     Args:
@@ -43,7 +43,7 @@ def letterbox(
         (across / frame.width, down / frame.height)
         for frame, (across, down) in zip(frames, sizes, strict=True)
     )
-    return Sheet(pixels, scales)
+    return LetterboxedBatch(pixels, scales)
 
 
 def sheet_size(frame: Frame, longer_px: int) -> tuple[int, int]:

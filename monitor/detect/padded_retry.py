@@ -15,7 +15,7 @@ _LEAST = 0.3  # of the picture's shorter side: a smaller face would have been se
 
 
 @dataclass(frozen=True, slots=True)
-class _Sheet:
+class _PaddedPicture:
     """A Picture: another one in the middle of a grey square, in pixels of the other."""
 
     inner: Picture
@@ -75,7 +75,7 @@ class PaddedRetryDetector:
         """The large faces on the first sheet that shows any, the surest first."""
         least = _LEAST * min(frame.width, frame.height)
         for size in _SIZES:
-            sheet = _Sheet(frame.picture, round(max(frame.width, frame.height) / size))
+            sheet = _PaddedPicture(frame.picture, round(max(frame.width, frame.height) / size))
             (found,) = self._detector.detect([replace(frame, picture=sheet)])
             left, top = sheet.corner
             faces = [

@@ -1,7 +1,7 @@
 """The one place that imports ultralytics: offline, with a settings folder of its own.
 
 Left alone, ultralytics resolves host names at import, reports usage, installs packages it
-misses and unpickles whatever a checkpoint holds. Behind this door it does none of that.
+misses and unpickles whatever a checkpoint holds. Behind this module it does none of that.
 """
 
 import atexit

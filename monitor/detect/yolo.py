@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from monitor.detect.engine import EngineName, Precision, load_engine
-from monitor.detect.letterbox import Sheet, letterbox, sheet_size
+from monitor.detect.letterbox import LetterboxedBatch, letterbox, sheet_size
 from monitor.domain import CameraId, Detection, Frame, Kind
 from monitor.errors import ConfigError
 from monitor.geometry import Box
@@ -89,7 +89,11 @@ class Yolo:
         ]
 
     def _read(
-        self, rows: np.ndarray[Any, np.dtype[np.float64]], frame: Frame, sheet: Sheet, index: int
+        self,
+        rows: np.ndarray[Any, np.dtype[np.float64]],
+        frame: Frame,
+        sheet: LetterboxedBatch,
+        index: int,
     ) -> list[Detection]:
         """Rows of left, top, right, bottom, score, class in the sheet's pixels."""
         across, down = sheet.scales[index]

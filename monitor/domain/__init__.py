@@ -13,11 +13,11 @@ from monitor.domain.alerts import (
     AlertState,
     CameraState,
     Evidence,
-    Opinion,
     Severity,
     StreamState,
     TamperingAlert,
     TamperingReason,
+    VerifierAnswer,
 )
 from monitor.domain.observations import (
     CROP_MARGIN,
@@ -59,7 +59,6 @@ __all__ = [
     "JudgeName",
     "Kind",
     "Moment",
-    "Opinion",
     "Picture",
     "Pixels",
     "Severity",
@@ -70,4 +69,5 @@ __all__ = [
     "TamperingReason",
     "Timings",
     "Verdict",
+    "VerifierAnswer",
 ]

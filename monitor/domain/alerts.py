@@ -59,7 +59,7 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class VerifierAnswer:
     """What the verifier said about one state of an alert."""
 
     alert: UUID

@@ -13,39 +13,41 @@ from rich.progress import track
 from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId, Verdict
 from monitor.errors import ConfigError
 from monitor.evaluate.judge_report import UNUSABLE, JudgeReport, Prediction
-from monitor.evaluate.judge_rows import Row, Wanted, groups_of, read_rows
+from monitor.evaluate.judge_rows import Row, RowFilter, groups_of, read_rows
 from monitor.judge import Judge
 
 _CROP_PER_FACE: Final = 1.5  # a head crop's side, in faces
-_EVERYTHING: Final = Wanted()
+_EVERYTHING: Final = RowFilter()
 
 
-def evaluate(folder: Path, judge: Judge, wanted: Wanted = _EVERYTHING) -> JudgeReport:
+def evaluate(folder: Path, judge: Judge, row_filter: RowFilter = _EVERYTHING) -> JudgeReport:
     """Show a judge the crops of a folder, one at a time, and compare with the labels.
 
     Args:
         folder: Holds labels.csv with the columns file and label, and those asked for.
         judge: Any judge.
-        wanted: Which crops, reduced or not, and how to group them.
+        row_filter: Which crops, reduced or not, and how to group them.
 
     Raises:
         ConfigError: The table or a picture cannot be read, or a label is unknown.
         JudgeUnavailableError: The judge cannot answer.
     """
-    rows = read_rows(folder / "labels.csv", wanted)
+    rows = read_rows(folder / "labels.csv", row_filter)
     shown = track(rows, "judging", console=Console(stderr=True), transient=True)
     predictions = [
-        _predicted(folder, row, number, judge, wanted) for number, row in enumerate(shown)
+        _predicted(folder, row, number, judge, row_filter) for number, row in enumerate(shown)
     ]
     return JudgeReport(judge.name.name, judge.name.version, tuple(predictions))
 
 
-def _predicted(folder: Path, row: Row, number: int, judge: Judge, wanted: Wanted) -> Prediction:
+def _predicted(
+    folder: Path, row: Row, number: int, judge: Judge, row_filter: RowFilter
+) -> Prediction:
     """What a judge says of one crop."""
     pixels = read_crop(folder, row.file, number).pixels
-    groups = groups_of(row, pixels, wanted.by)
-    if wanted.reduce_px:
-        small = (wanted.reduce_px, wanted.reduce_px)
+    groups = groups_of(row, pixels, row_filter.by)
+    if row_filter.reduce_px:
+        small = (row_filter.reduce_px, row_filter.reduce_px)
         pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
     crop = _crop(number, pixels)
     began = perf_counter()

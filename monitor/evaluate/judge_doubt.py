@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.domain import Verdict
-from monitor.evaluate.judge_rows import Wanted
+from monitor.evaluate.judge_rows import RowFilter
 from monitor.evaluate.judge_temperature import verdicts_at
 from monitor.judge import Judge
 
@@ -17,7 +17,7 @@ _LEAST: Final = 0.001  # a judge that must be surer than this is of no use at th
 
 
 def fit_doubts(
-    folder: Path, judge: Judge, sizes: Sequence[int], wanted: Wanted
+    folder: Path, judge: Judge, sizes: Sequence[int], row_filter: RowFilter
 ) -> dict[int, float]:
     """How much doubt a judge may have about crops of each size; see ``with_doubt``.
 
@@ -27,12 +27,12 @@ def fit_doubts(
         folder: Holds labels.csv and the crops it names.
         judge: Any judge, its temperature set and its doubts not yet limited.
         sizes: Sides in pixels, to which the crops are reduced.
-        wanted: Which rows.
+        row_filter: Which rows.
 
     Raises:
         ConfigError: Too few crops are as large as that.
     """
-    found = {size: fit_doubt(*verdicts_at(folder, judge, size, wanted)) for size in sizes}
+    found = {size: fit_doubt(*verdicts_at(folder, judge, size, row_filter)) for size in sizes}
     return {size: limit for size, limit in found.items() if limit is not None}
 
 

@@ -30,7 +30,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RowFilter:
     """Which rows to take, and how to show them; the defaults take every row as it is.
 
     Args:
@@ -59,7 +59,7 @@ class Wanted:
         return right_split and (not self.sources or columns["source"] in self.sources)
 
 
-def read_rows(table: Path, wanted: Wanted) -> Sequence[Row]:
+def read_rows(table: Path, row_filter: RowFilter) -> Sequence[Row]:
     """The wanted rows of a table.
 
     Raises:
@@ -69,7 +69,7 @@ def read_rows(table: Path, wanted: Wanted) -> Sequence[Row]:
     try:
         with table.open(encoding="utf-8", newline="") as lines:
             reader = csv.DictReader(lines)
-            missing = wanted.columns - set(reader.fieldnames or [])
+            missing = row_filter.columns - set(reader.fieldnames or [])
             if missing:
                 raise ConfigError(f"{table}: no column {', '.join(sorted(missing))}")
             every = [{k: v or "" for k, v in row.items() if k} for row in reader]
@@ -83,7 +83,7 @@ def read_rows(table: Path, wanted: Wanted) -> Sequence[Row]:
             raise ConfigError(
                 f"{table}, line {line}: unknown label {row['label']!r}; known are {known}"
             )
-    rows = [Row(row["file"], row["label"], row) for row in every if wanted.takes(row)]
+    rows = [Row(row["file"], row["label"], row) for row in every if row_filter.takes(row)]
     if every and not rows:
         raise ConfigError(f"{table}: no row of that split and source; ask for others")
     return rows
@@ -95,7 +95,7 @@ def groups_of(row: Row, pixels: Pixels, by: Sequence[str]) -> dict[str, str]:
     Args:
         row: The crop's.
         pixels: (H, W, 3), before it is reduced.
-        by: See Wanted.
+        by: See RowFilter.
     """
     groups: dict[str, str] = {}
     for name in by:

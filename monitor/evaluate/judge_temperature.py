@@ -12,7 +12,7 @@ from monitor.domain import OCCLUDED, Covering, HeadCrop, Verdict
 from monitor.errors import ConfigError
 from monitor.evaluate.judge import read_crop
 from monitor.evaluate.judge_report import DECIDED
-from monitor.evaluate.judge_rows import Wanted, read_rows
+from monitor.evaluate.judge_rows import RowFilter, read_rows
 from monitor.judge import Judge
 
 _TRIED: Final = np.geomspace(0.3, 5.0, 90)
@@ -22,7 +22,7 @@ _BATCH: Final = 32
 
 
 def fit_factors(
-    folder: Path, judge: Judge, sizes: Sequence[int], wanted: Wanted
+    folder: Path, judge: Judge, sizes: Sequence[int], row_filter: RowFilter
 ) -> dict[int, float]:
     """By what a judge's temperature should be multiplied for crops of each size.
 
@@ -31,7 +31,7 @@ def fit_factors(
         judge: Any judge; what it says is read as a softmax.
         sizes: Sides in pixels, to which the crops are reduced; a crop that is smaller is
             left out.
-        wanted: Which rows.
+        row_filter: Which rows.
 
     Returns:
         Size to factor: above 1 where the judge is too sure of itself.
@@ -39,11 +39,11 @@ def fit_factors(
     Raises:
         ConfigError: Too few crops are as large as that.
     """
-    return {size: fit_factor(*verdicts_at(folder, judge, size, wanted)) for size in sizes}
+    return {size: fit_factor(*verdicts_at(folder, judge, size, row_filter)) for size in sizes}
 
 
 def verdicts_at(
-    folder: Path, judge: Judge, size: int, wanted: Wanted
+    folder: Path, judge: Judge, size: int, row_filter: RowFilter
 ) -> tuple[list[Verdict], NDArray[np.bool_]]:
     """What a judge says of the labelled crops reduced to one size.
 
@@ -54,7 +54,7 @@ def verdicts_at(
     Raises:
         ConfigError: Too few crops are as large as that.
     """
-    rows = [row for row in read_rows(folder / "labels.csv", wanted) if row.label in DECIDED]
+    rows = [row for row in read_rows(folder / "labels.csv", row_filter) if row.label in DECIDED]
     whole = [read_crop(folder, row.file, number) for number, row in enumerate(rows)]
     large = [i for i, crop in enumerate(whole) if min(crop.pixels.shape[:2]) >= size]
     if len(large) < _FEW:

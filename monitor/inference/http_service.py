@@ -13,7 +13,7 @@ from monitor.domain import Frame, Moment
 from monitor.errors import AddressRefusedError, SourceRejectedError, WrongMediaError
 from monitor.inference.inference import REQUEST, Inference
 from monitor.ingest.frames.picture import ArrayPicture
-from monitor.ingest.untrusted.address_policy import Rules
+from monitor.ingest.untrusted.address_policy import AddressPolicy
 from monitor.ingest.untrusted.fetch import Fetcher
 from monitor.ingest.untrusted.images import is_still
 from monitor.ingest.untrusted.sandbox import DecodedPicture, Sandbox
@@ -73,10 +73,10 @@ def _frames(seen: Iterable[DecodedPicture]) -> Iterator[Frame]:
         yield Frame(REQUEST, number, moment, ArrayPicture(one.pixels), one.decode_ms)
 
 
-def _rules(fetching: Fetching) -> Rules:
+def _rules(fetching: Fetching) -> AddressPolicy:
     hosts = frozenset(host.rstrip(".").lower() for host in fetching.hosts)
     networks = tuple(ip_network(network) for network in fetching.private_networks)
-    return Rules(hosts, networks)
+    return AddressPolicy(hosts, networks)
 
 
 @contextmanager

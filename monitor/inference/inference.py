@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from monitor.alert.fusion import Evidence
+from monitor.alert.fusion import LogOddsFusion
 from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
@@ -24,7 +24,7 @@ from monitor.domain import (
 )
 from monitor.errors import JudgeError
 from monitor.geometry import Box, square_around
-from monitor.inference.response import OCCLUDED_FROM, Face, answer, ranked
+from monitor.inference.response import OCCLUDED_FROM, FaceResult, answer, ranked
 from monitor.judge.quality import flaws
 from monitor.judge.scoring import one_line
 from monitor.track.bodies import heads
@@ -71,7 +71,7 @@ class Inference:
             ValueError: There are no pictures.
         """
         worst: tuple[bool, bool, float] | None = None
-        told: tuple[list[Face], bool] = [], False
+        told: tuple[list[FaceResult], bool] = [], False
         complete = True
         for number, picture in enumerate(pictures):
             if number and self.hurry():
@@ -111,7 +111,7 @@ class Inference:
         order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
         return self._told("video", order, face_found=bool(faces), complete=complete)
 
-    def _seen(self, picture: Picture) -> tuple[list[Face], bool, bool]:
+    def _seen(self, picture: Picture) -> tuple[list[FaceResult], bool, bool]:
         """The faces of one picture, whether any was found, and whether all were judged."""
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
@@ -143,7 +143,7 @@ class Inference:
     def _told(
         self,
         kind: str,
-        order: Sequence[Face],
+        order: Sequence[FaceResult],
         *,
         face_found: bool,
         complete: bool,
@@ -157,7 +157,7 @@ class Inference:
             facts={"face_found": face_found, "complete": complete},
         )
 
-    def _sentence(self, face: Face) -> str:
+    def _sentence(self, face: FaceResult) -> str:
         """What the judge says of a face that looks covered; nothing if it cannot."""
         if face.evaluable and face.probability >= OCCLUDED_FROM and not self.hurry():
             with suppress(JudgeError):
@@ -169,29 +169,29 @@ class Inference:
 class _Person:
     """One person of a recording: what their crops add up to, and the most telling one."""
 
-    evidence: Evidence = field(default_factory=lambda: Evidence(Policy()))
+    evidence: LogOddsFusion = field(default_factory=lambda: LogOddsFusion(Policy()))
     telling: tuple[Subject, Verdict, HeadCrop, Frame] | None = None
-    opinion: tuple[Covering, float] | None = None  # when they looked most covered
+    belief: tuple[Covering, float] | None = None  # when they looked most covered
 
     def add(self, subject: Subject, verdict: Verdict, crop: HeadCrop, frame: Frame) -> None:
         """Take in what was seen of them in one frame."""
         if verdict.evaluable:
             self.evidence.add(verdict)
-            now = self.evidence.opinion
+            now = self.evidence.belief
             enough = self.evidence.agreeing >= Policy().min_crops
-            if now and (self.opinion is None or (enough and now[1] > self.opinion[1])):
-                self.opinion = now
+            if now and (self.belief is None or (enough and now[1] > self.belief[1])):
+                self.belief = now
         if self.telling is None or _telling(verdict) > _telling(self.telling[1]):
             self.telling = subject, verdict, crop, frame
 
-    def face(self) -> Face:
+    def face(self) -> FaceResult:
         """What is said of them. What is wrong with one crop matters only if all were poor."""
         assert self.telling is not None, "a person is made when they are first seen"  # noqa: S101
         subject, verdict, crop, frame = self.telling
-        if self.opinion is None:
+        if self.belief is None:
             return _face(frame, subject.head, verdict, crop)
-        covering, probability = self.opinion
-        return Face(subject.head, covering, probability, True, (), crop)  # noqa: FBT003
+        covering, probability = self.belief
+        return FaceResult(subject.head, covering, probability, True, (), crop)  # noqa: FBT003
 
 
 def _telling(verdict: Verdict) -> tuple[bool, float]:
@@ -204,6 +204,6 @@ def _crop(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
     return HeadCrop(REQUEST, subject, frame.moment, pixels, size)
 
 
-def _face(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> Face:
+def _face(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:
     wrong = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
-    return Face(head, verdict.named, verdict.occluded, verdict.evaluable, wrong, crop)
+    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, wrong, crop)

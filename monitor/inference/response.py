@@ -16,7 +16,7 @@ _MAIN = 0.5  # of the largest head's longer side: smaller heads are passers-by
 
 
 @dataclass(frozen=True, slots=True)
-class Face:
+class FaceResult:
     """What was found about one head."""
 
     head: Box  # pixels of the picture
@@ -47,7 +47,7 @@ class Face:
         return occluded, self.evaluable, self.probability
 
 
-def ranked(faces: Sequence[Face], *, quality_is_occlusion: bool) -> list[Face]:
+def ranked(faces: Sequence[FaceResult], *, quality_is_occlusion: bool) -> list[FaceResult]:
     """The faces, the worst first.
 
     Who is much smaller than the largest is a passer-by, and so is who stands out of focus
@@ -56,14 +56,14 @@ def ranked(faces: Sequence[Face], *, quality_is_occlusion: bool) -> list[Face]:
     largest = max((_side(face.head) for face in faces), default=0.0)
     judged = max((_side(face.head) for face in faces if face.evaluable), default=0.0)
 
-    def is_main(face: Face) -> bool:
+    def is_main(face: FaceResult) -> bool:
         """Whether the picture is of them."""
         side = _side(face.head)
         return side >= _MAIN * largest and (face.evaluable or side >= judged)
 
     sized = [_sized(face, main=is_main(face)) for face in faces]
 
-    def badness(face: Face) -> tuple[bool, bool, float]:
+    def badness(face: FaceResult) -> tuple[bool, bool, float]:
         """How bad one is."""
         return face.badness(quality_is_occlusion=quality_is_occlusion)
 
@@ -72,7 +72,7 @@ def ranked(faces: Sequence[Face], *, quality_is_occlusion: bool) -> list[Face]:
 
 def answer(
     kind: str,
-    told: Sequence[tuple[Face, str]],
+    told: Sequence[tuple[FaceResult, str]],
     judge: JudgeName,
     *,
     quality_is_occlusion: bool,
@@ -108,8 +108,8 @@ def answer(
     }
 
 
-def _sized(face: Face, *, main: bool) -> Face:
-    return Face(
+def _sized(face: FaceResult, *, main: bool) -> FaceResult:
+    return FaceResult(
         face.head, face.covering, face.probability, face.evaluable, face.flaws, face.crop, main
     )
 
@@ -118,7 +118,7 @@ def _side(head: Box) -> float:
     return max(head.right - head.left, head.bottom - head.top)
 
 
-def _listed(face: Face, thinking: str) -> dict[str, object]:
+def _listed(face: FaceResult, thinking: str) -> dict[str, object]:
     head = face.head
     return {
         "box": [round(edge, 1) for edge in (head.left, head.top, head.right, head.bottom)],

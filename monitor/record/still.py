@@ -19,7 +19,7 @@ _RED = (40, 40, 230)  # blue, green, red
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class AlertPictures:
     """The pictures of one alert, as JPEG files."""
 
     snapshot: bytes  # the whole frame, bystanders pixelated
@@ -28,7 +28,7 @@ class Still:
 
 def still(
     frame: Frame, subjects: Sequence[Subject], shown: SubjectId, heads: Sequence[Box] = ()
-) -> Still:
+) -> AlertPictures:
     """The pictures of an alert about one of the subjects in a frame.
 
     Args:
@@ -45,9 +45,9 @@ def still(
     picture = picture.copy() if not picture.flags.writeable else picture
     _hide(picture, [head.scaled(scale) for head in others], about and about.scaled(scale))
     if about is None:
-        return Still(_jpeg(picture), _jpeg(picture))
+        return AlertPictures(_jpeg(picture), _jpeg(picture))
     _outline(picture, about.scaled(scale))
-    return Still(_jpeg(picture), _jpeg(_crop(frame, about, others)))
+    return AlertPictures(_jpeg(picture), _jpeg(_crop(frame, about, others)))
 
 
 class EvidenceFolder:
@@ -60,7 +60,7 @@ class EvidenceFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, alert: Alert, pictures: Still) -> Evidence:
+    def keep(self, alert: Alert, pictures: AlertPictures) -> Evidence:
         """Write the pictures; the names in the answer are relative to the folder."""
         # An alert that grows keeps the pictures that its earlier messages named.
         number = f"-{alert.seq}" if alert.seq else ""

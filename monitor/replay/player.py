@@ -237,8 +237,8 @@ def _scaled(subject: Subject, factor: float) -> Subject:
 
 
 def _label(subject: Subject, policy: AlertPolicy) -> str:
-    opinion = policy.opinion(subject.id)
-    return f"{subject.id}" if opinion is None else f"{subject.id} {opinion[0]} {opinion[1]:.2f}"
+    belief = policy.belief(subject.id)
+    return f"{subject.id}" if belief is None else f"{subject.id} {belief[0]} {belief[1]:.2f}"
 
 
 def _topic_word(stem: str) -> str:

@@ -1,6 +1,6 @@
 """The one place that imports OpenVINO. Optional: where it is not installed, torch computes.
 
-Left alone, OpenVINO reports its import over the network; behind this door it does not. And
+Left alone, OpenVINO reports its import over the network; behind this module it does not. And
 there is one ``Core`` for all models, for as long as the process lives: each brings its own
 stack for signals to the thread that opens it, and puts the earlier one back when it ends. Of
 two that end in the order in which they began, the second puts back one that is gone, and the

@@ -27,7 +27,7 @@ import cv2
 import numpy as np
 
 from monitor.build import Models, PipelineSettings, build_pipeline, build_source, models
-from monitor.config.judges import EmbeddedJudge, Scheduler
+from monitor.config.judges import EmbeddedJudgeSettings, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.sources import Camera, RtspSource
@@ -255,7 +255,7 @@ def main() -> None:
     width, height = (int(side) for side in asked.size.split("x"))
     heap.keep_few()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # overload is what this is about
-    loaded = models(EmbeddedDetector(), EmbeddedJudge(), SystemClock())
+    loaded = models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
     print(HEAD)  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -22,7 +22,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from monitor.config.schema import Mqtt
 from monitor.publish.contract.payload import alert_payload, alert_topic
 from monitor.publish.mqtt.publisher import MqttPublisher
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -39,7 +39,7 @@ def stored(outbox: Outbox, count: int) -> float:
     """Seconds to raise alerts: each is on disk before the next."""
     started = time.perf_counter()
     for n in range(count):
-        outbox.add(Message(UUID(int=n), 0, TOPIC, PAYLOAD, datetime.now(UTC)))
+        outbox.add(OutboxMessage(UUID(int=n), 0, TOPIC, PAYLOAD, datetime.now(UTC)))
     return time.perf_counter() - started
 
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from monitor.config.schema import Mqtt
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.buffered import BufferedOutbox
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -26,7 +26,7 @@ TIMEOUT_S = 60.0  # for everything to arrive once a fault is mended
 Key = tuple[str, int]
 
 
-def story(alerts: int, first: int = 0, padding: int = 0) -> Iterator[Message]:
+def story(alerts: int, first: int = 0, padding: int = 0) -> Iterator[OutboxMessage]:
     """Two states of each alert, interleaved, as several people in view make them."""
     for n in range(alerts + OPEN):
         if n < alerts:
@@ -35,14 +35,14 @@ def story(alerts: int, first: int = 0, padding: int = 0) -> Iterator[Message]:
             yield state(first + n - OPEN, 1, padding)
 
 
-def state(alert: int, seq: int, padding: int = 0) -> Message:
+def state(alert: int, seq: int, padding: int = 0) -> OutboxMessage:
     """One state of one alert."""
     id_ = UUID(int=alert + 1)
     body = {"id": str(id_), "seq": seq, "late": False, "timings_ms": {}, "thinking": "x" * padding}
-    return Message(id_, seq, TOPIC, json.dumps(body).encode(), datetime.now(UTC))
+    return OutboxMessage(id_, seq, TOPIC, json.dumps(body).encode(), datetime.now(UTC))
 
 
-def keys(messages: list[Message]) -> list[Key]:
+def keys(messages: list[OutboxMessage]) -> list[Key]:
     """As subscribers see them."""
     return [(str(message.id), message.seq) for message in messages]
 
@@ -75,7 +75,7 @@ def carrying(
 
 def raise_all(
     buffered: BufferedOutbox,
-    messages: Iterator[Message],
+    messages: Iterator[OutboxMessage],
     pause_s: float = 0.0,
     *,
     refused: Callable[[int], None] = lambda _: None,

@@ -20,13 +20,13 @@ from typing import Final, cast
 
 import cv2
 
-from monitor.config.judges import BynnJudge as HostedSettings
-from monitor.config.judges import RemoteJudge as RemoteSettings
+from monitor.config.judges import BynnJudgeSettings as HostedSettings
+from monitor.config.judges import OpenAIJudgeSettings as RemoteSettings
 from monitor.domain import CameraId, HeadCrop, Pixels, SubjectId, Verdict
 from monitor.judge import Judge
 from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.remote.bynn_judge import BynnJudge
-from monitor.judge.remote.openai_judge import RemoteJudge
+from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.resources import bundled
 from tests.support.fakes import moment
@@ -83,7 +83,7 @@ def compare(crops: Sequence[HeadCrop], folder: Path, families: Sequence[str]) ->
                 kind="remote", url=server.base, model=name, timeout_s=_LIMIT_S, reading="logprobs"
             )
             hosted = HostedSettings(kind="bynn", url=server.hosted, timeout_s=_LIMIT_S)
-            asked = RemoteJudge(remote, SystemClock())
+            asked = OpenAIJudge(remote, SystemClock())
             rows.append(_row(f"{name}, remote", asked, crops, here))
             rows.append(_row(f"{name}, bynn", BynnJudge(hosted, SystemClock()), crops, here))
     return rows

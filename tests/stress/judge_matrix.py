@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Final
 
 from monitor.build import Models
-from monitor.config.judges import RemoteJudge as Settings
+from monitor.config.judges import OpenAIJudgeSettings as Settings
 from monitor.config.schema import Config, Mqtt
 from monitor.daemon.run import run
-from monitor.judge.remote.openai_judge import RemoteJudge
+from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.publish.mqtt.subscriber import Received, Subscriber
 from monitor.runtime.clock import SystemClock
 from tests.support.broker import Mosquitto
@@ -151,7 +151,7 @@ def _config(case: Case, folder: Path, clip: Path, port: int) -> Config:
 
 def _models(server: JudgeProcess) -> Models:
     settings = Settings(kind="remote", url=server.base, model="m", timeout_s=2)
-    judge = RemoteJudge(settings, SystemClock(), sentences=True)
+    judge = OpenAIJudge(settings, SystemClock(), sentences=True)
     detector = ScriptedDetector(dict.fromkeys(range(FRAMES), BOTH))
     return Models(detector, BlueJudge(), 4, verifier=judge, verifier_threads=2)
 

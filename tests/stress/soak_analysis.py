@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from monitor.build import PipelineSettings, build_pipeline, models
-from monitor.config.judges import EmbeddedJudge, Scheduler
+from monitor.config.judges import EmbeddedJudgeSettings, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
 from monitor.config.tampering import Tampering
@@ -39,7 +39,7 @@ class Analysis:
             for name in names
         }
         self.shedder = LoadShedder(self.demand, economy.least_fps)
-        loaded = models(EmbeddedDetector(), EmbeddedJudge(), clock)
+        loaded = models(EmbeddedDetector(), EmbeddedJudgeSettings(), clock)
         settings = PipelineSettings(Tracking(), Scheduler(), Policy(), folder / "evidence", economy)
         zones = dict.fromkeys(self.demand)
         self._pipeline, judge = build_pipeline(

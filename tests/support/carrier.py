@@ -14,7 +14,7 @@ from uuid import UUID
 
 from monitor.config.schema import Mqtt
 from monitor.publish.mqtt.publisher import MqttPublisher
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -24,11 +24,11 @@ from monitor.runtime.worker import Worker
 ALERTS = 3
 
 
-def numbered(n: int) -> Message:
+def numbered(n: int) -> OutboxMessage:
     """The n-th message: a state of one of three alerts, each with growing seq."""
     id_, seq = UUID(int=n % ALERTS), n // ALERTS
     payload = json.dumps({"id": str(id_), "seq": seq, "timings_ms": {}}).encode()
-    return Message(id_, seq, "monitor/v1/site/yard/alert", payload, datetime.now(UTC))
+    return OutboxMessage(id_, seq, "monitor/v1/site/yard/alert", payload, datetime.now(UTC))
 
 
 def key(n: int) -> tuple[str, int]:

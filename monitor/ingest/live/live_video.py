@@ -18,7 +18,7 @@ from monitor.ingest.frames.sampling import ArrivalSampler
 from monitor.ingest.frames.timeline import Timeline
 from monitor.ingest.live.hardware import Hardware
 from monitor.ingest.live.live_decoder import LiveDecoder
-from monitor.ingest.live.open_stream import access_of, address_of, opened
+from monitor.ingest.live.open_stream import access_of, ffmpeg_input, opened
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock
@@ -58,7 +58,7 @@ class LiveVideo:
         self._clock = clock
         self._decoded = 0
         self._warned = False
-        address_of(source)  # so that a missing password is noticed at start
+        ffmpeg_input(source)  # so that a missing password is noticed at start
 
     @property
     def label(self) -> str:
@@ -93,7 +93,7 @@ class LiveVideo:
     @contextmanager
     def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source. FFmpeg cannot be asked to leave, but after each packet we can."""
-        host = address_of(self._source).place
+        host = ffmpeg_input(self._source).place
         with opened(self._source, self._clock) as container:
             stream = video_stream(container, host)
             self._warn_of_pieces(container)
@@ -123,7 +123,7 @@ class LiveVideo:
         left: Stop | None,
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive, until nobody wants them any more."""
-        host = address_of(self._source).place
+        host = ffmpeg_input(self._source).place
         sampler = ArrivalSampler(self._demand.full_fps)
         sequence = 0
         asked = last_picture = self._clock.seconds()

@@ -27,7 +27,7 @@ AUTHORITIES = (
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class FfmpegInput:
     """Where a source is, for FFmpeg."""
 
     place: str  # all of it that may be shown
@@ -37,7 +37,7 @@ class Address:
     broken: str = BROKEN  # what it means when it cannot be read, and FFmpeg does not say why
 
 
-def address_of(source: LiveSource) -> Address:
+def ffmpeg_input(source: LiveSource) -> FfmpegInput:
     """How to open a source.
 
     Raises:
@@ -46,12 +46,12 @@ def address_of(source: LiveSource) -> Address:
     match source:
         case DeviceSource():
             place, options = str(source.path), _device_options(source)
-            return Address(place, place, "v4l2", options, "no camera, or it was unplugged")
+            return FfmpegInput(place, place, "v4l2", options, "no camera, or it was unplugged")
         case RtspSource():
             options = _stream_options() | _rtsp_options(source) | _tls_options(source)
         case HttpSource():
             options = _stream_options() | _tls_options(source)
-    return Address(urlsplit(source.url).netloc, _with_password(source), None, options)
+    return FfmpegInput(urlsplit(source.url).netloc, _with_password(source), None, options)
 
 
 def access_of(source: LiveSource) -> object:
@@ -164,7 +164,7 @@ def opened(source: LiveSource, clock: Clock) -> av.container.InputContainer:
         SourceRejectedError: The camera refuses us, or we do not trust it.
         SourceUnavailableError: Anything else, and no picture within ``open_timeout_s``.
     """
-    address, started = address_of(source), clock.seconds()
+    address, started = ffmpeg_input(source), clock.seconds()
     too_late = SourceUnavailableError(
         f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
     )

@@ -12,7 +12,7 @@ from monitor.errors import SourceUnavailableError
 from monitor.ingest.frames.av_errors import translated
 from monitor.ingest.frames.decoder import Decoder, video_stream
 from monitor.ingest.live.hardware import SOFTWARE, Hardware
-from monitor.ingest.live.open_stream import address_of, opened
+from monitor.ingest.live.open_stream import ffmpeg_input, opened
 from monitor.runtime.clock import Clock
 
 LOOK_S = 6.0  # long enough for two key frames of most cameras, and their first word of the time
@@ -48,24 +48,24 @@ def examine(source: LiveSource, clock: Clock, seconds: float = LOOK_S) -> Camera
         ConfigError: Its password file or ca_file is missing.
         SourceError: It cannot be opened, or sends no picture.
     """
-    place = address_of(source).place
+    place = ffmpeg_input(source).place
     with opened(source, clock) as container:
         stream = video_stream(container, place)
         hardware = Hardware(source.decoder, place)
         by, context = hardware.decoder(stream)
         context.thread_count = 1  # so that seconds are seconds of one core
-        notes = _Notes(clock, by, hardware.reasons)
+        stream_probe = _StreamProbe(clock, by, hardware.reasons)
         decoder = Decoder(stream, clock, context)
         with translated(f"reading {place}"):
             for packet in container.demux(stream):
-                notes.note(packet, container, decoder)
-                if notes.seconds >= seconds or notes.keys > ENOUGH_KEYS:
+                stream_probe.note(packet, container, decoder)
+                if stream_probe.seconds >= seconds or stream_probe.keys > ENOUGH_KEYS:
                     break
-        return notes.facts(stream, place)
+        return stream_probe.facts(stream, place)
 
 
 @dataclass(slots=True)
-class _Notes:
+class _StreamProbe:
     """What has been seen of one stream."""
 
     clock: Clock

@@ -43,7 +43,7 @@ class Resolve(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class AddressPolicy:
     """What may be fetched.
 
     Args:

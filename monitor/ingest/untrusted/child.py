@@ -25,14 +25,14 @@ _NICENESS = 5  # the cameras' own decoding goes first
 _DESCRIPTORS = 32
 
 
-class Kind(IntEnum):
+class TaskKind(IntEnum):
     """How bytes are read."""
 
     STILL = 0
     RECORDING = 1
 
 
-class Message(IntEnum):
+class ReplyKind(IntEnum):
     """What comes back. The two numbers are width and height, or the length of a text, and 0."""
 
     FRAME = 0
@@ -49,7 +49,7 @@ def main() -> None:
     _confine()
     while len(head := source.read(TASK.size)) == TASK.size:
         kind, fps, length = TASK.unpack(head)
-        _answer(sink, Kind(kind), fps, source.read(length))
+        _answer(sink, TaskKind(kind), fps, source.read(length))
 
 
 def _confine() -> None:
@@ -63,25 +63,25 @@ def _confine() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (_DESCRIPTORS, _DESCRIPTORS))
 
 
-def _answer(sink: BinaryIO, kind: Kind, fps: float, encoded: bytes) -> None:
+def _answer(sink: BinaryIO, kind: TaskKind, fps: float, encoded: bytes) -> None:
     """Send everything that one request's bytes hold."""
     from monitor.ingest.untrusted.decode import from_recording, from_still  # noqa: PLC0415
 
-    message, text = Message.END, ""
+    message, text = ReplyKind.END, ""
     try:
-        shown = from_still(encoded) if kind is Kind.STILL else from_recording(encoded, fps)
+        shown = from_still(encoded) if kind is TaskKind.STILL else from_recording(encoded, fps)
         for one in shown:
             height, width = one.pixels.shape[:2]
-            _write(sink, HEAD.pack(Message.FRAME, one.seconds, one.spent_ms, width, height))
+            _write(sink, HEAD.pack(ReplyKind.FRAME, one.seconds, one.spent_ms, width, height))
             _write(sink, one.pixels.data.cast("B"))
     except MemoryError:
-        message, text = Message.TOO_LARGE, "it takes too much memory to decode; scale it down"
+        message, text = ReplyKind.TOO_LARGE, "it takes too much memory to decode; scale it down"
     except TooLargeError as error:
-        message, text = Message.TOO_LARGE, str(error)
+        message, text = ReplyKind.TOO_LARGE, str(error)
     except WrongMediaError as error:
-        message, text = Message.WRONG_MEDIA, str(error)
+        message, text = ReplyKind.WRONG_MEDIA, str(error)
     except SourceError as error:
-        message, text = Message.REJECTED, str(error)
+        message, text = ReplyKind.REJECTED, str(error)
     said = text.encode()
     _write(sink, HEAD.pack(message, 0.0, 0.0, len(said), 0) + said)
 

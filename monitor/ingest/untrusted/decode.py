@@ -17,7 +17,7 @@ from monitor.ingest.frames.decoder import Decoder, video_stream
 from monitor.ingest.frames.picture import VideoPicture
 from monitor.ingest.frames.sampling import TimelineSampler
 from monitor.ingest.frames.timeline import Timeline
-from monitor.ingest.untrusted.images import MAX_PIXELS, check_size, stills
+from monitor.ingest.untrusted.images import MAX_PIXELS, check_size, still_images
 from monitor.runtime.clock import SystemClock
 
 _SIDE_PX = 1920  # frames of a recording are handed on no larger than this
@@ -43,9 +43,9 @@ def from_still(encoded: bytes) -> Iterator[Shown]:
     """The picture in a file, or some of an animation.
 
     Raises:
-        SourceRejectedError: See ``stills``.
+        SourceRejectedError: See ``still_images``.
     """
-    for still in stills(encoded):
+    for still in still_images(encoded):
         yield Shown(still.seconds, 0.0, still.pixels)
 
 

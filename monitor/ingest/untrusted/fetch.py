@@ -17,7 +17,7 @@ from monitor.errors import (
     SourceUnavailableError,
     TooLargeError,
 )
-from monitor.ingest.untrusted.address_policy import Resolve, Rules, resolved
+from monitor.ingest.untrusted.address_policy import AddressPolicy, Resolve, resolved
 
 LIMIT_BYTES: Final = 20 * 1024 * 1024
 _TIMEOUT_S = 15.0
@@ -37,7 +37,7 @@ class Fetcher:
     address. Proxies named in the environment are not used: they would look names up again.
     """
 
-    rules: Rules
+    rules: AddressPolicy
     timeout_s: float = _TIMEOUT_S
     resolve: Resolve = field(default=resolved)
 
@@ -107,7 +107,7 @@ def fetched(url: str) -> bytes:
     Raises:
         SourceError: See ``Fetcher.fetched``.
     """
-    return Fetcher(Rules(anywhere=True)).fetched(url)
+    return Fetcher(AddressPolicy(anywhere=True)).fetched(url)
 
 
 def shown(url: str) -> str:

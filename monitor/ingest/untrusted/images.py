@@ -26,7 +26,7 @@ Alarm: TypeAlias = Image.DecompressionBombError
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class StillImage:
     """One picture of a file."""
 
     seconds: float  # from the animation's start; 0 for a picture that does not move
@@ -47,7 +47,7 @@ def is_still(encoded: bytes) -> bool:
     return encoded.startswith(starts) or (encoded[:4] == b"RIFF" and encoded[8:12] == b"WEBP")
 
 
-def stills(encoded: bytes) -> Iterator[Still]:
+def still_images(encoded: bytes) -> Iterator[StillImage]:
     """The pictures in a file, upright as its EXIF data asks: one, or some of an animation.
 
     Sixteen bits become eight, CMYK becomes colours, and what is transparent grey.
@@ -84,7 +84,7 @@ def check_size(width: int, height: int) -> None:
         raise TooLargeError(f"{width} by {height} pixels, more than {limit} million; scale it down")
 
 
-def _chosen(image: Image.Image) -> Iterator[Still]:
+def _chosen(image: Image.Image) -> Iterator[StillImage]:
     """The first picture, and of an animation some more, in their order."""
     count = int(getattr(image, "n_frames", 1)) if image.format in {"GIF", "WEBP", "PNG"} else 1
     wanted = {round(n * (count - 1) / (_MOST_FRAMES - 1)) for n in range(_MOST_FRAMES)}
@@ -93,7 +93,7 @@ def _chosen(image: Image.Image) -> Iterator[Still]:
         image.seek(number)  # also over those that are not wanted: they build on each other
         if number in wanted or count <= _MOST_FRAMES:
             image.load()
-            yield Still(seconds, _pixels(image))
+            yield StillImage(seconds, _pixels(image))
         seconds += float(image.info.get("duration") or 0) / 1000
 
 

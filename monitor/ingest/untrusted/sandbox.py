@@ -14,7 +14,7 @@ import numpy as np
 
 from monitor.domain import Pixels
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
-from monitor.ingest.untrusted.child import HEAD, TASK, Kind, Message
+from monitor.ingest.untrusted.child import HEAD, TASK, ReplyKind, TaskKind
 from monitor.ingest.untrusted.images import is_still
 
 _MODULE = "monitor.ingest.untrusted.child"
@@ -23,9 +23,9 @@ _MOST_PX = 4096  # a side of what comes back; more is a child that has been take
 _MOST_TEXT = 1000
 _PIECE = 1 << 16
 _FAILURES: Final = {
-    Message.REJECTED: SourceRejectedError,
-    Message.TOO_LARGE: TooLargeError,
-    Message.WRONG_MEDIA: WrongMediaError,
+    ReplyKind.REJECTED: SourceRejectedError,
+    ReplyKind.TOO_LARGE: TooLargeError,
+    ReplyKind.WRONG_MEDIA: WrongMediaError,
 }
 _BOX_KINDS = frozenset({b"ftyp", b"moov", b"mdat", b"free", b"wide", b"skip", b"pnot", b"moof"})
 _STARTS: Final = (
@@ -98,7 +98,7 @@ class Sandbox:
         """
         if not (is_still(encoded) or is_recording(encoded)):
             raise WrongMediaError("not a picture or a recording of a kind that is known here")
-        kind = Kind.STILL if is_still(encoded) else Kind.RECORDING
+        kind = TaskKind.STILL if is_still(encoded) else TaskKind.RECORDING
         if self._child.poll() is not None:
             self._replace()
         try:
@@ -179,12 +179,12 @@ def _heard(child: "subprocess.Popen[bytes]", deadline: float) -> Iterator[Decode
     """
     while True:
         message, seconds, spent_ms, first, second = HEAD.unpack(_read(child, HEAD.size, deadline))
-        if message == Message.END:
+        if message == ReplyKind.END:
             return
         if message in _FAILURES and first <= _MOST_TEXT:
             said = _read(child, first, deadline).decode(errors="replace")
-            raise _FAILURES[Message(message)](said)
-        if message != Message.FRAME or not (0 < first <= _MOST_PX and 0 < second <= _MOST_PX):
+            raise _FAILURES[ReplyKind(message)](said)
+        if message != ReplyKind.FRAME or not (0 < first <= _MOST_PX and 0 < second <= _MOST_PX):
             raise EOFError
         pixels = np.frombuffer(_read(child, 3 * first * second, deadline), np.uint8)
         yield DecodedPicture(seconds, spent_ms, pixels.reshape(second, first, 3))

@@ -33,7 +33,7 @@ LONGEST_STEP_S = 2.5  # between two pictures; what lies further apart proves no 
 
 
 @dataclass(slots=True)
-class _Patience:
+class _Debounce:
     """For how long something has been so: grows while it is, shrinks while it is not."""
 
     after_s: float
@@ -81,8 +81,8 @@ class TamperDetector:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._patience: Mapping[TamperingReason, _Patience] = {
-            reason: _Patience(
+        self._debounced: Mapping[TamperingReason, _Debounce] = {
+            reason: _Debounce(
                 settings.after_s(reason),
                 settings.clear_after_s,
                 reason is TamperingReason.IMAGE_FROZEN,
@@ -101,7 +101,7 @@ class TamperDetector:
     @property
     def reason(self) -> TamperingReason | None:
         """What is wrong, if anything is; the first of several."""
-        return next((reason for reason, p in self._patience.items() if p.raised), None)
+        return next((reason for reason, p in self._debounced.items() if p.raised), None)
 
     def look(self, luma: Luma, sample: Luma, seconds: float) -> None:
         """Judge one picture.
@@ -114,8 +114,8 @@ class TamperDetector:
         passed = min(max(seconds - self._seconds, 0.0), LONGEST_STEP_S)
         signs = self._signs(luma, sample, seconds, passed)
         self._seconds = seconds
-        for reason, patience in self._patience.items():
-            patience.note(so=reason in signs, passed=passed)
+        for reason, debounce in self._debounced.items():
+            debounce.note(so=reason in signs, passed=passed)
 
     def _signs(self, luma: Luma, sample: Luma, now: float, passed: float) -> set[TamperingReason]:
         signs = {TamperingReason.IMAGE_FROZEN} if self._same(sample) else set()

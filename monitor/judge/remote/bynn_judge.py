@@ -11,11 +11,11 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, ValidationError
 
-from monitor.config.judges import BynnJudge as Settings
+from monitor.config.judges import BynnJudgeSettings as Settings
 from monitor.domain import OCCLUDED, Covering, HeadCrop, JudgeName, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
-from monitor.judge.remote.fan_out import Together
-from monitor.judge.remote.json_client import Door
+from monitor.judge.remote.fan_out import FanOutJudge
+from monitor.judge.remote.json_client import JsonClient
 from monitor.judge.scoring import one_line
 from monitor.judge.warm_up import jpeg, trial_crops
 from monitor.runtime.clock import Clock
@@ -26,7 +26,7 @@ _WAITS: Final = (4.0, 8.0, 16.0)  # seconds after 429, as the service asks
 _SURE: Final = 0.95  # the service says yes or no, and states 93 % accuracy
 
 
-class _Response(BaseModel):
+class _BynnResponse(BaseModel):
     """What is said about the picture. The last two are extras of our own server."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
@@ -36,18 +36,18 @@ class _Response(BaseModel):
     probability: Annotated[float, Field(ge=0, le=1)] | None = None
 
 
-class _Result(BaseModel):
+class _BynnResult(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    response: _Response
+    response: _BynnResponse
     thinking: str = ""
 
 
-class _Answer(BaseModel):
+class _BynnAnswer(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     status: str
-    result: _Result
+    result: _BynnResult
 
 
 class BynnJudge:
@@ -68,7 +68,7 @@ class BynnJudge:
         self.name = JudgeName(settings.model, "hosted")
         self._settings = settings
         self._clock = clock
-        self._door = Door(
+        self._client = JsonClient(
             settings.url,
             key_file=settings.api_key_file,
             ca_file=settings.ca_file,
@@ -76,7 +76,7 @@ class BynnJudge:
             most=settings.concurrency,
             waits=_WAITS,
         )
-        self._together = Together(self.name, self._one)
+        self._fan_out = FanOutJudge(self.name, self._one)
 
     def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """See Judge. Crops without an answer are not evaluable if others got one.
@@ -85,7 +85,7 @@ class BynnJudge:
             JudgeUnavailableError: No crop was answered.
             JudgeAnswerError: For some time now no answer could be read.
         """
-        return self._together.judge(crops)
+        return self._fan_out.judge(crops)
 
     def explain(self, crop: HeadCrop) -> str:
         """See Judge.
@@ -123,7 +123,7 @@ class BynnJudge:
             "base64_image": jpeg(crop.pixels, self._settings.crop_px),
         }
         try:
-            answer = _Answer.model_validate(self._door.post("", body))
+            answer = _BynnAnswer.model_validate(self._client.post("", body))
         except ValidationError:
             raise JudgeAnswerError("the answer is not that of a Face Occlusion API") from None
         if answer.status != "completed":
@@ -141,7 +141,7 @@ class BynnJudge:
         )
 
 
-def _shares(response: _Response) -> Mapping[Covering, float]:
+def _shares(response: _BynnResponse) -> Mapping[Covering, float]:
     """Probabilities that fit the answer: of the covering it names, or of all alike."""
     sure = _SURE if response.occluded else 1 - _SURE
     if response.probability is not None and (response.probability >= 0.5) == response.occluded:  # noqa: PLR2004

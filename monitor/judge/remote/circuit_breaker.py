@@ -16,7 +16,7 @@ _OPEN_S: Final = (2.0, 30.0)  # first and longest rest of a server that fails
 
 
 @dataclass(slots=True)
-class Breaker:
+class CircuitBreaker:
     """Decides whether a server may be asked now. Thread-safe.
 
     After ``busy`` nobody asks until the wait is over: the server's own ``Retry-After``, or

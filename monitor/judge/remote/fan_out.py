@@ -12,7 +12,7 @@ _GARBLED: Final = 5  # answers in a row that could not be read, after which it i
 
 
 @dataclass(slots=True)
-class Together:
+class FanOutJudge:
     """Judges crops one request each, all at once. Thread-safe.
 
     If any was answered, those that were not get a verdict of nothing: not evaluable. One

@@ -13,7 +13,7 @@ from typing import Final
 import httpx
 
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeUnavailableError
-from monitor.judge.remote.circuit_breaker import Breaker, retry_after
+from monitor.judge.remote.circuit_breaker import CircuitBreaker, retry_after
 from monitor.judge.remote.gate import Gate
 
 ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
@@ -23,7 +23,7 @@ _KEY: Final = (401, 403)
 _WAITS: Final = (1.0, 2.0, 4.0, 8.0)
 
 
-class Door:
+class JsonClient:
     """Posts JSON to one server. Thread-safe.
 
     Redirects are not followed: pictures go where the configuration says and nowhere else.
@@ -54,7 +54,7 @@ class Door:
         self.gate = Gate(most)
         self._base = base
         self._timeout_s = timeout_s
-        self._breaker = Breaker(waits)
+        self._breaker = CircuitBreaker(waits)
         self._client = httpx.Client(
             headers={} if key_file is None else {"Authorization": f"Bearer {_key(key_file)}"},
             verify=_trusted(ca_file),

@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Literal
 
-from monitor.config.judges import RemoteJudge as Settings
+from monitor.config.judges import OpenAIJudgeSettings as Settings
 from monitor.domain import Covering, HeadCrop, JudgeName, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.judge.profile import ANSWERS, EXPLAIN, UNUSABLE
 from monitor.judge.remote import replies
-from monitor.judge.remote.fan_out import Together
-from monitor.judge.remote.json_client import Door
+from monitor.judge.remote.fan_out import FanOutJudge
+from monitor.judge.remote.json_client import JsonClient
 from monitor.judge.scoring import probabilities
 from monitor.judge.warm_up import jpeg, trial_crops
 from monitor.runtime.clock import Clock
@@ -24,7 +24,7 @@ _SENTENCE_TOKENS: Final = 60
 _JSON_TOKENS: Final = 200
 
 
-class RemoteJudge:
+class OpenAIJudge:
     """A Judge that asks a server, one request per crop. Thread-safe.
 
     Where the server gives the first token's probabilities, those are the verdict and
@@ -52,14 +52,14 @@ class RemoteJudge:
         self._clock = clock
         self._sentences = sentences
         self._reading: Reading | None = None if settings.reading == "auto" else settings.reading
-        self._door = Door(
+        self._client = JsonClient(
             settings.url,
             key_file=settings.api_key_file,
             ca_file=settings.ca_file,
             timeout_s=settings.timeout_s,
             most=settings.concurrency,
         )
-        self._together = Together(self.name, self._one)
+        self._fan_out = FanOutJudge(self.name, self._one)
 
     def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """See Judge. Crops without an answer are not evaluable if others got one.
@@ -68,7 +68,7 @@ class RemoteJudge:
             JudgeUnavailableError: No crop was answered.
             JudgeAnswerError: For some time now no answer could be read.
         """
-        return self._together.judge(crops)
+        return self._fan_out.judge(crops)
 
     def explain(self, crop: HeadCrop) -> str:
         """See Judge. The model's words are data: bounded, one line, never acted on.
@@ -179,4 +179,4 @@ class RemoteJudge:
             "temperature": 0,
             **options,
         }
-        return replies.reply(self._door.post("/chat/completions", body))
+        return replies.reply(self._client.post("/chat/completions", body))

@@ -36,40 +36,40 @@ SCHEMA: Final[Mapping[str, object]] = {
     "additionalProperties": False,
 }
 _LEAST_MASS: Final = 0.2  # of the first token's probability that must be on letters of ours
-_CLAIM: Final = (0.55, 0.97)  # what a model's word for its own confidence may count
+_STATED: Final = (0.55, 0.97)  # what a model's word for its own confidence may count
 _THOUGHT: Final = "</think>"
 
 Logprob = Annotated[float, Field(le=0.001, allow_inf_nan=False)]
 
 
-class _Part(BaseModel):
+class _ChatModel(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class _Token(_Part):
+class _Token(_ChatModel):
     token: str
     logprob: Logprob
 
 
-class _First(_Part):
+class _FirstToken(_ChatModel):
     top_logprobs: list[_Token] = Field(max_length=64)
 
 
-class _Logprobs(_Part):
-    content: list[_First] | None = None
+class _Logprobs(_ChatModel):
+    content: list[_FirstToken] | None = None
 
 
-class _Message(_Part):
+class _ChatMessage(_ChatModel):
     content: str | None = None
     reasoning_content: str | None = None
 
 
-class _Choice(_Part):
-    message: _Message
+class _Choice(_ChatModel):
+    message: _ChatMessage
     logprobs: _Logprobs | None = None
 
 
-class Reply(_Part):
+class Reply(_ChatModel):
     """A chat completion, as far as it is read."""
 
     choices: Annotated[list[_Choice], Field(min_length=1)]
@@ -85,7 +85,7 @@ class Reply(_Part):
         return one_line(self.text or self.choices[0].message.reasoning_content or "")
 
 
-class _Claim(BaseModel):
+class _StatedVerdict(BaseModel):
     """The JSON that a model is asked for."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
@@ -154,20 +154,20 @@ def claimed(text: str) -> tuple[Mapping[str, float], str]:
     if body.startswith("```") and body.endswith("```"):
         body = body.strip("`").removeprefix("json").strip()
     try:
-        claim = _Claim.model_validate(json.loads(body, object_pairs_hook=_once))
+        stated = _StatedVerdict.model_validate(json.loads(body, object_pairs_hook=_once))
     except (ValidationError, ValueError, RecursionError):
         raise JudgeAnswerError("the model's answer is not the JSON that was asked for") from None
-    if claim.covering not in ANSWERS:
+    if stated.covering not in ANSWERS:
         raise JudgeAnswerError("the model names a covering that there is not")
-    low, high = _CLAIM
-    sure = min(max(claim.confidence, low), high)
+    low, high = _STATED
+    sure = min(max(stated.confidence, low), high)
     shares = dict.fromkeys(ANSWERS, 0.0)
-    if claim.covering == Covering.NONE:
+    if stated.covering == Covering.NONE:
         shares |= dict.fromkeys(OCCLUDED, (1 - sure) / len(OCCLUDED))
     else:
         shares[Covering.NONE] = 1 - sure
-    shares[claim.covering] = sure
-    return shares, one_line(claim.thinking)
+    shares[stated.covering] = sure
+    return shares, one_line(stated.thinking)
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import Final
 from uuid import UUID
 
 from monitor.config.judges import Verifier as Settings
-from monitor.domain import Alert, CameraId, HeadCrop, Opinion, Severity, SubjectId, Verdict
+from monitor.domain import Alert, CameraId, HeadCrop, Severity, SubjectId, Verdict, VerifierAnswer
 from monitor.runtime.clock import Clock
 
 WEIGHT: Final = 3.0  # how many crops of the first judge one of the verifier's counts for
@@ -68,7 +68,7 @@ class VerificationQueue:
         self._best: dict[Key, HeadCrop] = {}
         self._doubted: dict[Key, float] = {}  # seconds, when last asked about
         self._waiting: dict[UUID | Key, VerificationRequest] = {}
-        self._opinions: dict[CameraId, list[Opinion]] = {}
+        self._alert_answers: dict[CameraId, list[VerifierAnswer]] = {}
         self._verdicts: dict[CameraId, list[Verdict]] = {}
         self._counts: Counter[str] = Counter()
 
@@ -154,12 +154,12 @@ class VerificationQueue:
     def answered(self) -> set[CameraId]:
         """The cameras about whose alerts or doubts something has been said."""
         with self._changed:
-            return {*self._opinions, *self._verdicts}
+            return {*self._alert_answers, *self._verdicts}
 
-    def collect(self, camera: CameraId) -> list[Opinion]:
+    def collect(self, camera: CameraId) -> list[VerifierAnswer]:
         """What has been said about one camera's alerts since it last asked."""
         with self._changed:
-            return self._opinions.pop(camera, [])
+            return self._alert_answers.pop(camera, [])
 
     def collect_verdicts(self, camera: CameraId) -> list[Verdict]:
         """What has been said about one camera's doubts since it last asked."""
@@ -191,8 +191,8 @@ class VerificationQueue:
             self._say(request.alert, None)
 
     def _say(self, alert: Alert, verdict: Verdict | None) -> None:
-        opinion = Opinion(alert.id, alert.seq, verdict)
-        self._opinions.setdefault(alert.camera, []).append(opinion)
+        answer = VerifierAnswer(alert.id, alert.seq, verdict)
+        self._alert_answers.setdefault(alert.camera, []).append(answer)
         self._bell.set()
 
 

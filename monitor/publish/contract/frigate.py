@@ -16,7 +16,7 @@ from uuid import UUID, uuid5
 
 from monitor.domain import Alert, AlertState, CameraId, Severity
 from monitor.publish.contract.payload import printable
-from monitor.publish.outbox.outbox import Message
+from monitor.publish.outbox.outbox import OutboxMessage
 
 _OVER = (AlertState.ENDED, AlertState.REJECTED)
 
@@ -36,7 +36,7 @@ class FrigateFormat:
         """Where the picture of a camera's latest alert is kept (retained)."""
         return f"{self._prefix}/{camera}/person/snapshot"
 
-    def messages(self, alert: Alert, now: datetime) -> Iterator[Message]:
+    def messages(self, alert: Alert, now: datetime) -> Iterator[OutboxMessage]:
         """What one state of an alert is in these words. They may make room for alerts proper."""
         before = self._before.pop(alert.id, None)
         over = alert.state in _OVER
@@ -49,7 +49,7 @@ class FrigateFormat:
                 "before": said(before or alert, None),
                 "after": said(alert, now if over else None),
             }
-            yield Message(
+            yield OutboxMessage(
                 id=uuid5(alert.id, topic),
                 seq=alert.seq,
                 topic=f"{self._prefix}/{topic}",

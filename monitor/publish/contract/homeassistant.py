@@ -20,13 +20,13 @@ from monitor.publish.contract.payload import (
 from monitor.runtime.version import VERSION
 
 
-class _Part(BaseModel):
+class _DiscoveryModel(BaseModel):
     """What is not set is not sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Component(_Part):
+class Component(_DiscoveryModel):
     """One entity of a device."""
 
     platform: Literal["binary_sensor", "sensor", "image", "switch"]
@@ -47,7 +47,7 @@ class Component(_Part):
     state_off: str | None = None
 
 
-class Device(_Part):
+class Device(_DiscoveryModel):
     """What the entities belong to."""
 
     identifiers: list[str]
@@ -58,14 +58,14 @@ class Device(_Part):
     suggested_area: str | None = None
 
 
-class Origin(_Part):
+class Origin(_DiscoveryModel):
     """Who announces it."""
 
     name: str
     sw_version: str
 
 
-class DiscoveryV1(_Part):
+class DiscoveryV1(_DiscoveryModel):
     """One camera, as Home Assistant is told of it."""
 
     device: Device

@@ -158,7 +158,7 @@ class Will:
     payload: bytes
 
 
-class Connection:
+class MqttConnection:
     """An accepted connection that never comes back once it is lost. Thread-safe.
 
     Paho, when it reconnects, sends again what it still holds, beside what its owner sends
@@ -359,9 +359,11 @@ def dial(
     *,
     will: Will | None = None,
     on_message: OnMessage | None = None,
-) -> Connection:
-    """Connect with MQTT 5, or with 3.1.1 to a broker that is older. See Connection."""
+) -> MqttConnection:
+    """Connect with MQTT 5, or with 3.1.1 to a broker that is older. See MqttConnection."""
     try:
-        return Connection(credentials, client_id, will=will, on_message=on_message)
+        return MqttConnection(credentials, client_id, will=will, on_message=on_message)
     except VersionRefusedError:
-        return Connection(credentials, client_id, version=V311, will=will, on_message=on_message)
+        return MqttConnection(
+            credentials, client_id, version=V311, will=will, on_message=on_message
+        )

@@ -8,7 +8,7 @@ from monitor.config.schema import Mqtt
 from monitor.publish.contract.payload import stamped
 from monitor.publish.mqtt.connection import dial
 from monitor.publish.mqtt.credentials import MqttCredentials
-from monitor.publish.outbox.outbox import Message
+from monitor.publish.outbox.outbox import OutboxMessage
 
 
 def probe(settings: Mqtt) -> str:
@@ -25,7 +25,7 @@ def probe(settings: Mqtt) -> str:
         return connection.version
 
 
-def delivered(settings: Mqtt, messages: Iterable[Message]) -> Iterable[Message]:
+def delivered(settings: Mqtt, messages: Iterable[OutboxMessage]) -> Iterable[OutboxMessage]:
     """Send messages, one after the other; each is yielded once the broker has it.
 
     Raises:

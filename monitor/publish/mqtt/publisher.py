@@ -12,7 +12,7 @@ from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES, Receipt
 from monitor.publish.contract.payload import status_topic
 from monitor.publish.mqtt.command_queue import CommandQueue
-from monitor.publish.mqtt.connection import NO_ANSWER, Connection, Will, dial
+from monitor.publish.mqtt.connection import NO_ANSWER, MqttConnection, Will, dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
@@ -46,8 +46,8 @@ class ReconnectingClient:
 
     def __init__(
         self,
-        opener: Callable[[], Connection],
-        farewell: Callable[[Connection], None],
+        opener: Callable[[], MqttConnection],
+        farewell: Callable[[MqttConnection], None],
         address: str,
         *,
         settled_s: float = RECONNECT_LIMIT_S,
@@ -58,7 +58,7 @@ class ReconnectingClient:
         self._settled_s = settled_s
         self._stop = StopSwitch()
         self._lock = threading.Lock()  # guards the three below
-        self._connection: Connection | None = None
+        self._connection: MqttConnection | None = None
         self._connections = 0
         self._reason = "not connected yet"
         self._warned: dict[str, float] = {}  # reasons, and when they were logged
@@ -88,7 +88,7 @@ class ReconnectingClient:
         with self._lock:
             return self._connections
 
-    def connection(self) -> Connection:
+    def connection(self) -> MqttConnection:
         """The one that stands.
 
         Raises:
@@ -108,7 +108,7 @@ class ReconnectingClient:
                 self._report(str(error))
             self._stop.wait(backoff.delay())
 
-    def _use(self, connection: Connection, backoff: Backoff) -> None:
+    def _use(self, connection: MqttConnection, backoff: Backoff) -> None:
         """Hold one connection until it is over.
 
         Raises:
@@ -143,7 +143,7 @@ class ReconnectingClient:
         if not self._stop.requested:
             raise BrokerUnavailableError(self._reason)
 
-    def _part(self, connection: Connection) -> None:
+    def _part(self, connection: MqttConnection) -> None:
         if connection.ended is None:
             self._farewell(connection)
         connection.close()
@@ -222,7 +222,7 @@ class MqttPublisher:
         """Publish the answer to a command. Raises as ``publish``."""
         self._client.connection().answer(topic, payload, correlation)
 
-    def _open(self) -> Connection:
+    def _open(self) -> MqttConnection:
         will = Will(self._status_topic, OFFLINE)
         on_message = None if self._commands is None else self._commands.receive
         connection = dial(
@@ -233,17 +233,17 @@ class MqttPublisher:
             self._subscribe(connection, topics)
         return connection
 
-    def _subscribe(self, connection: Connection, topics: str) -> None:
+    def _subscribe(self, connection: MqttConnection, topics: str) -> None:
         """Ask for requests. Alerts matter more, so a refusal is only logged."""
         try:
             connection.subscribe([topics])
         except PublishError as error:
             log.warning("%s; nothing can be asked of us on %s", error, topics)
 
-    def _leave(self, connection: Connection) -> None:
+    def _leave(self, connection: MqttConnection) -> None:
         self._announce(connection, OFFLINE)
 
-    def _announce(self, connection: Connection, status: bytes) -> None:
+    def _announce(self, connection: MqttConnection, status: bytes) -> None:
         """Say how we are. Alerts matter more, so a refusal is only logged."""
         try:
             connection.publish(self._status_topic, status, retain=True)

@@ -12,7 +12,7 @@ from uuid import uuid4
 from paho.mqtt.client import MQTTMessage
 
 from monitor.config.schema import Mqtt
-from monitor.publish.mqtt.connection import Connection, dial
+from monitor.publish.mqtt.connection import MqttConnection, dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.mqtt.publisher import ReconnectingClient
 from monitor.runtime.clock import SystemClock
@@ -69,7 +69,7 @@ class Subscriber:
         ]
         self._clock = SystemClock()
         self._known: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
-        self._first: Connection | None = None
+        self._first: MqttConnection | None = None
         self._client = ReconnectingClient(self._next, lambda _: None, address)
 
     def __enter__(self) -> Self:
@@ -91,12 +91,12 @@ class Subscriber:
         """Whether the broker has accepted us and the connection stands."""
         return self._client.connected
 
-    def _next(self) -> Connection:
+    def _next(self) -> MqttConnection:
         """For the reconnecting client: the connection that __enter__ made, later new ones."""
         first, self._first = self._first, None
         return first or self._open()
 
-    def _open(self) -> Connection:
+    def _open(self) -> MqttConnection:
         connection = dial(
             MqttCredentials.now(self._settings), self._client_id, on_message=self._receive
         )

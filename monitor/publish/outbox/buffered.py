@@ -13,7 +13,7 @@ from itertools import islice
 from uuid import UUID
 
 from monitor.errors import OutboxError
-from monitor.publish.outbox.outbox import Key, Message, Outbox
+from monitor.publish.outbox.outbox import Key, Outbox, OutboxMessage
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class BufferedOutbox:
         self._in_memory = in_memory
         self._added = threading.Event()
         self._lock = threading.Lock()  # guards all below
-        self._kept: dict[Key, Message] = {}  # what the disk would not take, oldest first
+        self._kept: dict[Key, OutboxMessage] = {}  # what the disk would not take, oldest first
         self._begun: set[UUID] = set()  # alerts of which nothing has ever been on disk
         self._gone: dict[Key, None] = {}  # delivered, but the disk would not forget it
         self._retry_at = float("-inf")
@@ -72,7 +72,7 @@ class BufferedOutbox:
         with self._lock:
             return len(self._kept)
 
-    def add(self, message: Message) -> None:
+    def add(self, message: OutboxMessage) -> None:
         """Take a message, on disk if the disk allows, and wake whoever waits."""
         with self._lock:
             self._kept[message.key] = message
@@ -85,7 +85,7 @@ class BufferedOutbox:
 
     def due(
         self, limit: int, *, besides: Collection[str] = (), without: Collection[UUID] = ()
-    ) -> list[Message]:
+    ) -> list[OutboxMessage]:
         """Messages that may be sent side by side, as Outbox.due."""
         with self._lock:
             self._settle()
@@ -106,7 +106,7 @@ class BufferedOutbox:
                         found.append(message)
             return found
 
-    def remove(self, *messages: Message) -> None:
+    def remove(self, *messages: OutboxMessage) -> None:
         """Forget messages the broker has confirmed."""
         with self._lock:
             for message in messages:
@@ -160,7 +160,7 @@ class BufferedOutbox:
             log.info("the outbox takes alerts again")
             self._on_trouble(None)
 
-    def _is_first(self, message: Message) -> bool:
+    def _is_first(self, message: OutboxMessage) -> bool:
         """Whether no earlier state of this alert waits on disk."""
         if message.id in self._begun:
             return True

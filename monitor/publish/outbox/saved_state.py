@@ -3,7 +3,7 @@
 from collections.abc import Collection
 
 from monitor.publish.outbox.database import COLUMNS, OutboxDatabase
-from monitor.publish.outbox.outbox import Message, message_of
+from monitor.publish.outbox.outbox import OutboxMessage, message_of
 
 
 class SavedState:
@@ -53,7 +53,7 @@ class SavedState:
         with self._file.using() as db:
             db.execute(statement, (camera,))
 
-    def unfinished(self) -> list[Message]:
+    def unfinished(self) -> list[OutboxMessage]:
         """The latest state of every alert that goes on, or went on when the program ended."""
         with self._file.using() as db:
             rows = db.execute(f"SELECT {COLUMNS} FROM unfinished ORDER BY created_at").fetchall()  # noqa: S608  (our own constant)

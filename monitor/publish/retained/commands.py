@@ -23,7 +23,7 @@ _TOPIC_CHARS = 256  # of a response topic; longer ones are not answered
 _OURS = ("monitor/", "homeassistant/", "$")  # no stranger's word lets us publish there
 
 
-class Controls(Protocol):
+class CommandExecutor(Protocol):
     """What can be done with a camera. Thread-safe."""
 
     def carry_out(self, command: str, camera: CameraId) -> None:
@@ -34,7 +34,7 @@ class Controls(Protocol):
         """
 
 
-class Answering(Broker, Protocol):
+class CommandResponder(Broker, Protocol):
     """A Broker through which commands are answered."""
 
     def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
@@ -50,7 +50,7 @@ class CommandHandler:
     Args:
         commands: Where requests come from.
         publisher: Where answers go.
-        controls: Carries the commands out.
+        executor: Carries the commands out.
         announcements: What is announced after every connect, and when ``birth`` is asked for.
         site: The name in the topics.
         clock: The time in the answers.
@@ -59,8 +59,8 @@ class CommandHandler:
     def __init__(
         self,
         commands: CommandQueue,
-        publisher: Answering,
-        controls: Controls,
+        publisher: CommandResponder,
+        executor: CommandExecutor,
         announcements: RetainedAnnouncements,
         *,
         site: str,
@@ -68,7 +68,7 @@ class CommandHandler:
     ) -> None:
         self._commands = commands
         self._publisher = publisher
-        self._controls = controls
+        self._executor = executor
         self._announcements = announcements
         self._site = site
         self._clock = clock
@@ -121,7 +121,7 @@ class CommandHandler:
         command: CommandV1 | None = None
         try:
             command = parsed(payload)
-            self._controls.carry_out(command.command, CameraId(camera))
+            self._executor.carry_out(command.command, CameraId(camera))
             error = None
         except CommandError as failure:
             error = str(failure)

@@ -9,10 +9,10 @@ from monitor.publish.outbox.database import Damage
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.clock import Clock
 
-Kind = Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifier_fails"]
+ProblemKind = Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifier_fails"]
 
 
-class Health:
+class HealthReporter:
     """The problems there are, kept at the broker as one retained message. Thread-safe.
 
     It does not go through the outbox, whose troubles are among those it tells of.
@@ -23,10 +23,10 @@ class Health:
         self._site = site
         self._clock = clock
         self._lock = threading.Lock()
-        self._problems: dict[Kind, ProblemV1] = {}
+        self._problems: dict[ProblemKind, ProblemV1] = {}
         self._tell()
 
-    def report(self, kind: Kind, detail: str) -> None:
+    def report(self, kind: ProblemKind, detail: str) -> None:
         """There is a problem. The same again changes nothing."""
         with self._lock:
             known = self._problems.get(kind)
@@ -36,7 +36,7 @@ class Health:
             self._problems[kind] = ProblemV1(kind=kind, detail=printable(detail), since=since)
             self._tell()
 
-    def clear(self, kind: Kind) -> None:
+    def clear(self, kind: ProblemKind) -> None:
         """It is over."""
         with self._lock:
             if self._problems.pop(kind, None) is not None:

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from monitor.domain import AlertState, CameraId, Severity, TamperingAlert, TamperingReason
 from monitor.publish.contract.payload import tampering_payload, tampering_topic
 from monitor.publish.outbox.buffered import BufferedOutbox
-from monitor.publish.outbox.outbox import Message
+from monitor.publish.outbox.outbox import OutboxMessage
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ class TamperAlerts:
         if alert.severity is Severity.IGNORE:
             return
         self.buffered.add(
-            Message(
+            OutboxMessage(
                 alert.id,
                 alert.seq,
                 tampering_topic(self.site, alert.camera),

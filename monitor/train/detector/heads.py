@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from monitor.demo.drawing import Face
+from monitor.demo.drawing import LandmarkedFace
 from monitor.domain import Kind, Pixels
 from monitor.train.detector.scenes import KINDS, Scene
 from monitor.train.judge.faces import SIDE, Landmarks, read_crop, read_rows
@@ -58,7 +58,7 @@ def collect_heads(
         scenes.append(_scene(path.name, pixels, box, unclear=False))
         if label == "none" and len(walls) and rng.random() < 0.5:  # noqa: PLR2004
             behind = walls[int(rng.integers(len(walls)))]
-            dressed = dress(Face(pixels, face.points), behind, overlays, rng).face
+            dressed = dress(LandmarkedFace(pixels, face.points), behind, overlays, rng).face
             size = min(_FACE_UNITS * dressed.unit_px, float(SIDE))
             box = _box(dressed.points.mean(axis=0), size)
             scenes.append(_scene(f"{path.name}, dressed", dressed.pixels, box, unclear=False))

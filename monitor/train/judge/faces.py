@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from monitor.demo.drawing import Face, Floats, Rng, typical_points
+from monitor.demo.drawing import Floats, LandmarkedFace, Rng, typical_points
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 
@@ -21,7 +21,7 @@ _LOOSE: Final = 2.4  # side of a crop from a scene, in faces
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class HeadSample:
     """One labelled head in a square picture.
 
     Args:
@@ -62,10 +62,14 @@ class Landmarks:
         """Whether every face is assumed, none found."""
         return self._net is None
 
-    def find(self, pixels: Pixels) -> tuple[Face, float, bool]:
+    def find(self, pixels: Pixels) -> tuple[LandmarkedFace, float, bool]:
         """The face nearest the middle of a square picture, its longer side, whether found."""
         side = pixels.shape[0]
-        assumed = Face(pixels, typical_points(side, FACE_SHARE * side)), FACE_SHARE * side, False
+        assumed = (
+            LandmarkedFace(pixels, typical_points(side, FACE_SHARE * side)),
+            FACE_SHARE * side,
+            False,
+        )
         if self._net is None:
             return assumed
         edge = round(side * _BORDER)
@@ -76,7 +80,7 @@ class Landmarks:
         if row is None:
             return assumed
         points = (row[4:14].reshape(5, 2) - edge).astype(np.float32)
-        return Face(pixels, points), float(row[2:4].max()), True
+        return LandmarkedFace(pixels, points), float(row[2:4].max()), True
 
 
 def _nearest(rows: MatLike | None, middle: float, reach: float) -> Floats | None:
@@ -132,7 +136,7 @@ def square(picture: Pixels, middle: tuple[float, float], side: float) -> Pixels:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Scene:
+class LabelledScene:
     """One whole picture with its boxes, each (left, top, right, bottom) in pixels."""
 
     name: str
@@ -141,7 +145,7 @@ class Scene:
     persons: Floats
 
 
-def read_scenes(folder: Path) -> Iterator[Scene]:
+def read_scenes(folder: Path) -> Iterator[LabelledScene]:
     """Every readable picture of a folder with boxes.csv.
 
     Raises:
@@ -162,10 +166,10 @@ def read_scenes(folder: Path) -> Iterator[Scene]:
             faces, persons = (
                 np.array(kinds[kind], np.float32).reshape(-1, 4) for kind in ("face", "person")
             )
-            yield Scene(name, np.asarray(pixels, dtype=np.uint8), faces, persons)
+            yield LabelledScene(name, np.asarray(pixels, dtype=np.uint8), faces, persons)
 
 
-def loose_heads(scene: Scene) -> Iterator[tuple[Sample, Pixels]]:
+def loose_heads(scene: LabelledScene) -> Iterator[tuple[HeadSample, Pixels]]:
     """Each face of a scene in a wide square, without an answer yet, and its head crop.
 
     The head crop, 16 pixels square, is framed as in the labelled folder, so that the answer
@@ -181,11 +185,11 @@ def loose_heads(scene: Scene) -> Iterator[tuple[Sample, Pixels]]:
         x0, y0 = int(max(middle[0] - half, 0)), int(max(middle[1] - half, 0))
         crop = scene.pixels[y0 : int(middle[1] + half) + 1, x0 : int(middle[0] + half) + 1]
         thumb = cv2.resize(crop, (16, 16), interpolation=cv2.INTER_AREA)
-        sample = Sample(wide, (SIDE / 2, SIDE / 2), SIDE / _LOOSE, "", "scenes")
+        sample = HeadSample(wide, (SIDE / 2, SIDE / 2), SIDE / _LOOSE, "", "scenes")
         yield sample, np.asarray(thumb, dtype=np.uint8)
 
 
-def turned_heads(scene: Scene, landmarks: Landmarks) -> Iterator[Sample]:
+def turned_heads(scene: LabelledScene, landmarks: Landmarks) -> Iterator[HeadSample]:
     """The heads of people in whose upper part no face was found: turned away."""
     for left, top, right, bottom in scene.persons.tolist():
         width, height = right - left, bottom - top
@@ -201,10 +205,10 @@ def turned_heads(scene: Scene, landmarks: Landmarks) -> Iterator[Sample]:
             continue
         wide = square(scene.pixels, middle, _LOOSE * head)
         if not landmarks.find(wide)[2]:
-            yield Sample(wide, (SIDE / 2, SIDE / 2), SIDE / _LOOSE, "away", "scenes")
+            yield HeadSample(wide, (SIDE / 2, SIDE / 2), SIDE / _LOOSE, "away", "scenes")
 
 
-def backgrounds(scene: Scene, rng: Rng) -> Iterator[Pixels]:
+def backgrounds(scene: LabelledScene, rng: Rng) -> Iterator[Pixels]:
     """Squares of a scene without a face."""
     height, width = scene.pixels.shape[:2]
     for _ in range(2):

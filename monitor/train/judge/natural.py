@@ -21,7 +21,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor
 from monitor.domain import Pixels
 from monitor.train.judge.data import normalised
 from monitor.train.judge.dev import DevSet, answer_logits
-from monitor.train.judge.faces import SIDE, Sample, Scene, read_scenes, square
+from monitor.train.judge.faces import SIDE, HeadSample, LabelledScene, read_scenes, square
 from monitor.train.judge.words import ANSWERS
 
 WIDE: Final = 3.2  # side of a view that is kept, in faces
@@ -58,13 +58,13 @@ class Teacher:
         return torch.from_numpy(answer_logits(self._model, self._processor, DevSet(crops, [])))
 
 
-def natural_samples(scenes: Path, teacher: Teacher) -> Iterator[Sample]:
+def natural_samples(scenes: Path, teacher: Teacher) -> Iterator[HeadSample]:
     """The faces of whole pictures of which the teacher is sure, each in a wide view."""
     for scene in read_scenes(scenes):
         yield from _named(scene, teacher)
 
 
-def _named(scene: Scene, teacher: Teacher) -> Iterator[Sample]:
+def _named(scene: LabelledScene, teacher: Teacher) -> Iterator[HeadSample]:
     faces = [
         ((left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top))
         for left, top, right, bottom in scene.faces.tolist()
@@ -78,4 +78,4 @@ def _named(scene: Scene, teacher: Teacher) -> Iterator[Sample]:
         answer = ANSWERS[int(share.argmax())]
         if share.max() >= _SURE and answer in _NAMED:
             wide = square(scene.pixels, (x, y), WIDE * px)
-            yield Sample(wide, (SIDE / 2, SIDE / 2), SIDE / WIDE, answer, "natural")
+            yield HeadSample(wide, (SIDE / 2, SIDE / 2), SIDE / WIDE, answer, "natural")

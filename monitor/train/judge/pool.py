@@ -16,11 +16,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.demo.drawing import Face, Floats, Rng, happens
+from monitor.demo.drawing import Floats, LandmarkedFace, Rng, happens
 from monitor.train.judge.faces import (
     SIDE,
+    HeadSample,
     Landmarks,
-    Sample,
     backgrounds,
     loose_heads,
     read_crop,
@@ -56,7 +56,7 @@ class Shard:
     sources: list[str]
 
 
-def write_shard(path: Path, samples: Iterable[Sample]) -> int:
+def write_shard(path: Path, samples: Iterable[HeadSample]) -> int:
     """Write samples beside each other; the table comes last, so a half shard is no shard.
 
     Pictures that another training has mapped stay as they are: files are replaced whole.
@@ -80,7 +80,7 @@ def read_shard(path: Path) -> Shard:
     return Shard(pixels, table["frames"], table["keys"].tolist(), table["sources"].tolist())
 
 
-def real_samples(folder: Path, landmarks: Landmarks) -> Iterator[Sample]:
+def real_samples(folder: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
     """The train split of a labelled folder."""
     for path, label, source in read_rows(folder, "train"):
         pixels = read_crop(path)
@@ -90,10 +90,10 @@ def real_samples(folder: Path, landmarks: Landmarks) -> Iterator[Sample]:
             middle = np.array([SIDE / 2, SIDE / 2])
         name = f"{source}+" if found else source  # "+": its landmarks can be trusted
         key = _LABELS.get(label, label)
-        yield Sample(pixels, (float(middle[0]), float(middle[1])), face_px, key, name)
+        yield HeadSample(pixels, (float(middle[0]), float(middle[1])), face_px, key, name)
 
 
-def scene_samples(heads: Path, scenes: Path, landmarks: Landmarks) -> Iterator[Sample]:
+def scene_samples(heads: Path, scenes: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
     """Wide views of heads whose crop is labelled in ``heads``, and turned heads."""
     rows = [r for r in read_rows(heads, "train") if r[2] in ("andrewmvd", "jolignier")]
     known = np.stack([_thumb(path) for path, _, _ in rows])
@@ -103,7 +103,7 @@ def scene_samples(heads: Path, scenes: Path, landmarks: Landmarks) -> Iterator[S
             best = int(apart.argmin())
             if apart[best] < _SAME:
                 label = rows[best][1]
-                yield Sample(sample.pixels, sample.middle, sample.face_px, label, "scenes")
+                yield HeadSample(sample.pixels, sample.middle, sample.face_px, label, "scenes")
         yield from turned_heads(scene, landmarks)
 
 
@@ -128,7 +128,7 @@ class Wardrobe:
         background: Shard,
         landmarks: Landmarks,
     ) -> None:
-        self._groups: dict[bool, list[tuple[Face, str]]] = {True: [], False: []}
+        self._groups: dict[bool, list[tuple[LandmarkedFace, str]]] = {True: [], False: []}
         self._background = background.pixels
         for shard in shards:
             for i, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
@@ -141,7 +141,7 @@ class Wardrobe:
         if not self._groups[True]:
             self._groups[True] = self._groups[False]
 
-    def samples(self, count: int, overlays: Overlays, rng: Rng) -> Iterator[Sample]:
+    def samples(self, count: int, overlays: Overlays, rng: Rng) -> Iterator[HeadSample]:
         """Faces with something drawn on them."""
         for _ in range(count):
             group = self._groups[happens(rng, 0.55) or not self._groups[False]]
@@ -150,7 +150,7 @@ class Wardrobe:
             dressed = dress(face, behind, overlays, rng)
             x, y = dressed.face.points.mean(axis=0).tolist()
             face_px = min(_FACE_UNITS * dressed.face.unit_px, float(SIDE))
-            yield Sample(dressed.face.pixels, (x, y), face_px, dressed.key, drawn_on(source))
+            yield HeadSample(dressed.face.pixels, (x, y), face_px, dressed.key, drawn_on(source))
 
 
 def prepare(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: Rng) -> None:
@@ -165,7 +165,7 @@ def prepare(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: 
         blank = (SIDE / 2, SIDE / 2)
         write_shard(
             folder / "background",
-            (Sample(pixels, blank, SIDE / 2, "away", "background") for pixels in squares),
+            (HeadSample(pixels, blank, SIDE / 2, "away", "background") for pixels in squares),
         )
 
 

@@ -11,7 +11,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from monitor.demo.drawing import Face, Rng
+from monitor.demo.drawing import LandmarkedFace, Rng
 from monitor.domain import Pixels
 from monitor.errors import ConfigError, OutputError
 from monitor.train.judge.faces import Landmarks, backgrounds, read_crop, read_rows, read_scenes
@@ -90,7 +90,7 @@ def write_sheet(path: Path, sheet: Pixels) -> None:
         raise OutputError(f"{path}: not a kind of picture; end the name in .png") from error
 
 
-def _face(clear: list[Path], landmarks: Landmarks, rng: Rng) -> Face:
+def _face(clear: list[Path], landmarks: Landmarks, rng: Rng) -> LandmarkedFace:
     """A clear face whose landmarks were found, or the last one tried."""
     for _ in range(_TRIES):
         face, _, found = landmarks.find(read_crop(clear[rng.integers(len(clear))]))

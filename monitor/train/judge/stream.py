@@ -17,7 +17,7 @@ Batch = tuple[Pixels, list[str], NDArray[np.float32] | None]
 """Crops, their answers with details, and what the teachers say of them, if there are any."""
 
 
-class Asked(Protocol):
+class Teaching(Protocol):
     """Whoever has an opinion on crops."""
 
     def of(self, pixels: Pixels) -> NDArray[np.float32]:
@@ -25,10 +25,10 @@ class Asked(Protocol):
         ...
 
 
-class Teachers(Protocol):
+class TeacherSource(Protocol):
     """What can be sent to another process and be loaded there."""
 
-    def load(self) -> Asked:
+    def load(self) -> Teaching:
         """Read the weights."""
         ...
 
@@ -42,7 +42,7 @@ class _Draws(IterableDataset):  # type: ignore[misc]  # torch goes untyped here
         size: int,
         crop_px: int,
         seed: tuple[int, int],
-        teachers: Teachers | None,
+        teachers: TeacherSource | None,
     ) -> None:
         self._pool, self._size, self._crop_px, self._seed = pool, size, crop_px, seed
         self._teachers = teachers
@@ -61,7 +61,7 @@ def stream(
     size: int,
     crop_px: int,
     seed: tuple[int, int],
-    teachers: Teachers | None = None,
+    teachers: TeacherSource | None = None,
 ) -> Iterator[Batch]:
     """Endless batches as Pool.batches makes them; the process ends with the iterator.
 

@@ -52,22 +52,22 @@ class TeacherRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Voices:
-    """The teacher's weights and an earlier judge; ``load`` makes of them one opinion."""
+class EnsembleFiles:
+    """The teacher's weights and an earlier judge; ``load`` makes one ensemble of them."""
 
     weights: Path
     judge: Path | None
     shift: float = 0.0  # off the logarithm of "none": together they call too much clear
 
-    def load(self) -> "Opinion":
+    def load(self) -> "TeacherEnsemble":
         """Read both, in the process that is to ask them."""
         teacher = build_teacher()
         teacher.load_state_dict(torch.load(self.weights, weights_only=True))
         earlier = Teacher(self.judge) if self.judge else None
-        return Opinion(teacher.eval(), earlier, self.shift)
+        return TeacherEnsemble(teacher.eval(), earlier, self.shift)
 
 
-class Opinion:
+class TeacherEnsemble:
     """What the teacher and an earlier judge think of crops, their logarithms summed."""
 
     def __init__(self, teacher: Any, judge: Teacher | None, shift: float) -> None:  # noqa: ANN401

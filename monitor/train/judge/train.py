@@ -33,7 +33,7 @@ from monitor.train.judge.model import (
 from monitor.train.judge.natural import Teacher, natural_samples
 from monitor.train.judge.pool import Amount, draw, prepare, prepare_more, write_shard
 from monitor.train.judge.stream import Batch, stream
-from monitor.train.judge.teacher import TeacherRun, Voices, train_teacher
+from monitor.train.judge.teacher import EnsembleFiles, TeacherRun, train_teacher
 from monitor.train.synthesis.innocent import load_overlays
 
 _COLUMNS: Final = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
@@ -67,10 +67,10 @@ def train(config: TrainJudgeConfig) -> Path:
     amount = Amount(config.shards, config.shard_size, config.seed)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
     pool = Pool(pool_folder, config.leave_out)
-    return Training(config, pool, _voices(config, pool)).run()
+    return Training(config, pool, _ensemble(config, pool)).run()
 
 
-def _voices(config: TrainJudgeConfig, pool: Pool) -> Voices | None:
+def _ensemble(config: TrainJudgeConfig, pool: Pool) -> EnsembleFiles | None:
     """The teacher, trained now unless an earlier call has, and the judge that we start from."""
     if not config.taught_s:
         return None
@@ -78,15 +78,17 @@ def _voices(config: TrainJudgeConfig, pool: Pool) -> Voices | None:
     if not weights.exists():
         config.out.mkdir(parents=True, exist_ok=True)
         train_teacher(pool, weights, TeacherRun(config.taught_s, config.crop_px, config.seed))
-    return Voices(weights, config.voice or config.start, config.taught_shift)
+    return EnsembleFiles(weights, config.voice or config.start, config.taught_shift)
 
 
 class Training:
     """One run: the model, its average, its optimiser and where it has come to."""
 
-    def __init__(self, config: TrainJudgeConfig, pool: Pool, voices: Voices | None = None) -> None:
+    def __init__(
+        self, config: TrainJudgeConfig, pool: Pool, ensemble: EnsembleFiles | None = None
+    ) -> None:
         torch.manual_seed(config.seed)
-        self._voices = voices
+        self._ensemble = ensemble
         self._config = config
         self._pool = pool
         self._shape = Shape(
@@ -97,8 +99,8 @@ class Training:
         )
         self._processor = build_processor(self._shape)
         self._model = build_model(self._shape, self._processor.tokenizer)
-        if voices is not None and config.tower == "efficient":
-            take_tower(self._model, voices.weights)
+        if ensemble is not None and config.tower == "efficient":
+            take_tower(self._model, ensemble.weights)
         if config.start is not None:
             take_over(self._model, config.start)
         self._average = build_model(self._shape, self._processor.tokenizer)
@@ -146,7 +148,7 @@ class Training:
             return
         self._prompt = _prompt(replace(self._shape, crop_px=crop_px))
         seed = (config.seed, self._step)
-        batches = stream(self._pool, config.batch, crop_px, seed, self._voices)
+        batches = stream(self._pool, config.batch, crop_px, seed, self._ensemble)
         batch = next(batches)  # the other process takes seconds to start
         while self._spent < until:
             began = time.monotonic()

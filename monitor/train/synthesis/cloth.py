@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     clouds,
@@ -44,7 +44,7 @@ def cloth_colour(rng: Rng, black: float = 0.6) -> Floats:
     return np.asarray(rng.uniform(20, 240, 3), dtype=np.float32)
 
 
-def light(face: Face, rng: Rng, *, hard: bool = False) -> Floats:
+def light(face: LandmarkedFace, rng: Rng, *, hard: bool = False) -> Floats:
     """(S, S) the light on a head: the face's own shading on a rounded form, about 1.
 
     Args:
@@ -73,7 +73,7 @@ def light(face: Face, rng: Rng, *, hard: bool = False) -> Floats:
     return np.asarray(shade * relief ** rng.uniform(0.1, 0.5) * dim, dtype=np.float32)
 
 
-def weave(face: Face, rng: Rng, *, knit: bool) -> Floats:
+def weave(face: LandmarkedFace, rng: Rng, *, knit: bool) -> Floats:
     """(S, S) the structure of cloth, about 1: folds, and the rows of a knit."""
     side = face.pixels.shape[0]
     unit = face.unit_px
@@ -90,7 +90,7 @@ def weave(face: Face, rng: Rng, *, knit: bool) -> Floats:
     return np.asarray(np.clip(value, 0.35, 1.8), dtype=np.float32)
 
 
-def cloth(face: Face, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats:
+def cloth(face: LandmarkedFace, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats:
     """(S, S, 3) cloth of one colour, or patterned, under the face's own light."""
     side = face.pixels.shape[0]
     base: Floats = np.broadcast_to(colour, (side, side, 3))
@@ -108,7 +108,7 @@ def cloth(face: Face, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats
     return np.asarray(base * lit[..., None] + sheen[..., None], dtype=np.float32)
 
 
-def _striped(face: Face, rng: Rng, base: Floats) -> Floats:
+def _striped(face: LandmarkedFace, rng: Rng, base: Floats) -> Floats:
     """(S, S, 3) cloth with stripes, or with stripes both ways, as a tartan has."""
     side = face.pixels.shape[0]
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / face.unit_px
@@ -120,7 +120,7 @@ def _striped(face: Face, rng: Rng, base: Floats) -> Floats:
 
 
 def printed(
-    face: Face, rng: Rng, base: Floats, ink: Floats | None = None, jaws: float = 0.3
+    face: LandmarkedFace, rng: Rng, base: Floats, ink: Floats | None = None, jaws: float = 0.3
 ) -> Floats:
     """(S, S, 3) cloth with a print: dots and drops as on a bandana, or a jaw with teeth.
 
@@ -153,7 +153,7 @@ def printed(
     return np.asarray(base + (ink - base) * area[..., None], dtype=np.float32)
 
 
-def head_outline(face: Face, rng: Rng, *, neck: bool = True) -> Floats:
+def head_outline(face: LandmarkedFace, rng: Rng, *, neck: bool = True) -> Floats:
     """A polygon about the whole head, in face units, hair included."""
     wide, tall = rng.uniform(0.95, 1.2), rng.uniform(0.9, 1.12)
     half = [(0.0, -1.75 * tall), (0.75, -1.6 * tall), (1.2, -0.9), (1.34, 0.0), (1.25, 0.8)]
@@ -166,7 +166,7 @@ def head_outline(face: Face, rng: Rng, *, neck: bool = True) -> Floats:
     return smooth(mirrored(half, -0.45 * face.turn))
 
 
-def eye_slot(face: Face, rng: Rng) -> Floats:
+def eye_slot(face: LandmarkedFace, rng: Rng) -> Floats:
     """One opening for both eyes, in face units."""
     top, low = rng.uniform(-0.65, -0.22), rng.uniform(0.16, 0.5)
     wide = rng.uniform(0.72, 1.12)
@@ -176,7 +176,7 @@ def eye_slot(face: Face, rng: Rng) -> Floats:
     return smooth(mirrored(half, 0.2 * face.turn))
 
 
-def openings(face: Face, rng: Rng) -> tuple[list[Floats], str]:
+def openings(face: LandmarkedFace, rng: Rng) -> tuple[list[Floats], str]:
     """What a balaclava leaves free, in face units, and which sentence tells it."""
     kind = rng.choice(["slot", "holes", "mouth", "open"], p=[0.43, 0.16, 0.26, 0.15])
     if kind == "slot":
@@ -194,7 +194,7 @@ def openings(face: Face, rng: Rng) -> tuple[list[Floats], str]:
     return [*holes, mouth], "balaclava/mouth"
 
 
-def balaclava(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def balaclava(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face under a balaclava, and its answer."""
     knit = happens(rng, 0.5)
     holes, key = openings(face, rng)

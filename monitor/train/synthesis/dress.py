@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
+    LandmarkedFace,
     Rng,
     ellipse,
     filled,
@@ -62,7 +62,7 @@ _OVER: Final = 0.12  # of the balaclavas, with dark glasses or a hand before the
 _SHELLS: Final = ("helmet", "hood", "hard_hat")
 _EYES_FREE: Final = ("none", "hood", "balaclava", "scarf", "mask", "hard_hat")
 
-_Dress: TypeAlias = Callable[[Face, Rng], tuple[Pixels, str]]
+_Dress: TypeAlias = Callable[[LandmarkedFace, Rng], tuple[Pixels, str]]
 
 
 def watermark(pixels: Pixels, rng: Rng) -> Pixels:
@@ -80,7 +80,7 @@ def watermark(pixels: Pixels, rng: Rng) -> Pixels:
     return np.asarray(cv2.addWeighted(drawn, share, pixels, 1 - share, 0), dtype=np.uint8)
 
 
-def night(face: Face, rng: Rng, *, eyes: bool) -> Pixels:
+def night(face: LandmarkedFace, rng: Rng, *, eyes: bool) -> Pixels:
     """A picture as a camera with an infrared lamp takes it: grey, lit from the camera, noisy.
 
     Args:
@@ -110,12 +110,12 @@ def night(face: Face, rng: Rng, *, eyes: bool) -> Pixels:
 class Dressed:
     """A face after dressing. ``key`` is an answer with its detail, as in judge_words."""
 
-    face: Face
+    face: LandmarkedFace
     key: str
 
 
 def dress(
-    face: Face, background: Pixels, overlays: Overlays, rng: Rng, kind: str | None = None
+    face: LandmarkedFace, background: Pixels, overlays: Overlays, rng: Rng, kind: str | None = None
 ) -> Dressed:
     """A clear face with something drawn on it, drawn at random.
 
@@ -137,26 +137,26 @@ def dress(
     pixels, said = _COVER[kind](face, rng, overlays)
     key = key if said == "none" else said
     if kind == "balaclava" and happens(rng, _OVER):
-        pixels = covered_again(Face(pixels, face.points), rng)
-    face, above = _above(Face(pixels, face.points), kind, rng, overlays)
+        pixels = covered_again(LandmarkedFace(pixels, face.points), rng)
+    face, above = _above(LandmarkedFace(pixels, face.points), kind, rng, overlays)
     key = above if key == "none" else key
     if kind != "sunglasses" and happens(rng, 0.07):  # their glass is clear in infrared
-        face = Face(night(face, rng, eyes=kind in _EYES_FREE), face.points)
+        face = LandmarkedFace(night(face, rng, eyes=kind in _EYES_FREE), face.points)
     pixels = watermark(face.pixels, rng) if happens(rng, 0.08) else face.pixels
-    return Dressed(Face(pixels, face.points), key)
+    return Dressed(LandmarkedFace(pixels, face.points), key)
 
 
-def _with_things(turned: tuple[Face, str], rng: Rng) -> Dressed:
+def _with_things(turned: tuple[LandmarkedFace, str], rng: Rng) -> Dressed:
     """A turned head, now and then with a hand before it, at night, or written over."""
     face, key = turned
     pixels = hand_object(face, rng)[0] if happens(rng, 0.15) else face.pixels
-    face = Face(pixels, face.points)
+    face = LandmarkedFace(pixels, face.points)
     pixels = night(face, rng, eyes=True) if happens(rng, 0.06) else face.pixels
     pixels = watermark(pixels, rng) if happens(rng, 0.12) else pixels
-    return Dressed(Face(pixels, face.points), key)
+    return Dressed(LandmarkedFace(pixels, face.points), key)
 
 
-def covered_again(face: Face, rng: Rng) -> Pixels:
+def covered_again(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A hidden face with dark glasses in its slot, or something held before it."""
     return glasses(face, rng, dark=True)[0] if happens(rng, 0.6) else hand_object(face, rng)[0]
 
@@ -169,7 +169,7 @@ def _drawn_kind(rng: Rng) -> str:
     return kind
 
 
-def _below(face: Face, kind: str, rng: Rng) -> tuple[Face, str]:
+def _below(face: LandmarkedFace, kind: str, rng: Rng) -> tuple[LandmarkedFace, str]:
     """A face with beard, fringe, clear glasses or a hand near it, each now and then."""
     key = "none"
     chance = 0.3 if kind == "none" else 0.1
@@ -184,21 +184,23 @@ def _below(face: Face, kind: str, rng: Rng) -> tuple[Face, str]:
         if happens(rng, weight * chance):
             pixels, said = edit(face, rng)
             key = said if said != "none" else key
-            face = Face(pixels, face.points)
+            face = LandmarkedFace(pixels, face.points)
     return face, key
 
 
-def _above(face: Face, kind: str, rng: Rng, overlays: Overlays) -> tuple[Face, str]:
+def _above(
+    face: LandmarkedFace, kind: str, rng: Rng, overlays: Overlays
+) -> tuple[LandmarkedFace, str]:
     """A face with a hat, a band or a hood over what it wears, now and then; what to say of it."""
     if kind in _SHELLS or not happens(rng, 0.3):
         return face, "none"
     if happens(rng, 0.3):
-        return Face(hood(face, rng), face.points), "none/hat"
+        return LandmarkedFace(hood(face, rng), face.points), "none/hat"
     pixels, said = (hat if happens(rng, 0.7) else _band)(face, rng, overlays)
-    return Face(pixels, face.points), said
+    return LandmarkedFace(pixels, face.points), said
 
 
-def transplanted(face: Face, background: Pixels, rng: Rng) -> Face:
+def transplanted(face: LandmarkedFace, background: Pixels, rng: Rng) -> LandmarkedFace:
     """The head cut out and set, with shoulders, before another background, smaller.
 
     Close crops show no outline of the head; a covering of the whole head needs one.
@@ -213,33 +215,33 @@ def transplanted(face: Face, background: Pixels, rng: Rng) -> Face:
         face.pixels, move, (side, side), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE
     )
     points = (face.points * scale + move[:, 2]).astype(np.float32)
-    moved = Face(np.asarray(pixels, dtype=np.uint8), points)
-    canvas = Face(cv2.resize(background, (side, side)).astype(np.uint8), points)
+    moved = LandmarkedFace(np.asarray(pixels, dtype=np.uint8), points)
+    canvas = LandmarkedFace(cv2.resize(background, (side, side)).astype(np.uint8), points)
     half = [(0.0, 1.8), (0.8, 1.9), (1.2, 2.4), (rng.uniform(2.2, 3.2), 3.0), (3.2, 6.0)]
     torso = filled(moved, smooth(mirrored(half, -0.2 * moved.turn)), 0.03)
     body = cloth(moved, rng, cloth_colour(rng, 0.4))
-    canvas = Face(laid(canvas.pixels, body, torso), points)
+    canvas = LandmarkedFace(laid(canvas.pixels, body, torso), points)
     head = filled(moved, head_outline(moved, rng, neck=False) * np.float32(0.93), 0.04)
-    return Face(laid(canvas.pixels, moved.pixels.astype(np.float32), head), points)
+    return LandmarkedFace(laid(canvas.pixels, moved.pixels.astype(np.float32), head), points)
 
 
-def _clear(face: Face, _rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+def _clear(face: LandmarkedFace, _rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
     return face.pixels, "none"
 
 
-def _hooded(face: Face, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+def _hooded(face: LandmarkedFace, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
     return hood(face, rng), "none/hat"
 
 
-def _band(face: Face, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+def _band(face: LandmarkedFace, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
     return band(face, rng)
 
 
-def _plain(draw: _Dress) -> Callable[[Face, Rng, Overlays], tuple[Pixels, str]]:
+def _plain(draw: _Dress) -> Callable[[LandmarkedFace, Rng, Overlays], tuple[Pixels, str]]:
     return lambda face, rng, _overlays: draw(face, rng)
 
 
-def _sunglasses(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def _sunglasses(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     if not overlays.sunglasses or happens(rng, 0.6):
         return glasses(face, rng, dark=True)
     picture = overlays.sunglasses[rng.integers(len(overlays.sunglasses))]
@@ -250,11 +252,11 @@ def _sunglasses(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     return pasted(face, picture, box, rng), "sunglasses"
 
 
-def _mask(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def _mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     return cloth_mask(face, rng) if happens(rng, 0.4) else mask(face, rng, overlays)
 
 
-_COVER: Final[dict[str, Callable[[Face, Rng, Overlays], tuple[Pixels, str]]]] = {
+_COVER: Final[dict[str, Callable[[LandmarkedFace, Rng, Overlays], tuple[Pixels, str]]]] = {
     "none": _clear,
     "hood": _hooded,
     "hard_hat": _plain(hard_hat),

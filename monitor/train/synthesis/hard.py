@@ -3,8 +3,8 @@
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     ellipse,
@@ -22,7 +22,7 @@ from monitor.train.synthesis.cloth import cloth_colour, light
 _BLACK = np.array((8, 8, 8), np.float32)
 
 
-def shell(face: Face, rng: Rng, colour: Floats) -> Floats:
+def shell(face: LandmarkedFace, rng: Rng, colour: Floats) -> Floats:
     """(S, S, 3) smooth plastic of one colour with a highlight."""
     lit = light(face, rng, hard=True) ** 0.8
     layer = colour * lit[..., None]
@@ -31,7 +31,7 @@ def shell(face: Face, rng: Rng, colour: Floats) -> Floats:
     return np.asarray(layer + rng.uniform(0, 110) * shine[..., None], dtype=np.float32)
 
 
-def _mask_shape(face: Face, rng: Rng) -> Floats:
+def _mask_shape(face: LandmarkedFace, rng: Rng) -> Floats:
     """The outline of a mask that covers the face from brow to chin, in face units."""
     wide, top = rng.uniform(1.0, 1.3), rng.uniform(-1.2, -0.6)
     low = rng.uniform(1.8, 2.15)
@@ -45,7 +45,7 @@ def _mask_shape(face: Face, rng: Rng) -> Floats:
     return smooth(mirrored([*half, (0.0, low)], -0.1 * face.turn))
 
 
-def hard_mask(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def hard_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face behind a hockey, clown, skull, gas or plain plastic mask, and its answer."""
     kind = rng.choice(
         ["hockey", "clown", "skull", "plain", "gas"], p=[0.22, 0.22, 0.18, 0.26, 0.12]
@@ -69,7 +69,7 @@ def hard_mask(face: Face, rng: Rng) -> tuple[Pixels, str]:
     )
 
 
-def _hockey(face: Face, rng: Rng, layer: Floats) -> Floats:
+def _hockey(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Rows of holes, red chevrons."""
     step = rng.uniform(0.24, 0.36)
     for y in np.arange(-0.9, 2.0, step):
@@ -85,7 +85,7 @@ def _hockey(face: Face, rng: Rng, layer: Floats) -> Floats:
     return layer
 
 
-def _clown(face: Face, rng: Rng, layer: Floats) -> Floats:
+def _clown(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Strong paint about eyes, nose and mouth."""
     for x, y, rx, ry in ((-0.5, -0.05, 0.38, 0.5), (0.5, -0.05, 0.38, 0.5), (0, 1.15, 0.7, 0.35)):
         spot = filled(face, ellipse(x, y, rx, ry), 0.03)
@@ -99,7 +99,7 @@ def _clown(face: Face, rng: Rng, layer: Floats) -> Floats:
     return np.asarray(layer + (red - layer) * filled(face, grin)[..., None], dtype=np.float32)
 
 
-def _skull(face: Face, rng: Rng, layer: Floats) -> Floats:
+def _skull(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Black sockets, a black nose, teeth."""
     for x in (-0.5, 0.5):
         socket = filled(face, ellipse(x, 0.0, rng.uniform(0.36, 0.45), 0.4), 0.06)
@@ -115,7 +115,7 @@ def _skull(face: Face, rng: Rng, layer: Floats) -> Floats:
     return np.asarray(layer, dtype=np.float32)
 
 
-def _plain(face: Face, rng: Rng, layer: Floats) -> Floats:
+def _plain(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Moulded brows, nose and lips, sometimes a drawn beard."""
     nose = filled(face, np.array([(0, -0.1), (-0.25, 0.7), (0.25, 0.7)], np.float32), 0.08)
     layer = layer * (1 + rng.uniform(-0.2, 0.2) * nose)[..., None]
@@ -132,7 +132,7 @@ def _plain(face: Face, rng: Rng, layer: Floats) -> Floats:
 _PAINT = {"hockey": _hockey, "clown": _clown, "skull": _skull, "plain": _plain}
 
 
-def _gas_mask(face: Face, rng: Rng) -> Pixels:
+def _gas_mask(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A rubber mask with two round glasses, and filters below or at the sides."""
     shape = _mask_shape(face, rng) * np.array([1.1, 1.05], np.float32)
     area = filled(face, shape, 0.02)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     clouds,
@@ -40,7 +40,7 @@ def _lens(rng: Rng) -> Floats:
     return smooth(np.array(corners, np.float32) * np.array([wide, tall], np.float32))
 
 
-def glasses(face: Face, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
+def glasses(face: LandmarkedFace, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
     """A face with clear or dark glasses, and its answer."""
     lens = _lens(rng)
     drop = rng.uniform(-0.05, 0.12)
@@ -73,7 +73,7 @@ def glasses(face: Face, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
     )
 
 
-def skin_tone(face: Face, rng: Rng) -> Floats:
+def skin_tone(face: LandmarkedFace, rng: Rng) -> Floats:
     """(3,) the skin of a clear face, blue-green-red, lit a little differently.
 
     Taken before anything is laid over the face, or hands come out in the thing's colour.
@@ -106,7 +106,7 @@ def posed(rng: Rng, at: tuple[float, float]) -> Pose:
     return Pose(at, float(turn), rng.uniform(0.5, 0.9) if happens(rng, 0.15) else 0.0)
 
 
-def hand(face: Face, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
+def hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
     """A face with a hand before it.
 
     Args:
@@ -147,12 +147,12 @@ def hand(face: Face, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
         middle = (root + tip[0]) / 2 + rng.normal(0, 0.02), tip[1] / 2
         bone = placed([(root, 0.15), middle, tip])
         shade = np.asarray(skin * rng.uniform(0.93, 1.07), np.float32)
-        pixels = _finger(Face(pixels, face.points), bone, shade, scale, nail=back)
+        pixels = _finger(LandmarkedFace(pixels, face.points), bone, shade, scale, nail=back)
     thumb = placed([(0.3, 0.5), (0.58, 0.15), (0.62 + spread, -0.25)])
-    return _finger(Face(pixels, face.points), thumb, skin, scale, nail=back)
+    return _finger(LandmarkedFace(pixels, face.points), thumb, skin, scale, nail=back)
 
 
-def _finger(face: Face, bone: Floats, skin: Floats, size: float, *, nail: bool) -> Pixels:
+def _finger(face: LandmarkedFace, bone: Floats, skin: Floats, size: float, *, nail: bool) -> Pixels:
     """A face with one finger before it, round and with its joints."""
     wide = 0.23 * size
     shape = blurred(stroke(face, bone, wide), 0.015 * face.unit_px)
@@ -172,14 +172,14 @@ def _finger(face: Face, bone: Floats, skin: Floats, size: float, *, nail: bool) 
     return pixels
 
 
-def _rough(face: Face, rng: Rng, tone: Floats) -> Floats:
+def _rough(face: LandmarkedFace, rng: Rng, tone: Floats) -> Floats:
     """(S, S, 3) one tone, a little uneven."""
     side, unit = face.pixels.shape[0], face.unit_px
     rough = 1 + 0.04 * clouds(side, 0.2 * unit, rng) + 0.09 * clouds(side, unit, rng)
     return np.asarray(tone * rough[..., None], dtype=np.float32)
 
 
-def _round(face: Face, shape: Floats, layer: Floats) -> Floats:
+def _round(face: LandmarkedFace, shape: Floats, layer: Floats) -> Floats:
     """A layer that grows darker towards the edges of a shape, as round things do."""
     core = filled(face, shape, 0.16)
     return np.asarray(layer * (0.62 + 0.42 * core)[..., None], dtype=np.float32)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     clouds,
@@ -23,7 +23,7 @@ from monitor.train.synthesis.cloth import cloth_colour
 from monitor.train.synthesis.hard import shell
 
 
-def helmet(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def helmet(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face in a helmet or behind a dark visor, and its answer."""
     if happens(rng, 0.18):
         return _dark_visor(face, rng), "helmet"
@@ -48,7 +48,7 @@ def helmet(face: Face, rng: Rng) -> tuple[Pixels, str]:
     if not closed and happens(rng, 0.6):
         raised = window * np.array([1, 0.45], np.float32) + np.array([0, top - 0.45], np.float32)
         pixels = laid(pixels, _glass(face, rng), filled(face, raised, 0.015) * 0.9)
-    return _fittings(Face(pixels, face.points), rng, body, low), "helmet"
+    return _fittings(LandmarkedFace(pixels, face.points), rng, body, low), "helmet"
 
 
 def _shell_outline(rng: Rng) -> list[tuple[float, float]]:
@@ -58,7 +58,7 @@ def _shell_outline(rng: Rng) -> list[tuple[float, float]]:
     return [*half, (0.97 * wide, 0.9), (0.78 * wide, 1.6), (0.42 * wide, chin - 0.05), (0.0, chin)]
 
 
-def _painted_shell(face: Face, rng: Rng) -> Floats:
+def _painted_shell(face: LandmarkedFace, rng: Rng) -> Floats:
     """(S, S, 3) of a helmet: one colour, now and then with another in swoops, and highlights."""
     layer = shell(face, rng, cloth_colour(rng, 0.45))
     if happens(rng, 0.4):
@@ -71,7 +71,7 @@ def _painted_shell(face: Face, rng: Rng) -> Floats:
     return np.asarray(layer + rng.uniform(20, 170) * shine[..., None], dtype=np.float32)
 
 
-def _glass(face: Face, rng: Rng) -> Floats:
+def _glass(face: LandmarkedFace, rng: Rng) -> Floats:
     """(S, S, 3) what a visor shows: a dark or coloured mirror of sky, ground and lights."""
     side = face.pixels.shape[0]
     tint = rng.uniform(5, 50) + rng.normal(0, 6, 3)
@@ -92,7 +92,7 @@ def _glass(face: Face, rng: Rng) -> Floats:
     return np.asarray(layer * (1 - through) + face.pixels * through, dtype=np.float32)
 
 
-def _fittings(face: Face, rng: Rng, body: Floats, low: float) -> Pixels:
+def _fittings(face: LandmarkedFace, rng: Rng, body: Floats, low: float) -> Pixels:
     """A face in a helmet with the visor's hinges, vents in the chin bar, a strap or a label."""
     pixels = face.pixels
     for sign in (-1, 1):
@@ -117,13 +117,13 @@ def _shield_shape(rng: Rng) -> Floats:
     return smooth(mirrored(half))
 
 
-def _band(face: Face, rng: Rng) -> Pixels:
+def _band(face: LandmarkedFace, rng: Rng) -> Pixels:
     """The band on the brow that a shield hangs from."""
     line = np.array([(-1.3, -0.8), (0.0, -0.98), (1.3, -0.8)], np.float32)
     return laid(face.pixels, cloth_colour(rng, 0.5), stroke(face, line, rng.uniform(0.1, 0.35)))
 
 
-def _dark_visor(face: Face, rng: Rng) -> Pixels:
+def _dark_visor(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A tinted or mirrored shield before the whole face, or a welder's with its window."""
     shape = _shield_shape(rng) * np.array([1.1, 1.0], np.float32)
     area = filled(face, shape, 0.015)
@@ -135,10 +135,10 @@ def _dark_visor(face: Face, rng: Rng) -> Pixels:
         window = np.array([(-0.75, -0.3), (0.75, -0.3), (0.75, 0.25), (-0.75, 0.25)], np.float32)
         pixels = laid(pixels, _glass(face, rng), filled(face, window, 0.01))
         pixels = shaded(pixels, stroke(face, window, 0.06, closed=True), 0.6)
-    return _band(Face(pixels, face.points), rng)
+    return _band(LandmarkedFace(pixels, face.points), rng)
 
 
-def clear_shield(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def clear_shield(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face behind a clear shield, which hides nothing."""
     shape = _shield_shape(rng)
     area = filled(face, shape, 0.015)
@@ -150,10 +150,10 @@ def clear_shield(face: Face, rng: Rng) -> tuple[Pixels, str]:
         pixels = laid(pixels, np.full(3, 245, np.float32), gleam)
     rim = stroke(face, shape, 0.03, closed=True)
     pixels = laid(pixels, np.full(3, rng.uniform(60, 240), np.float32), rim * 0.5)
-    return _band(Face(pixels, face.points), rng), "none"
+    return _band(LandmarkedFace(pixels, face.points), rng), "none"
 
 
-def hard_hat(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def hard_hat(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A builder's, rider's or cyclist's helmet that leaves the face free, and its answer."""
     brow, wide = rng.uniform(-0.95, -0.6), rng.uniform(1.35, 1.6)
     half = [(0.0, -2.15), (0.75, -2.0), (wide, -1.25), (wide, brow + 0.1), (0.7, brow), (0, brow)]

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     ellipse,
@@ -64,7 +64,10 @@ def _cut(folder: Path) -> list[NDArray[np.uint8]]:
 
 
 def pasted(
-    face: Face, overlay: NDArray[np.uint8], box: tuple[float, float, float, float], rng: Rng
+    face: LandmarkedFace,
+    overlay: NDArray[np.uint8],
+    box: tuple[float, float, float, float],
+    rng: Rng,
 ) -> Pixels:
     """A face with an overlay stretched to a box (left, top, right, bottom) in face units."""
     left, top, right, bottom = box
@@ -84,7 +87,7 @@ def pasted(
     return laid(pixels, np.asarray(moved[..., :3] * shade, np.float32), alpha)
 
 
-def mask(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     """A face mask, sometimes worn below the nose, and its answer."""
     if not overlays.masks:
         return cloth_mask(face, rng)
@@ -100,7 +103,7 @@ def mask(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     return pasted(face, picture, box, rng), "mask_incorrect" if low else "mask"
 
 
-def cloth_mask(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def cloth_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A sewn mask of any colour with its bands, and its answer."""
     top, low, wide = rng.uniform(0.1, 0.4), rng.uniform(1.75, 2.05), rng.uniform(0.95, 1.2)
     half = [(0.0, top), (wide * 0.7, top + 0.15), (wide, top + 0.35), (wide * 0.9, 1.3)]
@@ -119,7 +122,7 @@ def cloth_mask(face: Face, rng: Rng) -> tuple[Pixels, str]:
     return pixels, "mask"
 
 
-def _pale(face: Face, rng: Rng) -> Floats:
+def _pale(face: LandmarkedFace, rng: Rng) -> Floats:
     """(S, S, 3) cloth whose colour is close to the skin's, plain or with a faint print.
 
     Pink, beige and grey masks are taken for bare faces where all that was seen is white,
@@ -145,7 +148,7 @@ def _pale(face: Face, rng: Rng) -> Floats:
     return np.asarray(base * lit[..., None], dtype=np.float32)
 
 
-def hat(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def hat(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     """A hat from a picture, or a drawn beanie or cap; the face stays clear."""
     brow = rng.uniform(-0.95, -0.45)
     if overlays.hats and happens(rng, 0.4):
@@ -170,7 +173,7 @@ def hat(face: Face, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     return pixels, "none/hat"
 
 
-def beard(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def beard(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """Hair on cheeks, chin and lip; the mouth stays free."""
     high, low = rng.uniform(0.5, 1.1), rng.uniform(1.7, 2.5)
     outer = [(0, low), (0.5, low - 0.1), (0.95, 1.4), (1.1, high), (0.95, high), (0.7, 1.1)]
@@ -184,7 +187,7 @@ def beard(face: Face, rng: Rng) -> tuple[Pixels, str]:
     return laid(face.pixels, layer.astype(np.float32), area * (1 - mouth) * strength), "none/beard"
 
 
-def fringe(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def fringe(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """Hair that falls over the forehead and the sides of the face."""
     colour = rng.choice([15, 30, 50, 120]) * np.array([0.6, 0.8, 1.0]) + rng.normal(0, 5, 3)
     strands, swing = [], rng.normal(0, 0.35)
@@ -198,7 +201,7 @@ def fringe(face: Face, rng: Rng) -> tuple[Pixels, str]:
     return laid(face.pixels, tone.astype(np.float32), area * 0.95), "none"
 
 
-def band(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def band(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A headband, or ear-muffs with their bow."""
     colour = cloth_colour(rng, 0.4)
     if happens(rng, 0.5):

@@ -6,8 +6,8 @@ from typing import Final, TypeAlias
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     clouds,
@@ -30,7 +30,7 @@ _Spot: TypeAlias = tuple[float, float]
 class _Held:
     """A place before a face: shapes are given about the thing's own middle, upright."""
 
-    def __init__(self, face: Face, at: _Spot, turn: float) -> None:
+    def __init__(self, face: LandmarkedFace, at: _Spot, turn: float) -> None:
         self.face = face
         self._at = np.array(at, np.float32)
         self._spin = np.array(
@@ -45,17 +45,17 @@ class _Held:
         """Lay the thing over the face, with its shadow behind it."""
         area = filled(self.face, self.placed(shape), 0.012)
         pixels = shaded(self.face.pixels, blurred(area, 0.12 * self.face.unit_px), 0.4)
-        self.face = Face(laid(pixels, layer, area), self.face.points)
+        self.face = LandmarkedFace(laid(pixels, layer, area), self.face.points)
 
     def mark(self, shape: list[_Spot] | Floats, colour: Floats, strength: float = 1.0) -> None:
         """Something flat on the thing."""
         area = filled(self.face, self.placed(shape), 0.008) * strength
-        self.face = Face(laid(self.face.pixels, colour, area), self.face.points)
+        self.face = LandmarkedFace(laid(self.face.pixels, colour, area), self.face.points)
 
     def line(self, points: list[_Spot], width: float, colour: Floats) -> None:
         """A line on the thing."""
         drawn = stroke(self.face, self.placed(points), width)
-        self.face = Face(laid(self.face.pixels, colour, drawn), self.face.points)
+        self.face = LandmarkedFace(laid(self.face.pixels, colour, drawn), self.face.points)
 
 
 def _box(wide: float, tall: float, corner: float = 0.0) -> Floats:
@@ -65,7 +65,7 @@ def _box(wide: float, tall: float, corner: float = 0.0) -> Floats:
     return np.array([*points, (-x, y - c), (-x, c - y)], np.float32)
 
 
-def _surface(face: Face, rng: Rng, colour: Floats) -> Floats:
+def _surface(face: LandmarkedFace, rng: Rng, colour: Floats) -> Floats:
     """(S, S, 3) one colour in uneven light."""
     side = face.pixels.shape[0]
     ramp = np.linspace(rng.uniform(0.75, 1), rng.uniform(0.75, 1.15), side, dtype=np.float32)
@@ -186,7 +186,7 @@ _THINGS: Final[list[tuple[Callable[[_Held, Rng], str], float, float]]] = [
 """What is held, how often, and how far below the eyes."""
 
 
-def thing(face: Face, rng: Rng, at: _Spot | None = None) -> tuple[Pixels, str, _Spot]:
+def thing(face: LandmarkedFace, rng: Rng, at: _Spot | None = None) -> tuple[Pixels, str, _Spot]:
     """A face behind a thing; the answer; where the thing's middle lies, in face units.
 
     Args:
@@ -203,7 +203,7 @@ def thing(face: Face, rng: Rng, at: _Spot | None = None) -> tuple[Pixels, str, _
     return held.face.pixels, key, spot
 
 
-def hand_object(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def hand_object(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face of which a hand or a thing hides a good part, and its answer."""
     tone = skin_tone(face, rng)
     kind = rng.choice(["hand", "hands", "thing", "both"], p=[0.3, 0.2, 0.15, 0.35])
@@ -214,16 +214,16 @@ def hand_object(face: Face, rng: Rng) -> tuple[Pixels, str]:
         lean = rng.uniform(0.1, 0.9)
         first = hand(face, rng, Pose((-0.5, at[1]), lean), tone)
         second = Pose((0.5, at[1] + rng.normal(0, 0.1)), -lean)
-        return hand(Face(first, face.points), rng, second, tone), "hand_object/hand"
+        return hand(LandmarkedFace(first, face.points), rng, second, tone), "hand_object/hand"
     pixels, key, (x, y) = thing(face, rng)
     if kind == "both":
         side = float(rng.choice([-1, 1]))
         grip = Pose((x + 0.75 * side, y + 0.75), -side * rng.uniform(0.3, 1.0), 0.45)
-        pixels = hand(Face(pixels, face.points), rng, grip, tone)
+        pixels = hand(LandmarkedFace(pixels, face.points), rng, grip, tone)
     return pixels, key
 
 
-def near_hand(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def near_hand(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A hand at cheek, chin or temple, or a thing beside or below the face: still clear."""
     # A turned head shows its cheek on the side the nose turns away from.
     side = -np.sign(face.turn) if abs(face.turn) > 0.12 else rng.choice([-1, 1])  # noqa: PLR2004
@@ -241,7 +241,7 @@ def near_hand(face: Face, rng: Rng) -> tuple[Pixels, str]:
     return thing(face, rng, at)[0], "none/hand"
 
 
-def microphone(face: Face, rng: Rng) -> Pixels:
+def microphone(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A face above a microphone, which leaves the mouth to see."""
     held = _Held(face, (float(rng.normal(0, 0.3)), rng.uniform(2.05, 2.5)), rng.normal(0, 0.5))
     metal = np.full(3, rng.uniform(10, 90), np.float32)

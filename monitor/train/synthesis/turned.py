@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     clouds,
@@ -40,7 +40,9 @@ _MARKS: Final = ((-0.5, 0, 1.1), (0.5, 0, 1.1), (0, 0.6, 1.5), (-0.4, 1.1, 1.15)
 _LEAST_SHOWN: Final = 0.012  # of the picture; with less, nobody could tell it from a head's back
 
 
-def turned_balaclava(face: Face, background: Pixels, rng: Rng) -> tuple[Face, str] | None:
+def turned_balaclava(
+    face: LandmarkedFace, background: Pixels, rng: Rng
+) -> tuple[LandmarkedFace, str] | None:
     """A head in a balaclava that looks aside, before a background; None if it looks away.
 
     Args:
@@ -53,7 +55,7 @@ def turned_balaclava(face: Face, background: Pixels, rng: Rng) -> tuple[Face, st
     middle = side * np.array([0.5 + rng.normal(0, 0.04), 0.42 + rng.normal(0, 0.04)])
     turn = _rotation(rng.choice([-1, 1]) * rng.uniform(0.1, 1.35), *rng.normal(0, (0.22, 0.1)))
     marks = (np.array(_MARKS) @ turn.T)[:, :2] * unit + middle
-    placed = Face(_behind(background, side, rng), marks.astype(np.float32))
+    placed = LandmarkedFace(_behind(background, side, rng), marks.astype(np.float32))
     body, depth = _cast(side, unit, middle, turn)
     on_head = _surface(side, unit, middle, depth) @ turn  # pixels to places on the head
     free, key = _openings(on_head, depth, rng)
@@ -74,7 +76,9 @@ def turned_balaclava(face: Face, background: Pixels, rng: Rng) -> tuple[Face, st
     rim = np.clip(blurred(free, 0.09 * unit) * 2, 0, 1) * (1 - free)
     pixels = laid(pixels, np.asarray(layer * rng.uniform(0.5, 1.3), np.float32), rim * body)
     soft = blurred(free, rng.uniform(0.01, 0.05) * unit)
-    return Face(laid(pixels, np.asarray(skin, np.float32), soft * body), placed.points), key
+    return LandmarkedFace(
+        laid(pixels, np.asarray(skin, np.float32), soft * body), placed.points
+    ), key
 
 
 def _rotation(yaw: float, pitch: float, roll: float) -> Floats:
@@ -160,7 +164,7 @@ def _lit(depth: Floats, unit: float, body: Floats, rng: Rng) -> Floats:
     return np.asarray((ambient + (1.25 - ambient) * shine) * np.clip(body, 0.2, 1), np.float32)
 
 
-def _skin(face: Face, on_head: Floats) -> Floats:
+def _skin(face: LandmarkedFace, on_head: Floats) -> Floats:
     """(S, S, 3) the clear face, laid on the head from the front."""
     axes = face.axes
     at = on_head[..., :2] @ axes[:, :2].T + axes[:, 2]
@@ -171,11 +175,13 @@ def _skin(face: Face, on_head: Floats) -> Floats:
     return np.asarray(skin, dtype=np.float32)
 
 
-def _shoulders(placed: Face, colour: Floats, rng: Rng, unit: float, middle: Floats) -> Pixels:
+def _shoulders(
+    placed: LandmarkedFace, colour: Floats, rng: Rng, unit: float, middle: Floats
+) -> Pixels:
     """The background with a torso before it, of the balaclava's cloth or another."""
     half = [(0.0, 1.9), (0.8, 2.0), (1.3, 2.5), (rng.uniform(2.2, 3.2), 3.1), (3.3, 7.0)]
     upright = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.15], [0.4, 1.15]]) * unit + middle
-    ground = Face(placed.pixels, upright.astype(np.float32))
+    ground = LandmarkedFace(placed.pixels, upright.astype(np.float32))
     dye = colour if happens(rng, 0.3) else cloth_colour(rng, 0.4)
     torso = filled(ground, smooth(mirrored(half, rng.normal(0, 0.2))), 0.03)
     return laid(placed.pixels, cloth(ground, rng, dye), torso)

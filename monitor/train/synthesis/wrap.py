@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from monitor.demo.drawing import (
-    Face,
     Floats,
+    LandmarkedFace,
     Rng,
     blurred,
     filled,
@@ -20,12 +20,12 @@ from monitor.domain import Pixels
 from monitor.train.synthesis.cloth import cloth, cloth_colour, head_outline, light, printed, weave
 
 
-def hood(face: Face, rng: Rng) -> Pixels:
+def hood(face: LandmarkedFace, rng: Rng) -> Pixels:
     """Cloth around the head that leaves the face free: a coat's hood, a headscarf."""
     return _coat_hood(face, rng) if happens(rng, 0.55) else _headscarf(face, rng)
 
 
-def _headscarf(face: Face, rng: Rng) -> Pixels:
+def _headscarf(face: LandmarkedFace, rng: Rng) -> Pixels:
     """Cloth that lies close about the face and under the chin."""
     outer = head_outline(face, rng) * np.array([rng.uniform(1.05, 1.25), 1.08], dtype=np.float32)
     top, wide = rng.uniform(-1.25, -0.7), rng.uniform(0.98, 1.2)
@@ -37,7 +37,7 @@ def _headscarf(face: Face, rng: Rng) -> Pixels:
     return laid(pixels, layer, filled(face, outer, 0.03) * (1 - inner))
 
 
-def _coat_hood(face: Face, rng: Rng) -> Pixels:
+def _coat_hood(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A wide hood, open down to the chest, dark inside, its rim sewn or of fur."""
     peak, wide = rng.uniform(-2.4, -1.9), rng.uniform(1.45, 1.75)
     half = [(0.0, peak), (0.8, peak + 0.2), (wide, -1.1), (wide * 1.05, 0.2), (wide, 1.4)]
@@ -64,7 +64,7 @@ def _coat_hood(face: Face, rng: Rng) -> Pixels:
     return pixels
 
 
-def stocking(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def stocking(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face pressed flat under nylon, and its answer."""
     head = filled(face, head_outline(face, rng), 0.02)
     side, unit = face.pixels.shape[0], face.unit_px
@@ -108,7 +108,7 @@ def _scarf_shape(top: float, rise: float, wide: float, rng: Rng) -> list[tuple[f
     return [*half, (1.3, 1.6), (rng.uniform(1.3, 1.9), 2.2), (2.0, 3.0), (2.0, 4.0)]
 
 
-def scarf(face: Face, rng: Rng) -> tuple[Pixels, str]:
+def scarf(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A scarf wound, a gaiter pulled, or a bandana tied over mouth and nose; its answer."""
     kind = rng.choice(["gaiter", "bandana", "scarf"], p=[0.38, 0.2, 0.42])
     top = rng.uniform(0.2, 0.5)
@@ -137,7 +137,7 @@ def scarf(face: Face, rng: Rng) -> tuple[Pixels, str]:
     return pixels, "scarf/gaiter" if kind == "gaiter" else "scarf"
 
 
-def _folded(face: Face, rng: Rng, layer: Floats, count: int) -> Floats:
+def _folded(face: LandmarkedFace, rng: Rng, layer: Floats, count: int) -> Floats:
     """A layer of cloth with deep folds across it, each with the light on its edge."""
     for _ in range(count):
         y = rng.uniform(0.6, 2.4)

@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner, Result
 
 from monitor.cli.app import app
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from tests.support.broker import Mosquitto, OldDoor, Witness, free_port, until
 from tests.support.clips import panning, write_clip
 from tests.unit.publish.outbox.test_outbox_limits import broken_in_the_middle
@@ -41,7 +41,7 @@ def fill(folder: Path, count: int = 3) -> list[tuple[str, int]]:
         for n in range(count):
             body = {"id": str(UUID(int=n)), "seq": 0, "camera": "yard", "state": "raised"}
             payload = json.dumps(body | {"severity": "critical"}).encode()
-            outbox.add(Message(UUID(int=n), 0, "monitor/v1/site/yard/alert", payload, NOON))
+            outbox.add(OutboxMessage(UUID(int=n), 0, "monitor/v1/site/yard/alert", payload, NOON))
     return [(str(UUID(int=n)), 0) for n in range(count)]
 
 

@@ -10,7 +10,7 @@ from monitor.config.schema import Config
 from monitor.daemon.mqtt_service import MqttService
 from monitor.domain import CameraId
 from monitor.publish.contract.payload import alert_payload, alert_topic
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.saved_state import SavedState
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
@@ -34,7 +34,9 @@ def left_open(settings: Config) -> None:
     """An alert was raised and sent; then the power went."""
     payload, topic = alert_payload("site", ALERT), alert_topic("site", YARD)
     with Outbox(settings.outbox) as outbox:
-        message = Message(ALERT.id, ALERT.seq, topic, payload, SystemClock().now(), unfinished=True)
+        message = OutboxMessage(
+            ALERT.id, ALERT.seq, topic, payload, SystemClock().now(), unfinished=True
+        )
         outbox.add(message)
         outbox.remove(message)
 
@@ -75,7 +77,7 @@ def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -
             assert all(worker.join(5) for worker in workers)
             topic = alert_topic("site", YARD)
             mqtt.buffered.add(
-                Message(ALERT.id, 2, topic, alert_payload("site", ALERT), SystemClock().now())
+                OutboxMessage(ALERT.id, 2, topic, alert_payload("site", ALERT), SystemClock().now())
             )
             mqtt.last_words()
             assert len(mqtt.buffered) == 0

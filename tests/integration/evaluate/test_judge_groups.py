@@ -15,7 +15,7 @@ from monitor.evaluate.judge import evaluate
 from monitor.evaluate.judge_doubt import fit_doubt
 from monitor.evaluate.judge_plots import confusion, reliability, write_plots
 from monitor.evaluate.judge_report import JudgeReport, Prediction
-from monitor.evaluate.judge_rows import Wanted
+from monitor.evaluate.judge_rows import RowFilter
 from monitor.evaluate.judge_temperature import fit_factor, fit_factors
 from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import FILE, read_profile, store_doubts, store_temperatures
@@ -70,20 +70,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_only_the_split_and_sources_asked_for_are_shown(folder: Path) -> None:
-    report = evaluate(folder, DarkJudge(), Wanted(split="dev", sources=("attic",)))
+    report = evaluate(folder, DarkJudge(), RowFilter(split="dev", sources=("attic",)))
     assert [p.file for p in report.predictions] == ["0.png", "1.png"]
     assert len(evaluate(folder, DarkJudge()).predictions) == len(ROWS)
 
 
 def test_crops_are_reduced_before_they_are_judged(folder: Path) -> None:
     judge = DarkJudge()
-    evaluate(folder, judge, Wanted(reduce_px=16))
+    evaluate(folder, judge, RowFilter(reduce_px=16))
     assert set(judge.sides) == {16}
 
 
 def test_figures_are_grouped_by_columns_and_by_what_the_pictures_are(folder: Path) -> None:
     by = ("source", "group", "crop_px", "colour")
-    read = json.loads(evaluate(folder, DarkJudge(), Wanted(split="dev", by=by)).to_json())["by"]
+    read = json.loads(evaluate(folder, DarkJudge(), RowFilter(split="dev", by=by)).to_json())["by"]
     assert read["source"]["attic"]["right"]["share"] == 1
     alarms = read["source"]["cellar"]["false_alarms"]
     assert (alarms["n"], alarms["hits"], alarms["share"]) == (1, 1, 1)
@@ -97,12 +97,12 @@ def test_figures_are_grouped_by_columns_and_by_what_the_pictures_are(folder: Pat
 
 def test_a_grouping_that_is_no_column_is_named(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"labels\.csv: no column shoes"):
-        evaluate(folder, DarkJudge(), Wanted(by=("shoes",)))
+        evaluate(folder, DarkJudge(), RowFilter(by=("shoes",)))
 
 
 def test_a_source_without_rows_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no row of that split and source"):
-        evaluate(folder, DarkJudge(), Wanted(sources=("garden",)))
+        evaluate(folder, DarkJudge(), RowFilter(sources=("garden",)))
 
 
 def test_only_answers_that_claim_to_see_a_face_are_confidently_wrong() -> None:
@@ -122,7 +122,7 @@ def test_each_level_of_certainty_says_how_often_it_was_right() -> None:
 
 
 def test_the_diagrams_show_what_the_report_says(folder: Path, tmp_path: Path) -> None:
-    report = evaluate(folder, DarkJudge(), Wanted(split="dev"))
+    report = evaluate(folder, DarkJudge(), RowFilter(split="dev"))
     paths = write_plots(report, tmp_path / "plots")
     assert [path.name for path in paths] == ["reliability.png", "confusion.png"]
     assert all(cv2.imread(str(path)) is not None for path in paths)
@@ -153,7 +153,7 @@ def test_a_judge_that_is_too_sure_is_cooled_where_it_is() -> None:
 
 def test_too_few_crops_of_a_size_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="1 crops of 90 px or more; give 20"):
-        fit_factors(folder, DarkJudge(), [90], Wanted())
+        fit_factors(folder, DarkJudge(), [90], RowFilter())
 
 
 def test_temperatures_are_stored_and_used_by_size(tmp_path: Path) -> None:

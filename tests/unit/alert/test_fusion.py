@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from monitor.alert.fusion import Evidence, log_odds
+from monitor.alert.fusion import LogOddsFusion, log_odds
 from monitor.config.policy import Policy
 from monitor.domain import Covering, Verdict
 from tests.support.fakes import verdict
@@ -15,14 +15,14 @@ probabilities = st.floats(0, 1)
 crops = st.lists(st.tuples(st.floats(0, 20), probabilities), min_size=1, max_size=12)
 
 
-def fused(*found: Verdict, half_life_s: float = 4, limit: float = 6) -> Evidence:
-    evidence = Evidence(Policy(half_life_s=half_life_s, evidence_limit=limit))
+def fused(*found: Verdict, half_life_s: float = 4, limit: float = 6) -> LogOddsFusion:
+    evidence = LogOddsFusion(Policy(half_life_s=half_life_s, evidence_limit=limit))
     for each in found:
         evidence.add(each)
     return evidence
 
 
-def told(*found: tuple[float, float], half_life_s: float = 4, limit: float = 6) -> Evidence:
+def told(*found: tuple[float, float], half_life_s: float = 4, limit: float = 6) -> LogOddsFusion:
     """What crops at (seconds, probability of being occluded) add up to."""
     verdicts = [verdict(1, seconds, occluded) for seconds, occluded in found]
     return fused(*verdicts, half_life_s=half_life_s, limit=limit)
@@ -30,7 +30,7 @@ def told(*found: tuple[float, float], half_life_s: float = 4, limit: float = 6) 
 
 def test_nothing_is_known_before_the_first_crop() -> None:
     assert told().probability == 0.5
-    assert told().opinion is None
+    assert told().belief is None
 
 
 @given(crops, st.floats(0.1, 12), st.floats(0.1, 60))
@@ -120,7 +120,7 @@ def test_the_covering_is_the_one_that_was_named_most() -> None:
     named = [(Covering.MASK, 0.6), (Covering.BALACLAVA, 0.9), (Covering.MASK, 0.6)]
     evidence = fused(*[verdict(1, 0, p, covering) for covering, p in named])
     assert evidence.covering is Covering.MASK
-    assert evidence.opinion == (Covering.MASK, evidence.probability)
+    assert evidence.belief == (Covering.MASK, evidence.probability)
 
 
 def test_what_was_named_long_ago_fades() -> None:
@@ -129,7 +129,7 @@ def test_what_was_named_long_ago_fades() -> None:
 
 
 def test_a_face_that_is_rather_free_is_called_free() -> None:
-    covering, probability = told((0, 0.2)).opinion or (None, 0)
+    covering, probability = told((0, 0.2)).belief or (None, 0)
     assert covering is Covering.NONE
     assert probability == pytest.approx(0.2)
 
@@ -137,7 +137,7 @@ def test_a_face_that_is_rather_free_is_called_free() -> None:
 def test_forgetting_what_was_clear_leaves_nothing_of_it() -> None:
     evidence = told((0, 0.02), (0.4, 0.02))
     evidence.forget_clear()
-    assert (evidence.probability, evidence.opinion, evidence.agreeing) == (0.5, None, 0)
+    assert (evidence.probability, evidence.belief, evidence.agreeing) == (0.5, None, 0)
     evidence.add(verdict(1, 0.8, 0.9))
     assert evidence.probability == pytest.approx(0.9)
 

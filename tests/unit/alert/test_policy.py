@@ -107,7 +107,7 @@ def test_crops_that_cannot_be_evaluated_change_nothing() -> None:
         turned = verdict(1, seconds, 0.9, Covering.AWAY)
         changes = disturbed.step(seconds, dark, turned, crop, turned, dark)
         assert changes == plain.step(seconds, crop)
-        assert disturbed.policy.opinion(subject(1, 0, HEAD).id) == plain.policy.opinion(
+        assert disturbed.policy.belief(subject(1, 0, HEAD).id) == plain.policy.belief(
             subject(1, 0, HEAD).id
         )
 
@@ -288,8 +288,8 @@ def is_open(life: list[Alert]) -> bool:
 def test_a_subject_is_known_by_its_likeliest_covering() -> None:
     watched = Watched()
     somebody: Subject = subject(1, 0, HEAD)
-    assert watched.policy.opinion(somebody.id) is None
+    assert watched.policy.belief(somebody.id) is None
     watched.watch(0.9)
-    covering, probability = watched.policy.opinion(somebody.id) or (None, 0)
+    covering, probability = watched.policy.belief(somebody.id) or (None, 0)
     assert covering is Covering.BALACLAVA
     assert probability == pytest.approx(0.9)

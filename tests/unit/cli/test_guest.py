@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from monitor.cli.demo import Guest
+from monitor.cli.demo import DemoSubscriber
 from monitor.publish.mqtt.subscriber import Received
 
 NOW = datetime(2024, 5, 1, 12, 0, 3, tzinfo=UTC)
@@ -18,7 +18,7 @@ SENTENCE = "a [bold]hood[/x] :smile:"
 
 def shown(message: Received, folder: Path) -> str:
     text = io.StringIO()
-    Guest(Console(file=text, width=60), folder / "evidence").receive(message)
+    DemoSubscriber(Console(file=text, width=60), folder / "evidence").receive(message)
     return text.getvalue()
 
 

@@ -14,7 +14,7 @@ from monitor.publish import NO_PROPERTIES
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
-from monitor.record.still import Still
+from monitor.record.still import AlertPictures
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 from tests.support.fakes import YARD, BlueJudge, ManualClock, moment
@@ -42,7 +42,7 @@ class Silent:
         self.topics.append(topic)
 
 
-def change(number: int, pictures: Still | None = None) -> Change:
+def change(number: int, pictures: AlertPictures | None = None) -> Change:
     alert = Alert(
         id=UUID(int=number),
         seq=0,

@@ -10,7 +10,7 @@ import pytest
 from monitor.alert.policy import AlertPolicy
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
-from monitor.daemon.camera_control import Controls, SnapshotRequests
+from monitor.daemon.camera_control import CameraControl, SnapshotRequests
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest.live.reader import Reader
@@ -93,11 +93,11 @@ class Slate:
 
 def controls(
     reader: Reader, scheduler: SnapshotRequests | None = None, slate: Slate | None = None
-) -> tuple[Controls, SwitchedBroker]:
+) -> tuple[CameraControl, SwitchedBroker]:
     broker = SwitchedBroker()
     retained = RetainedPublisher(broker, "site")
     pictures = scheduler or SnapshotRequests(threading.Event())
-    return Controls({YARD: reader}, pictures, retained, slate or Slate()), broker
+    return CameraControl({YARD: reader}, pictures, retained, slate or Slate()), broker
 
 
 def test_a_paused_camera_is_left_alone_until_it_is_resumed() -> None:

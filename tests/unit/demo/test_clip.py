@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from monitor.demo.balaclava import Balaclava
 from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
-from monitor.demo.drawing import Face
+from monitor.demo.drawing import LandmarkedFace
 from monitor.demo.scene import MARGIN, PICTURE, picture, widened
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
@@ -119,7 +119,7 @@ def test_the_scene_goes_on_beyond_the_picture_without_touching_the_people() -> N
 def test_a_balaclava_hides_the_face_but_not_the_eyes() -> None:
     pixels = picture()[20:340, 820:1140].copy()
     points = np.array([(147, 145), (208, 146), (185, 185), (148, 214), (200, 216)], np.float32)
-    balaclava = Balaclava(Face(pixels, points))
+    balaclava = Balaclava(LandmarkedFace(pixels, points))
     worn = balaclava.worn()
     mouth = (slice(205, 225), slice(150, 200))
     eye = (slice(143, 149), slice(140, 154))

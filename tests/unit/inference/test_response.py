@@ -5,20 +5,20 @@ import numpy as np
 from monitor.domain import Covering, HeadCrop, Moment, SubjectId
 from monitor.geometry import Box
 from monitor.inference.inference import REQUEST
-from monitor.inference.response import Face, ranked
+from monitor.inference.response import FaceResult, ranked
 from monitor.judge.quality import Flaw
 from tests.support.fakes import ArrayPicture, frame, textured
 
 
-def head(side: float, *flaws: Flaw, covering: Covering = Covering.NONE) -> Face:
+def head(side: float, *flaws: Flaw, covering: Covering = Covering.NONE) -> FaceResult:
     """A head that cannot be judged if it has flaws."""
     moment: Moment = frame(0, ArrayPicture(textured(32, 32))).moment
     crop = HeadCrop(REQUEST, SubjectId(0), moment, np.zeros((8, 8, 3), np.uint8), side)
     probability = 0.1 if covering is Covering.NONE else 0.9
-    return Face(Box(0, 0, side, side), covering, probability, not flaws, flaws, crop)
+    return FaceResult(Box(0, 0, side, side), covering, probability, not flaws, flaws, crop)
 
 
-def occluded(*faces: Face) -> bool:
+def occluded(*faces: FaceResult) -> bool:
     worst = ranked(faces, quality_is_occlusion=True)[0]
     return worst.occluded(quality_is_occlusion=True)
 

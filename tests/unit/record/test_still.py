@@ -21,7 +21,7 @@ from monitor.domain import (
 )
 from monitor.errors import EvidenceError
 from monitor.geometry import Box
-from monitor.record.still import EvidenceFolder, Still, still
+from monitor.record.still import AlertPictures, EvidenceFolder, still
 from tests.support.fakes import YARD, ArrayPicture, BlueJudge, frame, moment, subject, textured
 
 WIDTH, HEIGHT = 640, 360
@@ -42,7 +42,7 @@ def snapshot(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1)
     return opened(taken(pixels, people, shown).snapshot)
 
 
-def taken(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1) -> Still:
+def taken(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1) -> AlertPictures:
     return still(frame(0, ArrayPicture(pixels)), people, SubjectId(shown))
 
 
@@ -169,7 +169,7 @@ ALERT = Alert(
 
 
 def test_pictures_are_kept_where_the_evidence_says_with_their_hash(tmp_path: Path) -> None:
-    pictures = Still(b"the snapshot", b"the crop")
+    pictures = AlertPictures(b"the snapshot", b"the crop")
     folder = tmp_path / "made" / "when needed"
     evidence = EvidenceFolder(folder).keep(ALERT, pictures)
     assert (folder / evidence.snapshot).read_bytes() == b"the snapshot"
@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_mend(tmp_path: Path) 
     taken_up = tmp_path / "evidence"
     taken_up.write_text("a file where the folder should be")
     with pytest.raises(EvidenceError, match="set evidence elsewhere") as caught:
-        EvidenceFolder(taken_up).keep(ALERT, Still(b"", b""))
+        EvidenceFolder(taken_up).keep(ALERT, AlertPictures(b"", b""))
     assert str(taken_up) in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -16,13 +16,13 @@ from monitor.errors import (
     SourceUnavailableError,
     TooLargeError,
 )
-from monitor.ingest.untrusted.address_policy import Rules
+from monitor.ingest.untrusted.address_policy import AddressPolicy
 from monitor.ingest.untrusted.fetch import LIMIT_BYTES, Fetcher
 from tests.support.http_server import answering
 
 OK = b"HTTP/1.1 200 OK\r\n"
-ANYWHERE = Rules(anywhere=True)
-LOOPBACK = Rules(networks=(ipaddress.ip_network("127.0.0.0/8"),))
+ANYWHERE = AddressPolicy(anywhere=True)
+LOOPBACK = AddressPolicy(networks=(ipaddress.ip_network("127.0.0.0/8"),))
 
 
 def moved(target: str, status: int = 302) -> bytes:
@@ -57,7 +57,7 @@ def test_a_server_inside_is_not_even_connected_to(host: str) -> None:
         server.settimeout(0.2)
         port = server.getsockname()[1]
         with pytest.raises(AddressRefusedError, match="not one that is fetched"):
-            Fetcher(Rules()).fetched(f"http://{host}:{port}/a.jpg")
+            Fetcher(AddressPolicy()).fetched(f"http://{host}:{port}/a.jpg")
         with pytest.raises(TimeoutError):
             server.accept()
 
@@ -104,7 +104,7 @@ def test_a_name_is_asked_once_and_its_checked_answer_is_used() -> None:
     with answering(ok(b"jpeg")) as place:
         port = place.rpartition(":")[2]
         names = Turning("127.0.0.1", "127.0.0.2")
-        only = Rules(networks=(ipaddress.ip_network("127.0.0.1/32"),))
+        only = AddressPolicy(networks=(ipaddress.ip_network("127.0.0.1/32"),))
         fetcher = Fetcher(only, resolve=names)
         assert fetcher.fetched(f"http://rebinding.example:{port}/a") == b"jpeg"
         assert names.asked == 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.demo.drawing import Face, typical_points
+from monitor.demo.drawing import LandmarkedFace, typical_points
 from monitor.domain import Pixels
 from monitor.judge.local.fast import FastAnswers, fast_answers
 from monitor.judge.local.load import Loaded, load
@@ -30,7 +30,7 @@ def crop(number: int) -> Pixels:
     rng = np.random.default_rng(number)
     skin = np.full((160, 160, 3), rng.uniform(30, 220, 3), np.uint8)
     behind = rng.integers(0, 256, (160, 160, 3), np.uint8)
-    face = Face(skin, typical_points(160, 107))
+    face = LandmarkedFace(skin, typical_points(160, 107))
     drawn = dress(face, behind, Overlays([], [], []), rng, KINDS[number % len(KINDS)]).face.pixels
     height, width = rng.integers(12, 221, 2)
     rows, columns = (np.linspace(0, 159, side).astype(int) for side in (height, width))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from monitor.build import build_judge
-from monitor.config.judges import BynnJudge as Settings
+from monitor.config.judges import BynnJudgeSettings as Settings
 from monitor.domain import OCCLUDED, Covering
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.remote.bynn_judge import BynnJudge

@@ -11,10 +11,10 @@ import pytest
 from monitor.build import build_judge
 from monitor.cli.check import check
 from monitor.cli.errors import FAILED
-from monitor.config.judges import RemoteJudge as Settings
+from monitor.config.judges import OpenAIJudgeSettings as Settings
 from monitor.domain import CameraId, Covering, HeadCrop, SubjectId, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
-from monitor.judge.remote.openai_judge import RemoteJudge
+from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.runtime.clock import SystemClock
 from tests.support.fakes import moment, textured
 from tests.support.judge_process import JudgeProcess
@@ -35,9 +35,9 @@ def fine(server: JudgeProcess) -> None:
     server.mode("fine")
 
 
-def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) -> RemoteJudge:
+def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) -> OpenAIJudge:
     wanted = {"kind": "remote", "url": server.base, "model": "m", "timeout_s": TIMEOUT_S}
-    return RemoteJudge(
+    return OpenAIJudge(
         Settings.model_validate(wanted | settings), SystemClock(), sentences=sentences
     )
 
@@ -50,7 +50,7 @@ def said(verdicts: list[Verdict]) -> list[Covering]:
     return [verdict.covering for verdict in verdicts]
 
 
-def failure(asked: RemoteJudge) -> JudgeError:
+def failure(asked: OpenAIJudge) -> JudgeError:
     with pytest.raises(JudgeError) as caught:
         asked.judge([crop(BLUE)])
     return caught.value
@@ -214,7 +214,7 @@ def test_a_server_that_is_down_at_start_is_waited_for(server: JudgeProcess) -> N
     assert said(eventually(asked)) == [Covering.BALACLAVA]
 
 
-def eventually(asked: RemoteJudge) -> list[Verdict]:
+def eventually(asked: OpenAIJudge) -> list[Verdict]:
     """The first verdicts that come, with time for the server's rest to pass."""
     deadline = time.monotonic() + 30
     while True:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError
-from monitor.publish.mqtt.connection import Connection, dial
+from monitor.publish.mqtt.connection import MqttConnection, dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.mqtt.publisher import MqttPublisher, ReconnectingClient
 from tests.support.broker import Mosquitto, until
@@ -19,7 +19,7 @@ from tests.support.broker import Mosquitto, until
 pytestmark = pytest.mark.broker
 
 
-def nothing(_: Connection) -> None:
+def nothing(_: MqttConnection) -> None:
     """No farewell."""
 
 
@@ -58,11 +58,11 @@ def test_the_reason_of_a_loss_is_given_to_whoever_wants_to_send(tmp_path: Path) 
 def test_a_connection_that_comes_after_the_end_is_closed_politely(tmp_path: Path) -> None:
     """Stopped while it was connecting: it must not leave the site shown as online."""
     opening, go_on = threading.Event(), threading.Event()
-    left: list[Connection] = []
+    left: list[MqttConnection] = []
     with Mosquitto(tmp_path) as broker:
         credentials = MqttCredentials.of(Mqtt(port=broker.port))
 
-        def slow() -> Connection:
+        def slow() -> MqttConnection:
             opening.set()
             go_on.wait(10)
             return dial(credentials, "x")

@@ -172,10 +172,10 @@ def test_an_asker_with_mqtt_3_is_answered_on_the_response_topic(tmp_path: Path) 
 def test_what_cannot_be_done_is_answered_with_an_error(
     tmp_path: Path, camera: str, payload: bytes, error: str
 ) -> None:
-    controls = Camera()
+    executor = Camera()
     with (
         Mosquitto(tmp_path) as broker,
-        handler(tmp_path, broker.port, controls),
+        handler(tmp_path, broker.port, executor),
         Asker(broker.port) as asker,
     ):
         asker.ask(payload, camera=camera)
@@ -183,7 +183,7 @@ def test_what_cannot_be_done_is_answered_with_an_error(
         assert body["ok"] is False
         assert error in str(body["error"])
         assert body["camera"] == camera
-    assert controls.told == []
+    assert executor.told == []
 
 
 def test_a_retained_command_is_ignored(tmp_path: Path) -> None:

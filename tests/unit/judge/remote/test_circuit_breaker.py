@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.errors import JudgeUnavailableError
-from monitor.judge.remote.circuit_breaker import WAIT_LIMIT_S, Breaker, retry_after
+from monitor.judge.remote.circuit_breaker import WAIT_LIMIT_S, CircuitBreaker, retry_after
 from tests.support.fakes import ManualClock
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
 
-def open_at(breaker: Breaker, clock: ManualClock, limit_s: float = 200) -> float:
+def open_at(breaker: CircuitBreaker, clock: ManualClock, limit_s: float = 200) -> float:
     """How long it takes until somebody may ask again, in seconds."""
     start = clock.seconds()
     while clock.seconds() - start < limit_s:
@@ -28,7 +28,7 @@ def open_at(breaker: Breaker, clock: ManualClock, limit_s: float = 200) -> float
 
 def test_busy_answers_are_followed_by_growing_waits() -> None:
     clock = ManualClock()
-    breaker = Breaker((4, 8, 16), clock.seconds)
+    breaker = CircuitBreaker((4, 8, 16), clock.seconds)
     waits = []
     breaker.check()
     for _ in range(4):
@@ -39,7 +39,7 @@ def test_busy_answers_are_followed_by_growing_waits() -> None:
 
 def test_an_answer_makes_the_waits_short_again() -> None:
     clock = ManualClock()
-    breaker = Breaker((4, 8), clock.seconds)
+    breaker = CircuitBreaker((4, 8), clock.seconds)
     breaker.check()
     breaker.busy("busy", None)
     open_at(breaker, clock)
@@ -52,7 +52,7 @@ def test_an_answer_makes_the_waits_short_again() -> None:
 def test_the_servers_own_wait_is_kept_but_not_for_ever() -> None:
     clock = ManualClock()
     for wanted, kept in [(2.0, 2.0), (3600.0, WAIT_LIMIT_S), (0.0, 0.25)]:
-        breaker = Breaker((4,), clock.seconds)
+        breaker = CircuitBreaker((4,), clock.seconds)
         breaker.check()
         breaker.busy("busy", wanted)
         assert open_at(breaker, clock) == kept
@@ -60,7 +60,7 @@ def test_the_servers_own_wait_is_kept_but_not_for_ever() -> None:
 
 def test_two_failures_are_borne_and_the_third_closes_it_for_longer_each_time() -> None:
     clock = ManualClock()
-    breaker = Breaker(seconds=clock.seconds)
+    breaker = CircuitBreaker(seconds=clock.seconds)
     for _ in range(2):
         breaker.check()
         breaker.failed("broken")
@@ -73,7 +73,7 @@ def test_two_failures_are_borne_and_the_third_closes_it_for_longer_each_time() -
 
 def test_after_a_rest_one_tries_and_the_others_wait_for_how_it_goes() -> None:
     clock = ManualClock()
-    breaker = Breaker(seconds=clock.seconds)
+    breaker = CircuitBreaker(seconds=clock.seconds)
     for _ in range(3):
         breaker.failed("broken")
     clock.move_to(2)

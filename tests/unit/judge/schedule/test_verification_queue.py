@@ -7,7 +7,7 @@ from uuid import UUID
 
 import numpy as np
 
-from monitor.config.judges import EmbeddedJudge, Verifier
+from monitor.config.judges import EmbeddedJudgeSettings, Verifier
 from monitor.domain import (
     Alert,
     AlertState,
@@ -27,7 +27,9 @@ IDS = itertools.count(1)
 
 
 def queue(clock: ManualClock, **settings: float) -> VerificationQueue:
-    return VerificationQueue(Verifier.model_validate({"judge": EmbeddedJudge(), **settings}), clock)
+    return VerificationQueue(
+        Verifier.model_validate({"judge": EmbeddedJudgeSettings(), **settings}), clock
+    )
 
 
 def crop(
@@ -93,8 +95,8 @@ def test_an_alert_without_any_crop_is_answered_with_nothing() -> None:
     asked = queue(ManualClock())
     raised = alert(1)
     asked.ask(raised)
-    (opinion,) = asked.collect(YARD)
-    assert (opinion.alert, opinion.seq, opinion.verdict) == (raised.id, 0, None)
+    (answer,) = asked.collect(YARD)
+    assert (answer.alert, answer.seq, answer.verdict) == (raised.id, 0, None)
 
 
 def test_only_doubts_are_asked_about_without_an_alert() -> None:
@@ -146,7 +148,7 @@ def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
         asked.ask(each)
     assert asked.waiting == 2
     assert asked.answered == {YARD}
-    assert [opinion.alert for opinion in asked.collect(YARD)] == [raised[0].id]
+    assert [answer.alert for answer in asked.collect(YARD)] == [raised[0].id]
     assert asked.answered == set()
     assert asked.counts.refused == 1
 
@@ -169,7 +171,7 @@ def test_a_request_that_nobody_waits_for_any_longer_is_dropped_and_counted() -> 
     clock.move_to(3)
     assert asked.take(0) is None
     assert asked.counts.expired == 1
-    assert [opinion.verdict for opinion in asked.collect(YARD)] == [None]
+    assert [answer.verdict for answer in asked.collect(YARD)] == [None]
 
 
 def test_a_request_that_failed_is_asked_again_while_there_is_time() -> None:
@@ -194,12 +196,12 @@ def test_a_thousand_subjects_leave_a_bounded_number_of_crops() -> None:
         note(asked, number, 0.6)
     assert asked.waiting == 16
     asked.ask(alert(0))  # forgotten long ago
-    assert [opinion.verdict for opinion in asked.collect(YARD)] == [None]
+    assert [answer.verdict for answer in asked.collect(YARD)] == [None]
 
 
 def test_cameras_get_their_own_answers_and_the_bell_rings() -> None:
     bell = threading.Event()
-    asked = VerificationQueue(Verifier(judge=EmbeddedJudge()), ManualClock(), bell)
+    asked = VerificationQueue(Verifier(judge=EmbeddedJudgeSettings()), ManualClock(), bell)
     for camera in (YARD, LOBBY):
         asked.note(crop(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
         asked.ask(alert(1, camera=camera))

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from monitor.config.judges import EmbeddedJudge, Verifier
-from monitor.domain import HeadCrop, JudgeName, Opinion, SubjectId, Verdict
+from monitor.config.judges import EmbeddedJudgeSettings, Verifier
+from monitor.domain import HeadCrop, JudgeName, SubjectId, Verdict, VerifierAnswer
 from monitor.errors import JudgeAnswerError, JudgeUnavailableError
 from monitor.judge.schedule.verification_queue import VerificationQueue
 from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
@@ -39,7 +39,7 @@ class Talkative:
 def asked(judge: BlueJudge | Talkative) -> tuple[VerificationQueue, VerifierWorker]:
     """A queue with one alert's request, and a worker."""
     clock = ManualClock()
-    queue = VerificationQueue(Verifier(judge=EmbeddedJudge()), clock)
+    queue = VerificationQueue(Verifier(judge=EmbeddedJudgeSettings()), clock)
     queue.note(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
     queue.ask(alert(1))
     return queue, VerifierWorker(queue, judge, Backoff(0.001, 0.002))
@@ -48,25 +48,25 @@ def asked(judge: BlueJudge | Talkative) -> tuple[VerificationQueue, VerifierWork
 def test_an_answer_comes_with_a_sentence() -> None:
     queue, worker = asked(BlueJudge(sentences=["wool"]))
     assert worker.answer_all() == 1
-    (opinion,) = queue.collect(YARD)
-    assert opinion.verdict is not None
-    assert opinion.verdict.thinking == "wool"
+    (answer,) = queue.collect(YARD)
+    assert answer.verdict is not None
+    assert answer.verdict.thinking == "wool"
 
 
 def test_a_sentence_that_came_with_the_verdict_is_kept() -> None:
     queue, worker = asked(Talkative())
     worker.answer_all()
-    (opinion,) = queue.collect(YARD)
-    assert opinion.verdict is not None
-    assert opinion.verdict.thinking == "said at once"
+    (answer,) = queue.collect(YARD)
+    assert answer.verdict is not None
+    assert answer.verdict.thinking == "said at once"
 
 
 def test_no_sentence_is_no_reason_to_lose_the_answer(caplog: pytest.LogCaptureFixture) -> None:
     queue, worker = asked(BlueJudge(sentences=[DOWN]))
     with caplog.at_level(logging.WARNING):
         worker.answer_all()
-    (opinion,) = queue.collect(YARD)
-    assert opinion.verdict is not None
+    (answer,) = queue.collect(YARD)
+    assert answer.verdict is not None
     assert "no sentence: down" in caplog.text
 
 
@@ -85,21 +85,21 @@ def test_garbage_is_not_asked_for_twice() -> None:
     stop = StopSwitch()
     thread = threading.Thread(target=worker.run, args=(stop,))
     thread.start()
-    opinions: list[Opinion] = []
+    answers: list[VerifierAnswer] = []
     deadline = time.monotonic() + 30
-    while not opinions and time.monotonic() < deadline:
-        opinions = queue.collect(YARD)
+    while not answers and time.monotonic() < deadline:
+        answers = queue.collect(YARD)
         time.sleep(0.01)
     stop.request()
     thread.join(30)
-    assert [opinion.verdict for opinion in opinions] == [None]
+    assert [answer.verdict for answer in answers] == [None]
     assert worker.trouble == "garbage"
 
 
 def test_in_a_replay_a_dead_verifier_is_given_up_after_some_tries() -> None:
     queue, worker = asked(BlueJudge([DOWN] * 9))
     assert worker.answer_all() == 0
-    assert [opinion.verdict for opinion in queue.collect(YARD)] == [None]
+    assert [answer.verdict for answer in queue.collect(YARD)] == [None]
 
 
 def test_the_verifier_fails_only_if_all_of_its_threads_do() -> None:

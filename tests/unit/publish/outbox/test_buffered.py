@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from monitor.publish.outbox.buffered import BufferedOutbox
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from tests.support.fakes import ManualClock
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 TOPIC = "monitor/v1/site/yard/alert"
 
 
-def state(alert: int, seq: int, *, expendable: bool = False) -> Message:
-    return Message(UUID(int=alert), seq, TOPIC, b"{}", NOON, expendable)
+def state(alert: int, seq: int, *, expendable: bool = False) -> OutboxMessage:
+    return OutboxMessage(UUID(int=alert), seq, TOPIC, b"{}", NOON, expendable)
 
 
-def keys(messages: list[Message]) -> list[tuple[int, int]]:
+def keys(messages: list[OutboxMessage]) -> list[tuple[int, int]]:
     return [(message.id.int, message.seq) for message in messages]
 
 
@@ -139,7 +139,7 @@ class AnyDisk(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.raised: dict[int, int] = {}  # states of each alert
-        self.sent: list[Message] = []
+        self.sent: list[OutboxMessage] = []
         self.delivered: dict[int, int] = {}
 
     @initialize()
@@ -196,7 +196,7 @@ import resource, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import OutboxMessage, Outbox
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.runtime.clock import SystemClock
 
@@ -205,7 +205,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 with Outbox(Path(sys.argv[1]), on_damage=print) as outbox:
     told = []
     buffered = BufferedOutbox(outbox, SystemClock(), told.append)
-    message = Message(UUID(int=1), 0, "t", b"x", datetime(2024, 5, 1, tzinfo=UTC))
+    message = OutboxMessage(UUID(int=1), 0, "t", b"x", datetime(2024, 5, 1, tzinfo=UTC))
     buffered.add(message)
     assert told, "nobody was told"
     assert buffered.due(1) == [message], "the alert is silent"

@@ -14,13 +14,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-def message(n: int, seq: int = 1, payload: bytes = b"{}") -> Message:
-    return Message(UUID(int=n), seq, "monitor/v1/s/yard/alert", payload, NOON)
+def message(n: int, seq: int = 1, payload: bytes = b"{}") -> OutboxMessage:
+    return OutboxMessage(UUID(int=n), seq, "monitor/v1/s/yard/alert", payload, NOON)
 
 
 class OutboxIsAList(RuleBasedStateMachine):
@@ -31,7 +31,7 @@ class OutboxIsAList(RuleBasedStateMachine):
         self.folder = tempfile.TemporaryDirectory()
         self.path = Path(self.folder.name) / "outbox.sqlite"
         self.outbox = Outbox(self.path)
-        self.expected: list[Message] = []
+        self.expected: list[OutboxMessage] = []
 
     @rule(
         n=st.integers(0, 4),
@@ -41,7 +41,7 @@ class OutboxIsAList(RuleBasedStateMachine):
     )
     def add(self, n: int, seq: int, payload: bytes, minutes: int) -> None:
         created_at = NOON + timedelta(minutes=minutes)
-        new = Message(UUID(int=n), seq, "t", payload, created_at)
+        new = OutboxMessage(UUID(int=n), seq, "t", payload, created_at)
         self.outbox.add(new)
         if (new.id, new.seq) not in {(m.id, m.seq) for m in self.expected}:
             self.expected.append(new)
@@ -102,14 +102,14 @@ def test_an_alert_keeps_its_second_state_beside_its_first(tmp_path: Path) -> Non
 def test_topics_can_be_left_out_of_the_search_for_the_oldest(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         for n, topic in enumerate("aabbc"):
-            outbox.add(Message(UUID(int=n), 1, topic, b"", NOON))
+            outbox.add(OutboxMessage(UUID(int=n), 1, topic, b"", NOON))
         found = [outbox.oldest(besides=besides) for besides in ("", "a", "ab", "abc")]
     assert [None if m is None else m.id.int for m in found] == [0, 2, 4, None]
 
 
 def test_a_message_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="time zone"):
-        Message(UUID(int=1), 1, "t", b"", datetime(2024, 5, 1))  # noqa: DTZ001  (the point)
+        OutboxMessage(UUID(int=1), 1, "t", b"", datetime(2024, 5, 1))  # noqa: DTZ001  (the point)
 
 
 def test_everything_is_written_ahead_and_synced(tmp_path: Path) -> None:

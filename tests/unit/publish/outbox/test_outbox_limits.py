@@ -9,18 +9,20 @@ import pytest
 
 from monitor.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from monitor.publish.outbox.database import Damage
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 BIG = b"x" * 2000
 
 
-def alert(n: int) -> Message:
-    return Message(UUID(int=n), 0, "monitor/v1/s/yard/alert", BIG, NOON)
+def alert(n: int) -> OutboxMessage:
+    return OutboxMessage(UUID(int=n), 0, "monitor/v1/s/yard/alert", BIG, NOON)
 
 
-def note(n: int, created_at: datetime = NOON) -> Message:
-    return Message(UUID(int=n), 0, "monitor/v1/s/yard/alert", BIG, created_at, expendable=True)
+def note(n: int, created_at: datetime = NOON) -> OutboxMessage:
+    return OutboxMessage(
+        UUID(int=n), 0, "monitor/v1/s/yard/alert", BIG, created_at, expendable=True
+    )
 
 
 def numbers(outbox: Outbox) -> list[int]:
@@ -69,7 +71,7 @@ def test_notes_that_are_too_old_go_and_alerts_stay(tmp_path: Path) -> None:
 def test_side_by_side_are_only_different_alerts(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         for n, seq in ((1, 0), (1, 1), (2, 0), (1, 2), (3, 0), (2, 1)):
-            outbox.add(Message(UUID(int=n), seq, "t", b"", NOON))
+            outbox.add(OutboxMessage(UUID(int=n), seq, "t", b"", NOON))
         due = outbox.due(9)
         assert [(m.id.int, m.seq) for m in due] == [(1, 0), (2, 0), (3, 0)]
         others = outbox.due(9, without=[UUID(int=1), UUID(int=3)])

@@ -10,13 +10,13 @@ from uuid import UUID
 import pytest
 
 from monitor.errors import OutboxError
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-def message(n: int, payload: bytes = b"{}") -> Message:
-    return Message(UUID(int=n), 1, "monitor/v1/s/yard/alert", payload, NOON)
+def message(n: int, payload: bytes = b"{}") -> OutboxMessage:
+    return OutboxMessage(UUID(int=n), 1, "monitor/v1/s/yard/alert", payload, NOON)
 
 
 def fill(outbox: Outbox, payload: bytes = b"x" * 2000) -> int:
@@ -68,10 +68,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 from monitor.errors import OutboxError
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import OutboxMessage, Outbox
 
 def message(n):
-    return Message(UUID(int=n), 1, "t", b"x" * 2000, datetime(2024, 5, 1, tzinfo=UTC))
+    return OutboxMessage(UUID(int=n), 1, "t", b"x" * 2000, datetime(2024, 5, 1, tzinfo=UTC))
 
 with Outbox(Path(sys.argv[1])) as outbox:
     for n in range(20):

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from uuid import UUID
 
-from monitor.publish.outbox.outbox import Message
+from monitor.publish.outbox.outbox import OutboxMessage
 from monitor.publish.outbox.relay import RefusalBackoff
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
 
-def alert(number: int, topic: str = "yard") -> Message:
-    return Message(UUID(int=number), 0, topic, b"", NOON)
+def alert(number: int, topic: str = "yard") -> OutboxMessage:
+    return OutboxMessage(UUID(int=number), 0, topic, b"", NOON)
 
 
 def test_a_topic_that_was_refused_is_tried_with_another_alert() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -69,8 +69,8 @@ class UntilEmpty:
         return self.requested
 
 
-def message(n: int, payload: bytes = b"") -> Message:
-    return Message(UUID(int=n), 1, "t", payload or b"%d" % n, START)
+def message(n: int, payload: bytes = b"") -> OutboxMessage:
+    return OutboxMessage(UUID(int=n), 1, "t", payload or b"%d" % n, START)
 
 
 def relay_of_real_time(outbox: Outbox, publisher: ScriptedPublisher) -> OutboxRelay:
@@ -137,7 +137,7 @@ def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
     with Outbox(tmp_path / "outbox") as outbox:
         for n in range(6):
             topic = ("yard", "gate")[n % 2]
-            outbox.add(Message(UUID(int=n), 1, topic, b"%d" % n, START))
+            outbox.add(OutboxMessage(UUID(int=n), 1, topic, b"%d" % n, START))
         carrying = OutboxRelay(outbox, publisher, Backoff(1, 8), clock=clock, late_after_s=10)
         worker = Worker("outbox-relay", carrying.run, stop)
         worker.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.publish import NO_PROPERTIES
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.support.fakes import START, Outcome
@@ -63,7 +63,7 @@ def test_a_clock_of_another_zone_changes_nothing(tmp_path: Path) -> None:
     elsewhere = START.astimezone().replace(microsecond=0)
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(
-            Message(
+            OutboxMessage(
                 UUID(int=1),
                 1,
                 "t",

@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
 
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.saved_state import SavedState
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-OPEN = Message(UUID(int=1), 0, "t", b"{}", NOON, unfinished=True)
+OPEN = OutboxMessage(UUID(int=1), 0, "t", b"{}", NOON, unfinished=True)
 
 
 def test_topics_the_broker_keeps_are_remembered_until_they_are_forgotten(tmp_path: Path) -> None:

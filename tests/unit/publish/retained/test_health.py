@@ -7,7 +7,7 @@ from uuid import UUID
 
 from monitor.domain import AlertState, CameraId, Covering, Severity
 from monitor.publish.outbox.database import Damage
-from monitor.publish.retained.health import Health
+from monitor.publish.retained.health import HealthReporter
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
@@ -39,7 +39,7 @@ class Told:
 
 def test_problems_are_told_until_they_are_over() -> None:
     told, clock = Told(), ManualClock()
-    health = Health(told.retained, "s", clock)
+    health = HealthReporter(told.retained, "s", clock)
     assert told.newest("/health")["ok"] is True
     health.report("judge_fails", "out of memory")
     clock.move_to(60)
@@ -60,7 +60,7 @@ def test_problems_are_told_until_they_are_over() -> None:
 
 def test_the_same_problem_again_is_no_news() -> None:
     told = Told()
-    health = Health(told.retained, "s", ManualClock())
+    health = HealthReporter(told.retained, "s", ManualClock())
     for _ in range(3):
         health.report("judge_fails", "out of memory")
     told.newest("/health")
@@ -73,7 +73,9 @@ def test_the_same_problem_again_is_no_news() -> None:
 
 def test_a_damaged_outbox_is_told_with_where_it_lies() -> None:
     told = Told()
-    Health(told.retained, "s", ManualClock()).damaged(Damage(Path("/x/outbox.damaged-1"), 7))
+    HealthReporter(told.retained, "s", ManualClock()).damaged(
+        Damage(Path("/x/outbox.damaged-1"), 7)
+    )
     told_of = json.dumps(told.newest("/health"))
     assert '"kind": "outbox_damaged"' in told_of
     assert "/x/outbox.damaged-1; 7 messages were rescued" in told_of

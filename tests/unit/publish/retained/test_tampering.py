@@ -12,7 +12,7 @@ from monitor.domain import CameraId, Severity, TamperingReason
 from monitor.publish.contract.models import TamperingV1
 from monitor.publish.contract.payload import ended_payload, stamped
 from monitor.publish.outbox.buffered import BufferedOutbox
-from monitor.publish.outbox.outbox import Message, Outbox
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.retained.tampering import TamperAlerts
 from tests.support.fakes import START, YARD, ManualClock
 
@@ -31,12 +31,14 @@ class TamperAlertsProbe:
             "site", buffered, zones, severity, lambda: UUID(int=next(ids))
         )
 
-    def told(self) -> Iterator[Message]:
+    def told(self) -> Iterator[OutboxMessage]:
         while (message := self.outbox.oldest()) is not None:
             yield message
             self.outbox.remove(message)
 
-    def notes(self, *reasons: TamperingReason | None, camera: CameraId = YARD) -> list[Message]:
+    def notes(
+        self, *reasons: TamperingReason | None, camera: CameraId = YARD
+    ) -> list[OutboxMessage]:
         for reason in reasons:
             self.tamper_alerts.note(camera, reason, START)
         return list(self.told())
@@ -48,7 +50,7 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
         yield opened
 
 
-def bodies(messages: list[Message]) -> list[tuple[object, ...]]:
+def bodies(messages: list[OutboxMessage]) -> list[tuple[object, ...]]:
     read = [json.loads(message.payload) for message in messages]
     return [(UUID(b["id"]).int, b["seq"], b["state"], b["reason"]) for b in read]
 

@@ -8,7 +8,7 @@ import pytest
 from monitor.errors import ConfigError
 from monitor.train.judge.config import TrainJudgeConfig
 from monitor.train.judge.data import Pool
-from monitor.train.judge.faces import SIDE, Landmarks, Sample
+from monitor.train.judge.faces import SIDE, HeadSample, Landmarks
 from monitor.train.judge.leave import check_left_out, family, left_out
 from monitor.train.judge.pool import Amount, draw, read_shard, write_shard
 from monitor.train.synthesis.innocent import Overlays
@@ -21,9 +21,9 @@ GREYS = {"utkface+": 40, "jolignier+": 120, "scenes": 200}
 def pool(tmp_path: Path) -> Path:
     """Two clear faces of each source, and backgrounds."""
 
-    def flat(grey: int, key: str, source: str) -> Sample:
+    def flat(grey: int, key: str, source: str) -> HeadSample:
         pixels = np.full((SIDE, SIDE, 3), grey, np.uint8)
-        return Sample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, key, source)
+        return HeadSample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, key, source)
 
     real = [flat(grey, "none", name) for name, grey in GREYS.items() if name != "scenes"]
     write_shard(tmp_path / "real", real * 2)
@@ -92,7 +92,7 @@ def test_a_shard_that_is_mapped_may_be_written_again(pool: Path) -> None:
     mapped = read_shard(pool / "real.npz")
     before = np.array(mapped.pixels)
     blank = np.zeros((SIDE, SIDE, 3), np.uint8)
-    write_shard(pool / "real", [Sample(blank, (80.0, 80.0), 100.0, "none", "lfw")])
+    write_shard(pool / "real", [HeadSample(blank, (80.0, 80.0), 100.0, "none", "lfw")])
     assert (np.array(mapped.pixels) == before).all()
     assert len(read_shard(pool / "real.npz").keys) == 1
     assert {path.suffix for path in pool.iterdir()} == {".npy", ".npz"}

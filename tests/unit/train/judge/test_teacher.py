@@ -10,13 +10,13 @@ import torch  # noqa: TID253  (the tests of the training need what the training 
 
 from monitor.errors import ConfigError
 from monitor.train.judge.data import OTHER, SHARES, Pool, share_of
-from monitor.train.judge.faces import SIDE, Sample
+from monitor.train.judge.faces import SIDE, HeadSample
 from monitor.train.judge.loss import Targets
 from monitor.train.judge.model import Shape, build_model, build_processor, save_weights
 from monitor.train.judge.natural import WIDE, Teacher, natural_samples
 from monitor.train.judge.pool import write_shard
 from monitor.train.judge.stream import stream
-from monitor.train.judge.teacher import TeacherRun, Voices, build_teacher, train_teacher
+from monitor.train.judge.teacher import EnsembleFiles, TeacherRun, build_teacher, train_teacher
 from monitor.train.judge.train import take_over, take_tower
 from monitor.train.judge.words import ANSWERS
 
@@ -109,7 +109,7 @@ def test_a_source_that_is_in_no_table_is_seen_but_its_few_pictures_not_all_the_t
 
 def test_another_process_makes_the_batches(tmp_path: Path) -> None:
     pixels = np.full((SIDE, SIDE, 3), 100, np.uint8)
-    sample = Sample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, "mask", "natural")
+    sample = HeadSample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, "mask", "natural")
     write_shard(tmp_path / "natural", [sample] * 3)
     batches = stream(Pool(tmp_path), 4, 32, (1, 2))
     (first, keys, said), (second, _, _) = next(batches), next(batches)
@@ -121,7 +121,7 @@ def test_another_process_makes_the_batches(tmp_path: Path) -> None:
 def pool(tmp_path: Path) -> Pool:
     """Dark masks and bright clear faces."""
     samples = [
-        Sample(np.full((SIDE, SIDE, 3), grey, np.uint8), (80, 80), 100, key, source)
+        HeadSample(np.full((SIDE, SIDE, 3), grey, np.uint8), (80, 80), 100, key, source)
         for grey, key, source in ((30, "mask", "andrewmvd"), (220, "none", "utkface"))
     ]
     (tmp_path / "pool").mkdir()
@@ -133,7 +133,7 @@ def test_a_convolutional_teacher_is_trained_and_asked_together_with_an_earlier_j
     tmp_path: Path, pool: Pool, judge: Path
 ) -> None:
     weights = train_teacher(pool, tmp_path / "teacher.pt", TeacherRun(4.0, 32, seed=1))
-    alone, both = Voices(weights, None).load(), Voices(weights, judge).load()
+    alone, both = EnsembleFiles(weights, None).load(), EnsembleFiles(weights, judge).load()
     crops = np.stack([np.full((32, 32, 3), grey, np.uint8) for grey in (30, 220)])
     shares = alone.of(crops)
     assert shares.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
@@ -145,7 +145,9 @@ def test_the_teachers_are_believed_less_where_they_call_a_face_clear(tmp_path: P
     weights = tmp_path / "teacher.pt"
     torch.save(build_teacher().state_dict(), weights)
     crops = np.full((1, 32, 32, 3), 120, np.uint8)
-    plain, shifted = (Voices(weights, None, shift).load().of(crops)[0] for shift in (0.0, 1.0))
+    plain, shifted = (
+        EnsembleFiles(weights, None, shift).load().of(crops)[0] for shift in (0.0, 1.0)
+    )
     clear = ANSWERS.index("none")
     others = np.arange(len(ANSWERS)) != clear
     expected = plain[clear] / plain[others].sum() * np.exp(-1.0)
@@ -178,10 +180,10 @@ def test_other_weights_are_no_tower(tmp_path: Path) -> None:
 
 def test_what_the_teachers_say_comes_with_the_batch(tmp_path: Path, pool: Pool) -> None:
     torch.save(build_teacher().state_dict(), tmp_path / "teacher.pt")
-    batches = stream(pool, 3, 32, (1, 2), Voices(tmp_path / "teacher.pt", None))
+    batches = stream(pool, 3, 32, (1, 2), EnsembleFiles(tmp_path / "teacher.pt", None))
     pixels, _, said = next(batches)
     assert said is not None
-    again = Voices(tmp_path / "teacher.pt", None).load().of(pixels)
+    again = EnsembleFiles(tmp_path / "teacher.pt", None).load().of(pixels)
     assert said == pytest.approx(again, abs=1e-4)
 
 

@@ -16,7 +16,14 @@ from monitor.errors import ConfigError
 from monitor.train.judge.config import TrainJudgeConfig
 from monitor.train.judge.data import SHARES, Pool, degraded, framed, normalised, set_before, wasted
 from monitor.train.judge.dev import fit_temperature, occluded_share, score
-from monitor.train.judge.faces import SIDE, Landmarks, Sample, Scene, read_rows, turned_heads
+from monitor.train.judge.faces import (
+    SIDE,
+    HeadSample,
+    LabelledScene,
+    Landmarks,
+    read_rows,
+    turned_heads,
+)
 from monitor.train.judge.loss import Targets
 from monitor.train.judge.model import QUESTION, Shape, build_model, build_processor
 from monitor.train.judge.pool import read_shard, write_shard
@@ -48,10 +55,10 @@ def data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def sample() -> Callable[..., Sample]:
-    def make(key: str, source: str, grey: int = 100) -> Sample:
+def sample() -> Callable[..., HeadSample]:
+    def make(key: str, source: str, grey: int = 100) -> HeadSample:
         pixels = np.full((SIDE, SIDE, 3), grey, np.uint8)
-        return Sample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, key, source)
+        return HeadSample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, key, source)
 
     return make
 
@@ -144,7 +151,7 @@ def test_what_is_wasted_shows_next_to_nothing() -> None:
 
 
 def test_the_pool_draws_by_source_and_takes_up_new_shards(
-    tmp_path: Path, sample: Callable[..., Sample]
+    tmp_path: Path, sample: Callable[..., HeadSample]
 ) -> None:
     known = [sample("none", "weapons+", 220), sample("balaclava/knit", "synthetic", 20)]
     write_shard(tmp_path / "real", known)
@@ -158,7 +165,9 @@ def test_the_pool_draws_by_source_and_takes_up_new_shards(
     assert "helmet" in [pool.draw(16, rng)[1] for _ in range(50)]
 
 
-def test_a_shard_is_read_as_it_was_written(tmp_path: Path, sample: Callable[..., Sample]) -> None:
+def test_a_shard_is_read_as_it_was_written(
+    tmp_path: Path, sample: Callable[..., HeadSample]
+) -> None:
     assert write_shard(tmp_path / "some", [sample("mask", "lfw", 7), sample("none", "lfw")]) == 2
     shard = read_shard(tmp_path / "some.npz")
     assert (shard.keys, shard.sources) == (["mask", "none"], ["lfw", "lfw"])
@@ -170,7 +179,7 @@ def test_a_person_with_a_face_is_not_turned_away() -> None:
     pixels = np.zeros((200, 200, 3), np.uint8)
     persons = np.array([[20, 20, 80, 190], [110, 20, 170, 190]], np.float32)
     faces = np.array([[35, 25, 60, 55]], np.float32)
-    found = list(turned_heads(Scene("a", pixels, faces, persons), Landmarks(None)))
+    found = list(turned_heads(LabelledScene("a", pixels, faces, persons), Landmarks(None)))
     assert [head.key for head in found] == ["away"]
 
 

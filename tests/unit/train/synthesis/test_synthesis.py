@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monitor.demo.drawing import (
-    Face,
+    LandmarkedFace,
     Rng,
     ellipse,
     filled,
@@ -51,18 +51,18 @@ SIDE = 160
 NOTHING = Overlays([], [], [])
 SKIN = (120, 150, 190)
 
-Draw = Callable[[Face, Rng], tuple[Pixels, str]]
+Draw = Callable[[LandmarkedFace, Rng], tuple[Pixels, str]]
 
 
-def face(turn: float = 0.0) -> Face:
+def face(turn: float = 0.0) -> LandmarkedFace:
     """An even face of skin colour, its nose off the middle by ``turn`` face units."""
     pixels = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
     points = typical_points(SIDE, SIDE / 1.5)
     points[2, 0] += turn * (points[1, 0] - points[0, 0])
-    return Face(pixels, points)
+    return LandmarkedFace(pixels, points)
 
 
-def changed(before: Face, after: Pixels, x: float, y: float) -> float:
+def changed(before: LandmarkedFace, after: Pixels, x: float, y: float) -> float:
     """How far the picture moved in the mean, in grey levels, in a spot in face units."""
     spot = filled(before, ellipse(x, y, 0.18, 0.12), 0.0) > 0.5
     gap = np.abs(after.astype(float) - before.pixels.astype(float))
@@ -120,7 +120,7 @@ def test_what_is_worn_at_work_leaves_the_face_to_see(draw: Draw) -> None:
 
 @pytest.mark.parametrize("seed", range(12))
 def test_a_helmet_lets_little_of_the_mouth_through(seed: int) -> None:
-    shown, pale = face(), Face(np.full((SIDE, SIDE, 3), 250, np.uint8), face().points)
+    shown, pale = face(), LandmarkedFace(np.full((SIDE, SIDE, 3), 250, np.uint8), face().points)
     first, second = (helmet(f, np.random.default_rng(seed))[0] for f in (shown, pale))
     mouth = filled(shown, ellipse(*MOUTH, 0.18, 0.12), 0.0) > 0.5
     assert np.abs(first[mouth].astype(int) - second[mouth]).mean() < 60
@@ -194,7 +194,7 @@ def test_face_units_follow_the_face() -> None:
     assert eyes == pytest.approx(shown.points[:2], abs=0.6)
     quarter = np.array([[0, -1], [1, 0]], np.float32)
     lying = shown.points @ quarter + np.array([0, SIDE], np.float32)
-    tilted = Face(shown.pixels, lying)
+    tilted = LandmarkedFace(shown.pixels, lying)
     mouth = to_pixels(tilted, np.array([(0.0, 1.0)], np.float32))[0]
     assert mouth == pytest.approx(tilted.points[3:].mean(axis=0), abs=7)
 
