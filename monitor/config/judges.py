@@ -58,7 +58,7 @@ class _Hosted(Section):
         return self.concurrency
 
     concurrency: PositiveInt = 8
-    """Requests under way at most; how many really are is found out by measuring."""
+    """Requests under way at most."""
 
 
 class OpenAIJudgeSettings(_Hosted):

@@ -73,7 +73,7 @@ class BynnJudge:
             key_file=settings.api_key_file,
             ca_file=settings.ca_file,
             timeout_s=settings.timeout_s,
-            most=settings.concurrency,
+            concurrency=settings.concurrency,
             waits=_WAITS,
         )
         self._fan_out = FanOutJudge(self.name, self._one)

@@ -2,6 +2,7 @@
 
 import json
 import ssl
+import threading
 import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,7 +15,6 @@ import httpx
 
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeUnavailableError
 from monitor.judge.remote.circuit_breaker import CircuitBreaker, retry_after
-from monitor.judge.remote.gate import Gate
 
 ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
 _CONNECT_S: Final = 3.0
@@ -33,7 +33,7 @@ class JsonClient:
         key_file: Holds the bearer token in one line; None sends none.
         ca_file: Whom to trust; None is the system's authorities.
         timeout_s: For one answer, from the first byte sent to the last received.
-        most: Requests under way at most.
+        concurrency: Requests under way at most; more wait for one of them to end.
         waits: Seconds to wait after busy answers in a row that name no time.
 
     Raises:
@@ -47,11 +47,11 @@ class JsonClient:
         key_file: Path | None,
         ca_file: Path | None,
         timeout_s: float,
-        most: int,
+        concurrency: int,
         waits: Sequence[float] = _WAITS,
     ) -> None:
         self.place = httpx.URL(base).netloc.decode("ascii", "replace")
-        self.gate = Gate(most)
+        self._slots = threading.BoundedSemaphore(concurrency)
         self._base = base
         self._timeout_s = timeout_s
         self._breaker = CircuitBreaker(waits)
@@ -59,7 +59,7 @@ class JsonClient:
             headers={} if key_file is None else {"Authorization": f"Bearer {_key(key_file)}"},
             verify=_trusted(ca_file),
             timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
-            limits=httpx.Limits(max_connections=most, max_keepalive_connections=most),
+            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             follow_redirects=False,
         )
         weakref.finalize(self, self._client.close)  # judges live as long as the program does
@@ -77,10 +77,24 @@ class JsonClient:
             JudgeAnswerError: The server does not understand the request, or its answer is not
                 JSON or too long.
         """
-        with self.gate.passing(self._timeout_s):
+        with self._slot():
             self._breaker.check()
             with self._reported():
                 return self._answer(path, json.dumps(body).encode())
+
+    @contextmanager
+    def _slot(self) -> Iterator[None]:
+        """One of the requests that may be under way; waits for it.
+
+        Raises:
+            JudgeUnavailableError: There was none for as long as an answer may take.
+        """
+        if not self._slots.acquire(timeout=self._timeout_s):
+            raise JudgeUnavailableError("too many requests are under way")
+        try:
+            yield
+        finally:
+            self._slots.release()
 
     @contextmanager
     def _reported(self) -> Iterator[None]:
@@ -94,7 +108,6 @@ class JsonClient:
             self._breaker.failed(str(error))
             raise
         except _BusyError as error:
-            self.gate.overloaded()
             self._breaker.busy(str(error), error.retry_after_s)
             raise JudgeUnavailableError(str(error)) from None
         except httpx.TimeoutException:

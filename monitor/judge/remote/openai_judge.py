@@ -57,7 +57,7 @@ class OpenAIJudge:
             key_file=settings.api_key_file,
             ca_file=settings.ca_file,
             timeout_s=settings.timeout_s,
-            most=settings.concurrency,
+            concurrency=settings.concurrency,
         )
         self._fan_out = FanOutJudge(self.name, self._one)
 
