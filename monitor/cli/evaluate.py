@@ -57,7 +57,7 @@ def calibrate(
     folder: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     model: Annotated[Path, typer.Option(help="The judge's folder, with its monitor.json.")],
     size: Annotated[list[int], typer.Option(help="A crop's side; repeat for more.", min=8)],
-    doubt: Annotated[
+    abstain: Annotated[
         list[int] | None, typer.Option(help="At this side, unsure is unusable.", min=8)
     ] = None,
     split: _Split = "",
@@ -65,25 +65,25 @@ def calibrate(
 ) -> int:
     """Set a judge's temperature for each size of crop, and store it beside the weights."""
     logs.start("warning")
-    from monitor.evaluate.judge_doubt import fit_doubts  # noqa: PLC0415  (torch takes seconds)
+    from monitor.evaluate.judge_abstain import fit_abstain_limits  # noqa: PLC0415  (torch takes seconds)
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
     from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
-    from monitor.judge.profile import store_doubts, store_temperatures  # noqa: PLC0415
+    from monitor.judge.profile import store_abstain_limits, store_temperatures  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     row_filter = RowFilter(split, tuple(sources or ()))
-    sizes = sorted({*size, *(doubt or [])})  # too few crops of any are found before all else
+    sizes = sorted({*size, *(abstain or [])})  # too few crops of any are found before all else
     factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), sizes, row_filter)
     for side, temperature in store_temperatures(model, factors).items():
         print(f"{side} px: temperature {temperature}")
-    if not doubt:
+    if not abstain:
         return OK  # the limits that are there stay
-    store_doubts(model, {})
-    doubts = fit_doubts(folder, LocalJudge(model, clock=SystemClock()), doubt, row_filter)
-    store_doubts(model, doubts)
-    for side, limit in doubts.items():
-        print(f"{side} px: unusable from a doubt of {limit}")
+    store_abstain_limits(model, {})
+    limits = fit_abstain_limits(folder, LocalJudge(model, clock=SystemClock()), abstain, row_filter)
+    store_abstain_limits(model, limits)
+    for side, limit in limits.items():
+        print(f"{side} px: unusable above a doubt of {limit}")
     return OK
 
 

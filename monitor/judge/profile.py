@@ -50,7 +50,7 @@ QUESTION: Final = (
 Word = Annotated[str, Field(min_length=1)]
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-Doubt = Annotated[float, Field(gt=0, le=0.5)]
+AbstainLimit = Annotated[float, Field(gt=0, le=0.5)]
 
 
 class Profile(BaseModel):
@@ -71,7 +71,7 @@ class Profile(BaseModel):
     """Logits are divided by this before the softmax."""
     temperatures: Mapping[Annotated[int, Field(ge=1)], Temperature] = Field(default_factory=dict)
     """The same for crops whose longer side is so many pixels or fewer, by side."""
-    doubts: Mapping[Annotated[int, Field(ge=1)], Doubt] = Field(default_factory=dict)
+    abstain_above: Mapping[Annotated[int, Field(ge=1)], AbstainLimit] = Field(default_factory=dict)
     """The probability that the less likely of occluded and clear may have before a crop whose
     longer side is so many pixels or fewer is unusable, by side."""
     decoder: Literal["encoder-decoder", "causal"]
@@ -88,10 +88,10 @@ class Profile(BaseModel):
         fitting = [side for side in self.temperatures if side >= side_px]
         return self.temperatures[min(fitting)] if fitting else self.temperature
 
-    def doubt_of(self, side_px: int) -> float:
+    def abstain_limit(self, side_px: int) -> float:
         """The limit for a crop whose longer side is so many pixels; infinite where none is set."""
-        fitting = [side for side in self.doubts if side >= side_px]
-        return self.doubts[min(fitting)] if fitting else math.inf
+        fitting = [side for side in self.abstain_above if side >= side_px]
+        return self.abstain_above[min(fitting)] if fitting else math.inf
 
     @property
     def words(self) -> list[str]:
@@ -173,17 +173,20 @@ def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[in
     return found
 
 
-def store_doubts(folder: Path, doubts: Mapping[int, float]) -> None:
+def store_abstain_limits(folder: Path, abstain_above: Mapping[int, float]) -> None:
     """Write how unsure the model may be of small crops into the folder's ``monitor.json``.
 
     Args:
         folder: The model's.
-        doubts: As in Profile; those that were there before are gone.
+        abstain_above: As in Profile; those that were there before are gone.
 
     Raises:
         ConfigError: The file cannot be read or written.
     """
-    _store(folder, {"doubts": {str(side): doubts[side] for side in sorted(doubts)}})
+    _store(
+        folder,
+        {"abstain_above": {str(side): abstain_above[side] for side in sorted(abstain_above)}},
+    )
 
 
 def _store(folder: Path, found: Mapping[str, object]) -> None:

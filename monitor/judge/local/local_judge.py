@@ -137,8 +137,8 @@ class LocalJudge:
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
         sides = [max(crop.pixels.shape[:2]) for crop in crops]
         heat = np.array([[self._profile.temperature_of(side)] for side in sides])  # (N, 1)
-        limits = np.array([self._profile.doubt_of(side) for side in sides])
-        shares = with_doubt(probabilities(logits, heat), limits)
+        limits = np.array([self._profile.abstain_limit(side) for side in sides])
+        shares = abstain(probabilities(logits, heat), limits)
         pass_ms = (self._clock.seconds() - started) * 1000  # each crop waited for all of it
         return [self._verdict(crop, row, pass_ms) for crop, row in zip(crops, shares, strict=True)]
 
@@ -199,7 +199,7 @@ def _check_fit(folder: Path, profile: Profile, model: VisionModel) -> None:
         )
 
 
-def with_doubt(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
+def abstain(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
     """Probabilities in which ``unusable`` is the likeliest where occluded or clear is in doubt.
 
     The doubt is the probability of the less likely of the two, given either. Up to the limit

@@ -12,13 +12,13 @@ import pytest
 from monitor.domain import Covering, HeadCrop, JudgeName, Timings, Verdict
 from monitor.errors import ConfigError, OutputError
 from monitor.evaluate.judge import evaluate
-from monitor.evaluate.judge_doubt import fit_doubt
+from monitor.evaluate.judge_abstain import fit_abstain_limit
 from monitor.evaluate.judge_plots import confusion, reliability, write_plots
 from monitor.evaluate.judge_report import JudgeReport, Prediction
 from monitor.evaluate.judge_rows import RowFilter
 from monitor.evaluate.judge_temperature import fit_factor, fit_factors
 from monitor.judge.local.local_judge import LocalJudge
-from monitor.judge.profile import FILE, read_profile, store_doubts, store_temperatures
+from monitor.judge.profile import FILE, read_profile, store_abstain_limits, store_temperatures
 from monitor.runtime.clock import SystemClock
 from tests.support.crops import crops
 
@@ -180,17 +180,17 @@ def test_a_judge_may_be_as_unsure_as_it_is_right() -> None:
     right = judge.judge([_crop(20, 20)] * 90)  # with a doubt of 0.001
     wrong = judge.judge([_crop(20, 50)] * 10)  # with 0.2
     hidden = np.array([True] * 90 + [False] * 10)
-    assert fit_doubt([*right, *wrong], hidden) == pytest.approx(0.199)
-    assert fit_doubt(right + wrong[:1], hidden[:91]) is None
-    assert fit_doubt(right, ~hidden[:90]) == 0.001
+    assert fit_abstain_limit([*right, *wrong], hidden) == pytest.approx(0.199)
+    assert fit_abstain_limit(right + wrong[:1], hidden[:91]) is None
+    assert fit_abstain_limit(right, ~hidden[:90]) == 0.001
 
 
 def test_what_a_judge_is_unsure_of_is_unusable_at_that_size_only(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parents[3] / "models" / "judge", tmp_path, dirs_exist_ok=True)
     small, large = _crop(128, 20), _crop(128, 21)
-    store_doubts(tmp_path, {})
+    store_abstain_limits(tmp_path, {})
     sure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
-    store_doubts(tmp_path, {20: 0.001})
+    store_abstain_limits(tmp_path, {20: 0.001})
     unsure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
     assert unsure[0].unusable > max(0.5, sure[0].unusable)
     assert unsure[0].occluded == pytest.approx(sure[0].occluded)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.judge.local.local_judge import with_doubt
+from monitor.judge.local.local_judge import abstain
 from monitor.judge.profile import ANSWERS
 
 
@@ -18,7 +18,7 @@ def shares(none: float, mask: float, balaclava: float, unusable: float) -> NDArr
 
 
 def unusable_of(row: NDArray[np.float64], limit: float) -> float:
-    changed = with_doubt(row, np.array([limit]))
+    changed = abstain(row, np.array([limit]))
     assert changed.sum() == pytest.approx(1)
     return float(changed[0, ANSWERS.index("unusable")])
 
@@ -41,7 +41,7 @@ def test_a_doubt_above_the_limit_makes_a_crop_unusable(
 
 def test_the_others_keep_their_proportions() -> None:
     row = shares(0.4, 0.3, 0.2, 0.1)
-    changed = with_doubt(row, np.array([0.1]))
+    changed = abstain(row, np.array([0.1]))
     rest = [ANSWERS.index(name) for name in ("none", "mask", "balaclava")]
     assert changed[0, rest] / changed[0, rest].sum() == pytest.approx(row[0, rest] / 0.9)
 
@@ -49,5 +49,5 @@ def test_the_others_keep_their_proportions() -> None:
 def test_what_was_unusable_stays_so_and_no_limit_changes_nothing() -> None:
     assert unusable_of(shares(0.05, 0.0, 0.0, 0.95), 0.1) == pytest.approx(0.95)
     row = shares(0.4, 0.3, 0.2, 0.1)
-    assert with_doubt(row, np.array([np.inf])) == pytest.approx(row)
+    assert abstain(row, np.array([np.inf])) == pytest.approx(row)
     assert unusable_of(shares(0.0, 0.0, 0.0, 1.0), 0.1) == 1

@@ -16,27 +16,29 @@ MOST_WRONG: Final = 0.02  # of the crops of a size; 3 in 100 was asked for, and 
 _LEAST: Final = 0.001  # a judge that must be surer than this is of no use at that size
 
 
-def fit_doubts(
+def fit_abstain_limits(
     folder: Path, judge: Judge, sizes: Sequence[int], row_filter: RowFilter
 ) -> dict[int, float]:
-    """How much doubt a judge may have about crops of each size; see ``with_doubt``.
+    """How much doubt a judge may have about crops of each size; see ``abstain``.
 
     A size at which it is right often enough as it is has no limit.
 
     Args:
         folder: Holds labels.csv and the crops it names.
-        judge: Any judge, its temperature set and its doubts not yet limited.
+        judge: Any judge, its temperature set and never abstaining.
         sizes: Sides in pixels, to which the crops are reduced.
         row_filter: Which rows.
 
     Raises:
         ConfigError: Too few crops are as large as that.
     """
-    found = {size: fit_doubt(*verdicts_at(folder, judge, size, row_filter)) for size in sizes}
+    found = {
+        size: fit_abstain_limit(*verdicts_at(folder, judge, size, row_filter)) for size in sizes
+    }
     return {size: limit for size, limit in found.items() if limit is not None}
 
 
-def fit_doubt(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float | None:
+def fit_abstain_limit(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float | None:
     """The largest limit with which no more than MOST_WRONG are wrong and evaluable.
 
     Args:
