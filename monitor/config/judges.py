@@ -64,7 +64,7 @@ class _Hosted(Section):
 class OpenAIJudgeSettings(_Hosted):
     """Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama."""
 
-    kind: Literal["remote"]
+    kind: Literal["openai"]
     model: Annotated[str, Field(min_length=1)]
     """As the server names it."""
     timeout_s: PositiveFloat = 8

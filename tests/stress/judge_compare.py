@@ -80,7 +80,7 @@ def compare(crops: Sequence[HeadCrop], folder: Path, families: Sequence[str]) ->
         rows.append(here)
         with JudgeProcess(folder, str(model)) as server:
             remote = RemoteSettings(
-                kind="remote", url=server.base, model=name, timeout_s=_LIMIT_S, reading="logprobs"
+                kind="openai", url=server.base, model=name, timeout_s=_LIMIT_S, reading="logprobs"
             )
             hosted = HostedSettings(kind="bynn", url=server.hosted, timeout_s=_LIMIT_S)
             asked = OpenAIJudge(remote, SystemClock())

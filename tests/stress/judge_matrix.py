@@ -150,7 +150,7 @@ def _config(case: Case, folder: Path, clip: Path, port: int) -> Config:
 
 
 def _models(server: JudgeProcess) -> Models:
-    settings = Settings(kind="remote", url=server.base, model="m", timeout_s=2)
+    settings = Settings(kind="openai", url=server.base, model="m", timeout_s=2)
     judge = OpenAIJudge(settings, SystemClock(), sentences=True)
     detector = ScriptedDetector(dict.fromkeys(range(FRAMES), BOTH))
     return Models(detector, BlueJudge(), 4, verifier=judge, verifier_threads=2)

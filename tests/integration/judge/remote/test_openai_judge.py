@@ -36,7 +36,7 @@ def fine(server: JudgeProcess) -> None:
 
 
 def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) -> OpenAIJudge:
-    wanted = {"kind": "remote", "url": server.base, "model": "m", "timeout_s": TIMEOUT_S}
+    wanted = {"kind": "openai", "url": server.base, "model": "m", "timeout_s": TIMEOUT_S}
     return OpenAIJudge(
         Settings.model_validate(wanted | settings), SystemClock(), sentences=sentences
     )
@@ -194,7 +194,7 @@ def test_a_file_that_holds_no_key_is_named(
 @pytest.mark.parametrize("mode", ["fine", "schema"])
 def test_a_model_that_sees_no_pictures_is_found_at_start(server: JudgeProcess, mode: str) -> None:
     server.mode("blind")
-    settings = {"kind": "remote", "url": server.base, "model": "texter"}
+    settings = {"kind": "openai", "url": server.base, "model": "texter"}
     reading = "json" if mode == "schema" else "auto"
     with pytest.raises(ConfigError, match="texter: it says the same of two different pictures"):
         build_judge(Settings.model_validate(settings | {"reading": reading}), SystemClock())
@@ -232,7 +232,7 @@ def test_check_with_probe_says_whether_the_judges_answer(
 ) -> None:
     server.mode(mode)
     path = tmp_path / "monitor.yaml"
-    judge_ = f"{{kind: remote, url: '{server.base}', model: m}}"
+    judge_ = f"{{kind: openai, url: '{server.base}', model: m}}"
     camera = "{source: {kind: rtsp, url: 'rtsp://127.0.0.1:9/'}}"
     path.write_text(
         f"cameras: {{yard: {camera}}}\njudge: {judge_}\nverifier: {{judge: {judge_}}}\n"
@@ -240,7 +240,7 @@ def test_check_with_probe_says_whether_the_judges_answer(
     )
     assert check(path, probe=True) == FAILED, "there is no broker"
     said = capsys.readouterr().out.splitlines()
-    assert "detector: embedded; judge: remote; verifier: remote" in said
+    assert "detector: embedded; judge: openai; verifier: openai" in said
     assert [words in line for line in said if line.startswith(("judge:", "verifier:"))] == [
         True
     ] * 2
