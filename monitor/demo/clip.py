@@ -98,13 +98,9 @@ class DemoScript:
 
     def _seen(self, box: Box, seconds: float) -> Box:
         view = self.view(seconds)
-        scale = self.width / (view.right - view.left)
-        return Box(
-            (box.left - view.left) * scale,
-            (box.top - view.top) * scale,
-            (box.right - view.left) * scale,
-            (box.bottom - view.top) * scale,
-        ).clipped(self.width, self.height)
+        scale = self.width / view.width
+        seen = box.move(-view.left, -view.top).scale(scale)
+        return seen.clip(self.width, self.height)
 
 
 def write_demo_clip(
@@ -162,7 +158,7 @@ class _Stage:
     def seen(self, seconds: float) -> Pixels:
         """(height, width, 3): the camera's picture at one time."""
         view = self._script.view(seconds)
-        scale = self._script.width / (view.right - view.left)
+        scale = self._script.width / view.width
         shrink = scale / self._script.closest
         left, top = view.left + MARGIN[0], view.top + MARGIN[1]
         move = np.array([[shrink, 0, -left * scale], [0, shrink, -top * scale]])

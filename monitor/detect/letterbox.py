@@ -38,7 +38,7 @@ def letterbox(
     )
     pixels = np.full((len(frames), height, width, 3), _PADDING, np.uint8)
     for sheet, frame, (across, down) in zip(pixels, frames, sizes, strict=True):
-        sheet[:down, :across] = frame.scaled(across, down)
+        sheet[:down, :across] = frame.resize(across, down)
     scales = tuple(
         (across / frame.width, down / frame.height)
         for frame, (across, down) in zip(frames, sizes, strict=True)

@@ -36,20 +36,20 @@ class _PaddedPicture:
         """Where the other picture's top left corner lies."""
         return (self.side - self.inner.width) // 2, (self.side - self.inner.height) // 2
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         """See Picture. The whole is scaled, not cut out of a large sheet."""
         across, down = width / self.side, height / self.side
         wide = min(max(round(self.inner.width * across), 1), width)
         high = min(max(round(self.inner.height * down), 1), height)
         left, top = (width - wide) // 2, (height - high) // 2
         sheet = np.full((height, width, 3), _GREY, np.uint8)
-        sheet[top : top + high, left : left + wide] = self.inner.scaled(wide, high)
+        sheet[top : top + high, left : left + wide] = self.inner.resize(wide, high)
         return sheet
 
     def cut(self, box: Box) -> Pixels:
         """See Picture. What lies outside of the other picture is left out."""
         left, top = self.corner
-        return self.inner.cut(box.moved(-left, -top))
+        return self.inner.cut(box.move(-left, -top))
 
 
 class PaddedRetryDetector:
@@ -79,17 +79,13 @@ class PaddedRetryDetector:
             (found,) = self._detector.detect([replace(frame, picture=sheet)])
             left, top = sheet.corner
             faces = [
-                replace(one, box=one.box.moved(-left, -top).clipped(frame.width, frame.height))
+                replace(one, box=one.box.move(-left, -top).clip(frame.width, frame.height))
                 for one in found
                 if one.kind is Kind.FACE
             ]
-            if large := [face for face in faces if _side(face.box) >= least]:
+            if large := [face for face in faces if face.box.longer_side >= least]:
                 return large
         return []
-
-
-def _side(box: Box) -> float:
-    return max(box.right - box.left, box.bottom - box.top)
 
 
 def _shows_a_face(found: Sequence[Detection]) -> bool:

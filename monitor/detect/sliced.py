@@ -25,14 +25,14 @@ class _Piece:
     @property
     def width(self) -> int:
         """See Picture."""
-        return int(self.place.right - self.place.left)
+        return int(self.place.width)
 
     @property
     def height(self) -> int:
         """See Picture."""
-        return int(self.place.bottom - self.place.top)
+        return int(self.place.height)
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         """See Picture."""
         part = self.whole.cut(self.place)
         how = cv2.INTER_AREA if width < part.shape[1] else cv2.INTER_LINEAR
@@ -40,7 +40,7 @@ class _Piece:
 
     def cut(self, box: Box) -> Pixels:
         """See Picture."""
-        return self.whole.cut(box.moved(self.place.left, self.place.top))
+        return self.whole.cut(box.move(self.place.left, self.place.top))
 
 
 class SlicedDetector:
@@ -70,7 +70,7 @@ class SlicedDetector:
         found = list(whole)
         for piece, seen in zip(pieces, parts, strict=True):
             for one in seen:
-                box = one.box.moved(piece.place.left, piece.place.top)
+                box = one.box.move(piece.place.left, piece.place.top)
                 if not _cut_off(box, piece.place, frame):
                     found.append(replace(one, box=box))
         return _once_each(found)
@@ -101,12 +101,6 @@ def _once_each(found: Sequence[Detection]) -> list[Detection]:
     """Best first; of two of a kind that are one thing, the better one."""
     stay: list[Detection] = []
     for one in sorted(found, key=lambda detection: detection.score, reverse=True):
-        if not any(other.kind is one.kind and _same(other.box, one.box) for other in stay):
+        if not any(other.kind is one.kind and other.box.overlap(one.box) > _SAME for other in stay):
             stay.append(one)
     return stay
-
-
-def _same(one: Box, other: Box) -> bool:
-    wide = min(one.right, other.right) - max(one.left, other.left)
-    high = min(one.bottom, other.bottom) - max(one.top, other.top)
-    return max(wide, 0.0) * max(high, 0.0) > _SAME * min(one.area, other.area)

@@ -101,7 +101,7 @@ class Yolo:
         for left, top, right, bottom, score, number in rows.tolist():
             kind = self._kinds[int(number)]
             box = Box(left / across, top / down, right / across, bottom / down)
-            clipped = box.clipped(frame.width, frame.height)
+            clipped = box.clip(frame.width, frame.height)
             if score >= self._min_scores.get(kind, 2.0) and clipped.area > 0:
                 found.append(Detection(kind, clipped, score))
         return sorted(found, key=lambda detection: detection.score, reverse=True)

@@ -32,7 +32,7 @@ class Picture(Protocol):
     def height(self) -> int:
         """Pixels down."""
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         """The whole picture, resized to (height, width, 3)."""
 
     def cut(self, box: Box) -> Pixels:
@@ -66,9 +66,9 @@ class Frame:
         """Pixels down."""
         return self.picture.height
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         """The whole frame, resized to (height, width, 3)."""
-        return self.picture.scaled(width, height)
+        return self.picture.resize(width, height)
 
     def cut(self, box: Box) -> Pixels:
         """The part inside ``box``, clipped to the frame; at least 1 by 1 pixel."""

@@ -101,5 +101,5 @@ def recall_at(scored: Scored, precision: float) -> float | None:
 
 def _array(boxes: Sequence[Box]) -> NDArray[np.float64]:
     """(N, 4) left, top, right, bottom."""
-    edges = [(box.left, box.top, box.right, box.bottom) for box in boxes]
+    edges = [box.edges for box in boxes]
     return np.array(edges, np.float64).reshape(-1, 4)

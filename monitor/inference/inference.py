@@ -199,7 +199,7 @@ def _telling(verdict: Verdict) -> tuple[bool, float]:
 
 
 def _crop(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
-    size = max(head.right - head.left, head.bottom - head.top, 1.0)
+    size = max(head.longer_side, 1.0)
     pixels = frame.cut(square_around(head, CROP_MARGIN * size))
     return HeadCrop(REQUEST, subject, frame.moment, pixels, size)
 

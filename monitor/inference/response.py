@@ -53,12 +53,12 @@ def ranked(faces: Sequence[FaceResult], *, quality_is_occlusion: bool) -> list[F
     Who is much smaller than the largest is a passer-by, and so is who stands out of focus
     behind a larger face that can be judged.
     """
-    largest = max((_side(face.head) for face in faces), default=0.0)
-    judged = max((_side(face.head) for face in faces if face.evaluable), default=0.0)
+    largest = max((face.head.longer_side for face in faces), default=0.0)
+    judged = max((face.head.longer_side for face in faces if face.evaluable), default=0.0)
 
     def is_main(face: FaceResult) -> bool:
         """Whether the picture is of them."""
-        side = _side(face.head)
+        side = face.head.longer_side
         return side >= _MAIN * largest and (face.evaluable or side >= judged)
 
     sized = [_sized(face, main=is_main(face)) for face in faces]
@@ -114,14 +114,9 @@ def _sized(face: FaceResult, *, main: bool) -> FaceResult:
     )
 
 
-def _side(head: Box) -> float:
-    return max(head.right - head.left, head.bottom - head.top)
-
-
 def _listed(face: FaceResult, thinking: str) -> dict[str, object]:
-    head = face.head
     return {
-        "box": [round(edge, 1) for edge in (head.left, head.top, head.right, head.bottom)],
+        "box": [round(edge, 1) for edge in face.head.edges],
         "covering": face.covering,
         "probability": round(face.probability, 4),
         "evaluable": face.evaluable,

@@ -85,7 +85,7 @@ def flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple
         Flaw.BLURRED: measured(crop).sharpness < LEAST_SHARPNESS,
         Flaw.DARK: float(np.mean(luma)) / 255 < LEAST_BRIGHTNESS,
         Flaw.OVEREXPOSED: float(np.mean(luma >= _BURNT)) > MOST_BURNT,
-        Flaw.TOO_SMALL: max(head.right - head.left, head.bottom - head.top) < LEAST_FACE_PX,
+        Flaw.TOO_SMALL: head.longer_side < LEAST_FACE_PX,
         Flaw.CUT_OFF: cut_off(head, *size),
         Flaw.TILTED: _tilted(luma),
     }
@@ -98,7 +98,7 @@ def cut_off(head: Box, width: int, height: int) -> bool:
     Detectors keep their boxes inside the picture, so the box of a head that is cut off
     touches the edge and lacks a part of its usual shape.
     """
-    wide, tall = head.right - head.left, head.bottom - head.top
+    wide, tall = head.width, head.height
     near_x, near_y = EDGE_SHARE * wide + 1, EDGE_SHARE * tall + 1
     beside = head.left <= near_x or head.right >= width - near_x
     over = head.top <= near_y or head.bottom >= height - near_y

@@ -41,12 +41,12 @@ def still(
     others = [subject.head for subject in subjects if subject.id != shown]
     others += [head for head in heads if about is None or not _same(head, about)]
     scale = min(1.0, _LONGEST_PX / max(frame.width, frame.height))
-    picture = frame.scaled(round(frame.width * scale), round(frame.height * scale))
+    picture = frame.resize(round(frame.width * scale), round(frame.height * scale))
     picture = picture.copy() if not picture.flags.writeable else picture
-    _hide(picture, [head.scaled(scale) for head in others], about and about.scaled(scale))
+    _hide(picture, [head.scale(scale) for head in others], about and about.scale(scale))
     if about is None:
         return AlertPictures(_jpeg(picture), _jpeg(picture))
-    _outline(picture, about.scaled(scale))
+    _outline(picture, about.scale(scale))
     return AlertPictures(_jpeg(picture), _jpeg(_crop(frame, about, others)))
 
 
@@ -78,12 +78,12 @@ class EvidenceFolder:
 
 def _crop(frame: Frame, about: Box, others: Sequence[Box]) -> Pixels:
     """The head with a margin; whoever else is in it is hidden there too."""
-    size = max(about.right - about.left, about.bottom - about.top, 1.0)
-    window = square_around(about, CROP_MARGIN * size).clipped(frame.width, frame.height)
+    size = max(about.longer_side, 1.0)
+    window = square_around(about, CROP_MARGIN * size).clip(frame.width, frame.height)
     left, top = round(window.left), round(window.top)
     pixels = frame.cut(window)
     pixels = pixels.copy() if not pixels.flags.writeable else pixels
-    _hide(pixels, [head.moved(-left, -top) for head in others], about.moved(-left, -top))
+    _hide(pixels, [head.move(-left, -top) for head in others], about.move(-left, -top))
     return pixels
 
 
@@ -98,8 +98,7 @@ def _hide(picture: Pixels, heads: Sequence[Box], kept: Box | None) -> None:
 
 def _same(head: Box, about: Box) -> bool:
     """Whether a detected head is the one that the alert is about."""
-    x, y = (head.left + head.right) / 2, (head.top + head.bottom) / 2
-    return about.left <= x <= about.right and about.top <= y <= about.bottom
+    return about.contains(*head.centre)
 
 
 def _pixelate(picture: Pixels, box: Box) -> None:
@@ -121,12 +120,12 @@ def _outline(picture: Pixels, box: Box) -> None:
 
 
 def _edges(picture: Pixels, box: Box) -> tuple[int, int, int, int]:
-    inside = box.clipped(picture.shape[1], picture.shape[0])
+    inside = box.clip(picture.shape[1], picture.shape[0])
     return round(inside.left), round(inside.top), round(inside.right), round(inside.bottom)
 
 
 def _enlarged(head: Box) -> Box:
-    return square_around(head, _HEAD_MARGIN * max(head.right - head.left, head.bottom - head.top))
+    return square_around(head, _HEAD_MARGIN * head.longer_side)
 
 
 def _jpeg(pixels: Pixels) -> bytes:

@@ -200,7 +200,7 @@ class _Session:
             path = self._out / "annotated.mp4"
             video = AnnotatedVideo(path, width, height, self._replay.config.analysis_fps)
             self._video = video.__enter__()
-        pixels = frame.scaled(width, height)
+        pixels = frame.resize(width, height)
         policy = self._pipeline.cameras[self._camera].policy
         shown = [_scaled(subject, scale) for subject in subjects]
         labels = {subject.id: _label(subject, policy) for subject in subjects}
@@ -209,8 +209,8 @@ class _Session:
 
     def _write_track(self, moment: Moment, subject: Subject) -> None:
         head, person = subject.head, subject.person
-        boxes = [head.left, head.top, head.right, head.bottom]
-        outline = [person.left, person.top, person.right, person.bottom] if person else [""] * 4
+        boxes = head.edges
+        outline = person.edges if person else [""] * 4
         self._tracks.writerow(
             [f"{moment.seconds:.3f}", subject.id, int(subject.face_found), f"{subject.score:.3f}"]
             + [f"{edge:.1f}" if isinstance(edge, float) else edge for edge in [*boxes, *outline]]
@@ -232,8 +232,8 @@ def _next(frames: Iterator[Frame], meter: StageMeter) -> Frame | None:
 
 
 def _scaled(subject: Subject, factor: float) -> Subject:
-    person = subject.person.scaled(factor) if subject.person else None
-    return replace(subject, head=subject.head.scaled(factor), person=person)
+    person = subject.person.scale(factor) if subject.person else None
+    return replace(subject, head=subject.head.scale(factor), person=person)
 
 
 def _label(subject: Subject, policy: AlertPolicy) -> str:

@@ -63,7 +63,7 @@ def bodies(detections: Sequence[Detection], width: int, height: int) -> list[Bod
     bound = {id(face) for face in pairs.values()}
     for face in faces:
         if id(face) not in bound:
-            outline = guessed_outline(face.box).clipped(width, height)
+            outline = guessed_outline(face.box).clip(width, height)
             found.append(Body(outline, None, face.box, face.score))
     doubtful = [d for d in detections if d.kind is Kind.PERSON and not d.sure]
     return found + [
@@ -81,9 +81,7 @@ def heads(detections: Sequence[Detection], width: int, height: int) -> list[Box]
 def guessed_outline(face: Box) -> Box:
     """Where the person of a face would be, not clipped to any frame."""
     across, above, below = _BODY_OF_FACE
-    middle = (face.left + face.right) / 2
-    half = across * (face.right - face.left) / 2
-    tall = face.bottom - face.top
+    (middle, _), half, tall = face.centre, across * face.width / 2, face.height
     return Box(middle - half, face.top - above * tall, middle + half, face.top + below * tall)
 
 
@@ -93,12 +91,12 @@ def guessed_head(person: Box) -> Box:
     How much of a person is in the box shows in its proportions, and with that how much of it
     is the face.
     """
-    wide, tall = person.right - person.left, person.bottom - person.top
+    wide, tall = person.width, person.height
     least, most = _OF_TALL
     shape = tall / wide if wide > 0 else 0.0
     usual = float(np.interp(shape, _SHAPES, _FACES)) * wide
     size = min(max(usual, least * tall), most * tall, wide / _NARROW)
-    x, y = (person.left + person.right) / 2, person.top + _LOW * size
+    x, y = person.centre[0], person.top + _LOW * size
     half = _NARROW * size / 2
     return Box(x - half, y - size / 2, x + half, y + size / 2)
 
@@ -120,15 +118,15 @@ def _pairs(people: Sequence[Detection], faces: Sequence[Detection]) -> dict[int,
 
 def _apart(person: Box, face: Box) -> float:
     """How far a face is from this person's, in place and size, in spreads; inf is not theirs."""
-    x, y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
-    lowest = person.top + _UPPER * (person.bottom - person.top)
+    x, y = face.centre
+    lowest = person.top + _UPPER * person.height
     if not (person.left <= x <= person.right and person.top <= y <= lowest):
         return np.inf
     head = guessed_head(person)
-    size = max(head.bottom - head.top, 1.0)
-    across = (x - (head.left + head.right) / 2) / size
-    down = (y - (head.top + head.bottom) / 2) / size
-    larger = np.log(max(face.bottom - face.top, 1.0) / size)
+    (head_x, head_y), size = head.centre, max(head.height, 1.0)
+    across = (x - head_x) / size
+    down = (y - head_y) / size
+    larger = np.log(max(face.height, 1.0) / size)
     return float(np.linalg.norm(np.array((across, down, larger)) / _SPREAD))
 
 
@@ -136,24 +134,13 @@ def _about(doubtful: Box, body: Body) -> bool:
     """Whether a box shows, though not well, somebody who was found."""
     if body.face is not None and _apart(doubtful, body.face) <= _FARTHEST:
         return True
-    wide = min(doubtful.right, body.outline.right) - max(doubtful.left, body.outline.left)
-    tall = min(doubtful.bottom, body.outline.bottom) - max(doubtful.top, body.outline.top)
-    shared = max(wide, 0.0) * max(tall, 0.0)
-    return shared > _SAME * (doubtful.area + body.outline.area - shared)
+    return doubtful.iou(body.outline) > _SAME
 
 
 def _without_duplicates(found: Sequence[Detection]) -> list[Detection]:
     """The most confident of boxes that lie on one another."""
     kept: list[Detection] = []
     for candidate in sorted(found, key=lambda d: d.score, reverse=True):
-        if all(_nested(candidate.box, other.box) < _DUPLICATE for other in kept):
+        if all(candidate.box.overlap(other.box) < _DUPLICATE for other in kept):
             kept.append(candidate)
     return kept
-
-
-def _nested(first: Box, second: Box) -> float:
-    """Shared area as a part of the smaller box, 0..1."""
-    wide = min(first.right, second.right) - max(first.left, second.left)
-    tall = min(first.bottom, second.bottom) - max(first.top, second.top)
-    smaller = min(first.area, second.area)
-    return wide * tall / smaller if wide > 0 and tall > 0 and smaller > 0 else 0.0

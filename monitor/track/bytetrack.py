@@ -66,9 +66,7 @@ class BodyTracker:
 
     def _associated(self, found: Sequence[Body], seconds: float) -> list[tuple[int, int]]:
         """Index of the body and id of the track it belongs to, confirmed tracks only."""
-        outlines = [
-            (b.outline.left, b.outline.top, b.outline.right, b.outline.bottom) for b in found
-        ]
+        outlines = [b.outline.edges for b in found]
         boxes = supervision.Detections(
             xyxy=np.array(outlines, dtype=np.float32).reshape(-1, 4),  # (N, 4)
             confidence=np.array([float(b.sure) for b in found], dtype=np.float32),  # (N,)
@@ -94,7 +92,7 @@ class BodyTracker:
             id=known.id,
             camera=self._camera,
             person=body.person,
-            head=self._head(known, body, frame.moment.seconds).clipped(frame.width, frame.height),
+            head=self._head(known, body, frame.moment.seconds).clip(frame.width, frame.height),
             face_found=body.face is not None,
             score=body.score,
             first_seen=known.first_seen,
@@ -120,7 +118,7 @@ class BodyTracker:
 
 
 def _relative(inner: Box, outer: Box) -> tuple[float, float, float, float]:
-    wide, tall = max(outer.right - outer.left, 1.0), max(outer.bottom - outer.top, 1.0)
+    wide, tall = max(outer.width, 1.0), max(outer.height, 1.0)
     return (
         (inner.left - outer.left) / wide,
         (inner.top - outer.top) / tall,
@@ -130,7 +128,7 @@ def _relative(inner: Box, outer: Box) -> tuple[float, float, float, float]:
 
 
 def _absolute(part: tuple[float, float, float, float], outer: Box) -> Box:
-    wide, tall = outer.right - outer.left, outer.bottom - outer.top
+    wide, tall = outer.width, outer.height
     left, top, right, bottom = part
     return Box(
         outer.left + left * wide,

@@ -16,7 +16,7 @@ import numpy as np
 
 from monitor.detect.yolo import Yolo
 from monitor.domain import Detection, Frame, Kind
-from tests.benchmarks.detector import EMBEDDED, frame, overlap, say
+from tests.benchmarks.detector import EMBEDDED, frame, say
 from tests.benchmarks.detector_peers import YoloxNano
 
 SURE, FAINT, SAME, HIGH = 0.5, 0.1, 0.4, 1 / 9
@@ -41,7 +41,7 @@ def people(found: list[Detection], score: float) -> list[Detection]:
 def matched(ours: list[Detection], there: list[Detection]) -> int:
     """How many of those there have a box of ours, one each, the best overlaps first."""
     pairs = [
-        (overlap(one.box, other.box), mine, theirs)
+        (one.box.iou(other.box), mine, theirs)
         for mine, one in enumerate(ours)
         for theirs, other in enumerate(there)
     ]
@@ -71,11 +71,11 @@ def main() -> None:
             (mine,), (theirs,) = ours.detect([picture]), peer.detect([picture])
             seen = [one for one in mine if one.sure]
             least = HIGH * picture.height
-            high = [p for p in people(theirs, SURE) if p.box.bottom - p.box.top >= least]
+            high = [p for p in people(theirs, SURE) if p.box.height >= least]
             faint = people(theirs, FAINT)
             there, boxes = there + len(high), boxes + len(seen)
             found += matched(seen, high)
-            unknown += sum(all(overlap(m.box, f.box) < SAME for f in faint) for m in seen)
+            unknown += sum(all(m.box.iou(f.box) < SAME for f in faint) for m in seen)
         say(f"{video.stem:22} there {there:4}  found {found:4}  boxes {boxes:4}  unknown {unknown}")
 
 

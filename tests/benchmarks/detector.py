@@ -65,7 +65,7 @@ def read(folder: Path, most: int) -> tuple[dict[str, Frame], Truth, Truth]:
             if row["file"] not in wanted and len(wanted) == most:
                 break
             kind, box = Kind(row["kind"]), Box(*(float(row[e]) for e in ("x0", "y0", "x1", "y1")))
-            small = max(box.right - box.left, box.bottom - box.top) < LEAST_PX
+            small = box.longer_side < LEAST_PX
             taught = row.get("labelled_by", "human") != "human"
             aside = kind is Kind.FACE and (small or taught)
             wanted.setdefault(row["file"], [])
@@ -79,16 +79,8 @@ def without(found: Sequence[Detection], ignored: Sequence[tuple[Kind, Box]]) -> 
     return [
         one
         for one in found
-        if not any(kind is one.kind and overlap(one.box, box) >= 0.4 for kind, box in ignored)
+        if not any(kind is one.kind and one.box.iou(box) >= 0.4 for kind, box in ignored)
     ]
-
-
-def overlap(one: Box, other: Box) -> float:
-    """IoU of two boxes."""
-    wide = min(one.right, other.right) - max(one.left, other.left)
-    high = min(one.bottom, other.bottom) - max(one.top, other.top)
-    shared = max(wide, 0.0) * max(high, 0.0)
-    return shared / (one.area + other.area - shared)
 
 
 def accuracy(name: str, detector: Detector, folder: Path, most: int) -> None:

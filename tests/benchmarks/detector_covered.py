@@ -22,7 +22,7 @@ from monitor.domain import Frame, Kind, Pixels
 from monitor.evaluate.judge_report import wilson
 from monitor.geometry import Box
 from monitor.train.detector.cover import cover
-from tests.benchmarks.detector import EMBEDDED, frame, overlap, read, say
+from tests.benchmarks.detector import EMBEDDED, frame, read, say
 
 SEED = 20_000
 IOU = 0.3
@@ -35,7 +35,7 @@ MIN_SCORE = {"ours": 0.35, "yunet": 0.5}
 def hits(detector: Detector, one: Frame, boxes: Sequence[Box]) -> list[bool]:
     """Which of these faces are found."""
     seen = [d.box for d in detector.detect([one])[0] if d.kind is Kind.FACE]
-    return [any(overlap(box, face) >= IOU for box in seen) for face in boxes]
+    return [any(box.iou(face) >= IOU for box in seen) for face in boxes]
 
 
 def covered_scenes(folder: Path, most: int) -> list[tuple[Frame, list[Box]]]:
@@ -45,7 +45,7 @@ def covered_scenes(folder: Path, most: int) -> list[tuple[Frame, list[Box]]]:
     scenes = []
     for name, one in frames.items():
         faces = [box for kind, box in wanted[name] if kind is Kind.FACE]
-        pixels = one.scaled(one.width, one.height).copy()
+        pixels = one.resize(one.width, one.height).copy()
         for box in faces:
             cover(pixels, (box.left, box.top, box.right, box.bottom), [], rng)
         scenes.append((frame(pixels), faces))

@@ -27,7 +27,7 @@ class YoloxNano:
     def _one(self, frame: Frame) -> list[Detection]:
         scale = min(416 / max(frame.width, frame.height), 1)
         wide, high = round(frame.width * scale), round(frame.height * scale)
-        rows = self._teachers.people(frame.scaled(wide, high)).astype(float)
+        rows = self._teachers.people(frame.resize(wide, high)).astype(float)
         rows[:, [0, 2]] *= frame.width / wide
         rows[:, [1, 3]] *= frame.height / high
         return _sorted(rows, Kind.PERSON)
@@ -45,7 +45,7 @@ class Rfb640:
         return [self._one(frame) for frame in frames]
 
     def _one(self, frame: Frame) -> list[Detection]:
-        picture = cv2.cvtColor(frame.scaled(640, 480), cv2.COLOR_BGR2RGB).astype(np.float32)
+        picture = cv2.cvtColor(frame.resize(640, 480), cv2.COLOR_BGR2RGB).astype(np.float32)
         self._net.setInput(((picture - 127) / 128).transpose(2, 0, 1)[None])
         outputs = self._net.forward(self._net.getUnconnectedOutLayersNames())
         boxes = next(np.asarray(o)[0] for o in outputs if o.shape[-1] == 4)

@@ -11,15 +11,15 @@ to whom the faces go. No pictures are read.
 
 import argparse
 import csv
+import math
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from monitor.domain import Detection, Kind
-from monitor.geometry import Box, iou_matrix, square_around
+from monitor.geometry import Box, square_around
 from monitor.track.bodies import bodies, guessed_head
 from tests.benchmarks.detector import say
 
@@ -60,52 +60,39 @@ def read(folder: Path) -> list[Person]:
 
 def holds(body: Box, face: Box) -> bool:
     """Whether a face's middle lies in a person's box."""
-    x, y = (face.left + face.right) / 2, (face.top + face.bottom) / 2
-    return body.left <= x <= body.right and body.top <= y <= body.bottom
-
-
-def array(box: Box) -> NDArray[np.float64]:
-    """(1, 4) edges."""
-    return np.array([[box.left, box.top, box.right, box.bottom]], np.float64)
+    return body.contains(*face.centre)
 
 
 def fit(one: Person) -> tuple[float, float, float]:
     """Overlap of guess and face, their distance in face heights, and how much a crop shows."""
     head, face = guessed_head(one.body), one.face
-    apart = np.hypot(
-        head.left + head.right - face.left - face.right,
-        head.top + head.bottom - face.top - face.bottom,
-    )
-    side = 1.5 * max(head.right - head.left, head.bottom - head.top)
-    crop = square_around(head, side)
-    wide = min(crop.right, face.right) - max(crop.left, face.left)
-    high = min(crop.bottom, face.bottom) - max(crop.top, face.top)
-    seen = max(wide, 0.0) * max(high, 0.0) / max(face.area, 1.0)
-    overlap = float(iou_matrix(array(head), array(face))[0, 0])
-    return overlap, float(apart) / 2 / max(face.bottom - face.top, 1.0), seen
+    apart = math.dist(head.centre, face.centre)
+    crop = square_around(head, 1.5 * head.longer_side)
+    seen = crop.intersection(face) / max(face.area, 1.0)
+    return head.iou(face), apart / max(face.height, 1.0), seen
 
 
 def moved(one: Person, factor: float, right: float, down: float) -> Person:
     """The same person with the top left corner there, so many times as large."""
     left, top = one.body.left, one.body.top
-    body, face = (box.moved(-left, -top).scaled(factor).moved(right, down) for box in one)
+    body, face = (box.move(-left, -top).scale(factor).move(right, down) for box in one)
     return Person(body, face)
 
 
 def pair(people: list[Person], kind: str, rng: np.random.Generator) -> list[Person]:
     """Two people who overlap; the first is 300 pixels high."""
     first, second = (people[i] for i in rng.integers(0, len(people), 2))
-    first = moved(first, 300 / (first.body.bottom - first.body.top), 1000, 1000)
+    first = moved(first, 300 / first.body.height, 1000, 1000)
     low, high = {"side by side": (0.8, 1.2), "behind": (0.4, 0.8), "a child": (0.5, 0.7)}[kind]
     size = rng.uniform(low, high)
     aside = {"side by side": (0.25, 0.8), "behind": (-0.3, 0.9), "a child": (-0.2, 0.5)}[kind]
-    right = rng.uniform(*aside) * (first.body.right - first.body.left)
+    right = rng.uniform(*aside) * first.body.width
     down = {
         "side by side": rng.uniform(-30, 45),
         "behind": 300 * (1 - size) * rng.uniform(0, 0.6),
         "a child": 300 * (1 - size),
     }[kind]
-    factor = 300 * size / (second.body.bottom - second.body.top)
+    factor = 300 * size / second.body.height
     return [first, moved(second, factor, 1000 + right, 1000 + down)]
 
 
@@ -132,7 +119,7 @@ def main() -> None:
     options.add_argument("scenes", type=Path)
     people = [one for one in read(options.parse_args().scenes) if one.body.area > 0]
     fits = np.array([fit(one) for one in people])
-    shape = np.array([(b.bottom - b.top) / max(b.right - b.left, 1e-6) for b, _ in people])
+    shape = np.array([b.height / max(b.width, 1e-6) for b, _ in people])
     for low, high in ((0.0, 99.0), *SHAPES):
         some = fits[(shape >= low) & (shape < high)]
         say(
@@ -140,7 +127,7 @@ def main() -> None:
             f"overlap {some[:, 0].mean():.3f}, distance {np.median(some[:, 1]):.3f} face heights "
             f"(median), part of the face in the crop {some[:, 2].mean():.3f}"
         )
-    tall = [one for one in people if one.body.bottom - one.body.top > 60]
+    tall = [one for one in people if one.body.height > 60]
     rng = np.random.default_rng(SEED)
     for kind in ("side by side", "behind", "a child"):
         counts = np.array([bound(pair(tall, kind, rng), rng) for _ in range(ROUNDS)]).sum(0)

@@ -28,7 +28,7 @@ from monitor.evaluate.judge_report import wilson
 from monitor.inference.inference import Inference
 from monitor.ingest.frames.picture import ArrayPicture
 from monitor.runtime.clock import SystemClock
-from tests.benchmarks.detector import frame, overlap, read, say
+from tests.benchmarks.detector import frame, read, say
 
 IOU = 0.3
 
@@ -122,7 +122,7 @@ def heads(folder: Path, loaded: Models, most: int) -> None:
     for label, picture in crops(folder, most):
         asked[label] += 1
         (seen,) = PaddedRetryDetector(crop).detect(
-            [frame(picture.scaled(picture.width, picture.height))]
+            [frame(picture.resize(picture.width, picture.height))]
         )
         given.found = crop.first
         answer = told(inference, picture)
@@ -151,7 +151,7 @@ def scenes(folder: Path, detector: Detector, most: int) -> None:
         drawn = [box for kind, box in [*wanted[name], *ignored.get(name, [])] if kind is Kind.FACE]
         found = [d.box for d in seen if d.kind is Kind.FACE]
         new += len(found)
-        right += sum(any(overlap(box, face) >= IOU for face in drawn) for box in found)
+        right += sum(any(box.iou(face) >= IOU for face in drawn) for box in found)
     say(
         f"{len(frames)} whole pictures, {pictures} without a face at first: "
         f"{new} faces by the second look, {right} of them drawn there"

@@ -94,9 +94,8 @@ def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: P
     rows = []
     for name, seconds in (("bare", BARE_S), ("covered", COVERED_S)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), at(frames, seconds))
-        for box in (SCRIPT.face(seconds), SCRIPT.bystander(seconds)):
-            edges = (box.left, box.top, box.right, box.bottom)
-            rows.append((f"{name}.png", "face", *map(str, edges)))
+        faces = (SCRIPT.face(seconds), SCRIPT.bystander(seconds))
+        rows += [(f"{name}.png", "face", *map(str, face.edges)) for face in faces]
     _write(tmp_path / "boxes.csv", ("file", "kind", "x0", "y0", "x1", "y1"), rows)
     words = ("evaluate", "detector", tmp_path, "--json", tmp_path / "out.json", "--iou", "0.3")
     printed = monitor(*words)
@@ -108,8 +107,7 @@ def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: P
 
 
 def _crop(picture: Pixels, face: Box) -> Pixels:
-    size = max(face.right - face.left, face.bottom - face.top)
-    window = square_around(face, 1.5 * size).clipped(SCRIPT.width, SCRIPT.height)
+    window = square_around(face, 1.5 * face.longer_side).clip(SCRIPT.width, SCRIPT.height)
     left, top = round(window.left), round(window.top)
     return picture[top : round(window.bottom), left : round(window.right)]
 

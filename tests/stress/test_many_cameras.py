@@ -18,10 +18,10 @@ def test_two_cameras_play_the_whole_clip_over_and_over(tmp_path: Path) -> None:
         sources = [rtsp(name, cameras.url) for name in ("yard", "lobby")]
         with sources[0].open() as yard, sources[1].open() as lobby:
             seen = list(itertools.islice(yard, 20))
-            assert next(lobby).scaled(64, 36).shape == (36, 64, 3)
+            assert next(lobby).resize(64, 36).shape == (36, 64, 3)
     assert sources[0].decoded >= 38, "of 10 a second, 5 are looked at"
     assert {(frame.width, frame.height) for frame in seen} == {(640, 360)}
-    levels = [float(frame.scaled(64, 36).mean()) for frame in seen]
+    levels = [float(frame.resize(64, 36).mean()) for frame in seen]
     assert min(levels) < 50
     assert max(levels) > 170
     rounds = sum(after < before - 50 for before, after in itertools.pairwise(levels))

@@ -32,7 +32,7 @@ class ArrayPicture:
         """See Picture."""
         return int(self._pixels.shape[0])
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         """See Picture."""
         if (width, height) == (self.width, self.height):
             return self._pixels.copy()
@@ -74,7 +74,7 @@ class VideoPicture:
         """How often pixels were converted for this picture; 0 until somebody looks."""
         return self._conversions
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         """See Picture."""
         size = (height, width) if self._turns % 2 else (width, height)
         self._conversions += 1
@@ -113,7 +113,7 @@ class VideoPicture:
 
 def whole_pixels(box: Box, width: int, height: int) -> Edges:
     """The pixels that a box touches inside a picture of the given size; never none."""
-    inside = box.clipped(width, height)
+    inside = box.clip(width, height)
     left = min(math.floor(inside.left), width - 1)
     top = min(math.floor(inside.top), height - 1)
     right = max(math.ceil(inside.right), left + 1)

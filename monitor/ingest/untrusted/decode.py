@@ -90,4 +90,4 @@ def _small(picture: VideoPicture) -> Pixels:
     check_size(picture.width, picture.height)  # it may have grown since the start
     scale = min(1.0, _SIDE_PX / max(picture.width, picture.height))
     width, height = round(picture.width * scale), round(picture.height * scale)
-    return picture.scaled(max(1, width), max(1, height))
+    return picture.resize(max(1, width), max(1, height))

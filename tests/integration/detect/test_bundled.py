@@ -43,7 +43,7 @@ def test_thresholds_are_chosen_on_labelled_scenes_and_written_beside_the_weights
         table.writerow(("file", "kind", "x0", "y0", "x1", "y1"))
         for one in drawn:
             box = one.box
-            table.writerow(("photo.png", one.kind, box.left, box.top, box.right, box.bottom))
+            table.writerow(("photo.png", one.kind, *box.edges))
     assert thresholds(tmp_path, weights, "9", 416) == 0
     profile = json.loads((tmp_path / "detector.json").read_text())
     assert (profile["weights"], profile["version"], profile["input_px"]) == ("mine.pt", "9", 416)

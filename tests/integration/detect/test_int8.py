@@ -15,7 +15,6 @@ from monitor.detect.engine import load_engine
 from monitor.detect.ranges import beside, read_ranges
 from monitor.domain import CameraId, Detection, Frame
 from monitor.errors import ConfigError
-from monitor.geometry import iou_matrix
 from tests.integration.detect.test_engine import cache  # noqa: F401  (a fixture)
 from tests.integration.detect.test_yolo import MOMENT, Still, save, tiny_model
 
@@ -58,16 +57,9 @@ def test_int8_finds_nearly_what_float32_finds(input_px: int) -> None:
     assert sure
     for one in sure:
         alike = [other for other in rounded if other.kind is one.kind]
-        boxes = [np.array([[*vars_of(d)] for d in some]) for some in ([one], alike)]
-        overlaps = iou_matrix(*boxes)[0]
-        best = int(overlaps.argmax())
-        assert overlaps[best] > 0.9
-        assert alike[best].score == pytest.approx(one.score, abs=0.1)
-
-
-def vars_of(found: Detection) -> tuple[float, float, float, float]:
-    """Its edges."""
-    return found.box.left, found.box.top, found.box.right, found.box.bottom
+        best = max(alike, key=lambda other: one.box.iou(other.box))
+        assert one.box.iou(best.box) > 0.9
+        assert best.score == pytest.approx(one.score, abs=0.1)
 
 
 def test_the_embedded_ranges_are_those_of_the_embedded_weights() -> None:

@@ -19,7 +19,7 @@ from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.detect.yolo import Yolo
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.errors import ConfigError
-from monitor.geometry import Box, iou_matrix
+from monitor.geometry import Box
 
 MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))
 EVERYTHING = {Kind.PERSON: 0.3, Kind.FACE: 0.3}
@@ -54,7 +54,7 @@ class Still:
     def height(self) -> int:
         return int(self._pixels.shape[0])
 
-    def scaled(self, width: int, height: int) -> Pixels:
+    def resize(self, width: int, height: int) -> Pixels:
         resized = cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
         return resized.astype(np.uint8, copy=False)
 
@@ -73,8 +73,7 @@ def frame(width: int, height: int, *boxes: tuple[int, int, int, int]) -> Frame:
 
 def overlap(found: Detection, box: tuple[int, int, int, int]) -> float:
     """IoU of a detection with the truth."""
-    ours = np.array([[found.box.left, found.box.top, found.box.right, found.box.bottom]])
-    return float(iou_matrix(ours, np.array([box], np.float64))[0, 0])
+    return found.box.iou(Box(*box))
 
 
 def random_batch(rng: np.random.Generator, side: int, count: int) -> dict[str, torch.Tensor]:
@@ -86,7 +85,7 @@ def random_batch(rng: np.random.Generator, side: int, count: int) -> dict[str, t
         wide, high = (short, long) if number == 0 else (long, short)
         left, top = int(rng.integers(0, side - wide)), int(rng.integers(0, side - high))
         box = (left, top, left + wide, top + high)
-        pictures.append(frame(side, side, box).scaled(side, side)[..., ::-1].copy())
+        pictures.append(frame(side, side, box).resize(side, side)[..., ::-1].copy())
         boxes.append([left + wide / 2, top + high / 2, wide, high])
         classes.append(number)
     return {

@@ -35,7 +35,7 @@ def cut(frames: list[Pixels], seconds: float, box: Box) -> Pixels:
 
 
 def lower_half(box: Box) -> Box:
-    return Box(box.left, (box.top + box.bottom) / 2, box.right, box.bottom)
+    return Box(box.left, box.centre[1], box.right, box.bottom)
 
 
 def skin(pixels: Pixels) -> float:
@@ -95,7 +95,7 @@ def test_both_faces_stay_in_view_and_large_enough_to_judge(
         assert face.top > 0
         assert face.right < script.width
         assert face.bottom < script.height
-        assert face.bottom - face.top > script.height / 8
+        assert face.height > script.height / 8
 
 
 @given(at=st.floats(0, 600), size=SIZES)

@@ -27,10 +27,10 @@ class Timid:
 
     def _one(self, seen: Frame) -> list[Detection]:
         scale = 240 / max(seen.width, seen.height)
-        small = seen.scaled(round(seen.width * scale), round(seen.height * scale))
+        small = seen.resize(round(seen.width * scale), round(seen.height * scale))
         _, _, stats, _ = cv2.connectedComponentsWithStats((small[..., 0] > 160).astype(np.uint8))
         spots = [
-            Detection(Kind.FACE, Box(x, y, x + w, y + h).scaled(1 / scale), 0.9)
+            Detection(Kind.FACE, Box(x, y, x + w, y + h).scale(1 / scale), 0.9)
             for x, y, w, h, _ in stats[1:].tolist()
             if max(w, h) <= self._most * 240
         ]
@@ -40,9 +40,7 @@ class Timid:
 def scene(*spots: Box, width: int = 120, height: int = 160) -> Frame:
     pixels = np.zeros((height, width, 3), np.uint8)
     for box in spots:
-        left, top, right, bottom = (
-            round(edge) for edge in (box.left, box.top, box.right, box.bottom)
-        )
+        left, top, right, bottom = (round(edge) for edge in box.edges)
         pixels[top:bottom, left:right] = 255
     return frame(0.0, ArrayPicture(pixels))
 
@@ -54,14 +52,14 @@ TIGHT = Box(15, 20, 105, 140)
 def test_a_face_that_fills_the_picture_is_found_where_it_is(most: float) -> None:
     assert Timid(most).detect([scene(TIGHT)]) == [[]], "at first sight it is missed"
     ((found,),) = PaddedRetryDetector(Timid(most)).detect([scene(TIGHT)])
-    edges = (found.box.left, found.box.top, found.box.right, found.box.bottom)
+    edges = found.box.edges
     assert edges == pytest.approx((15, 20, 105, 140), abs=4)
 
 
 def test_a_face_in_a_wide_picture_is_found_where_it_is() -> None:
     beside = Box(150, 10, 230, 110)
     ((found,),) = PaddedRetryDetector(Timid(0.3)).detect([scene(beside, width=240, height=120)])
-    edges = (found.box.left, found.box.top, found.box.right, found.box.bottom)
+    edges = found.box.edges
     assert edges == pytest.approx((150, 10, 230, 110), abs=5)
 
 

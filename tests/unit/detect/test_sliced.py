@@ -24,10 +24,10 @@ class Spots:
 
     def _one(self, seen: Frame) -> list[Detection]:
         scale = 100 / max(seen.width, seen.height)
-        small = seen.scaled(round(seen.width * scale), round(seen.height * scale))
+        small = seen.resize(round(seen.width * scale), round(seen.height * scale))
         _, _, stats, _ = cv2.connectedComponentsWithStats((small[..., 0] > 127).astype(np.uint8))
         return [
-            Detection(Kind.FACE, Box(x, y, x + w, y + h).scaled(1 / scale), 0.5 + w / 1000)
+            Detection(Kind.FACE, Box(x, y, x + w, y + h).scale(1 / scale), 0.5 + w / 1000)
             for x, y, w, h, _ in stats[1:].tolist()
             if min(w, h) >= 8
         ]
@@ -41,10 +41,7 @@ def scene(*boxes: tuple[int, int, int, int]) -> Frame:
 
 
 def centres(found: Sequence[Detection]) -> list[tuple[int, int]]:
-    return sorted(
-        (round((d.box.left + d.box.right) / 40), round((d.box.top + d.box.bottom) / 40))
-        for d in found
-    )
+    return sorted((round(d.box.centre[0] / 20), round(d.box.centre[1] / 20)) for d in found)
 
 
 def test_small_things_are_found_where_they_are_in_the_frame() -> None:
@@ -59,7 +56,7 @@ def test_what_several_pieces_show_is_reported_once_and_whole() -> None:
     both = scene((190, 140, 212, 162), (60, 60, 330, 120))
     (found,) = SlicedDetector(Spots(), 2).detect([both])
     assert len(found) == 2
-    widths = sorted(round(d.box.right - d.box.left, -1) for d in found)
+    widths = sorted(round(d.box.width, -1) for d in found)
     assert widths == [20, 270]
     assert [d.score for d in found] == sorted((d.score for d in found), reverse=True)
 

@@ -45,7 +45,7 @@ def conversions(frame: Frame) -> int:
 
 
 def brightness(frame: Frame) -> int:
-    return round(float(frame.scaled(16, 16).mean()))
+    return round(float(frame.resize(16, 16).mean()))
 
 
 def test_only_the_frames_that_are_due_come_and_none_is_converted(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_only_the_frames_that_are_due_come_and_none_is_converted(tmp_path: Path)
     assert [frame.sequence for frame in frames] == list(range(15))
     assert [frame.moment.seconds for frame in frames] == pytest.approx([n / 5 for n in range(15)])
     assert sum(conversions(frame) for frame in frames) == 0
-    assert frames[3].scaled(64, 48).shape == (48, 64, 3)
+    assert frames[3].resize(64, 48).shape == (48, 64, 3)
     assert [conversions(frame) for frame in frames[2:5]] == [0, 1, 0]
     assert all(frame.decode_ms >= 0 for frame in frames)
 
@@ -71,7 +71,7 @@ def test_playing_again_gives_the_same_frames(tmp_path: Path) -> None:
     source = recording(write_clip(tmp_path / "a.mp4", panning(30), fps=30), analysis_fps=7)
     first, second = played(source), played(source)
     assert [frame.moment for frame in first] == [frame.moment for frame in second]
-    assert (first[2].scaled(64, 48) == second[2].scaled(64, 48)).all()
+    assert (first[2].resize(64, 48) == second[2].resize(64, 48)).all()
     assert source.decoded == 60
 
 
@@ -142,7 +142,7 @@ def test_a_picture_that_changes_its_size_goes_on(tmp_path: Path) -> None:
     frames = played(recording(both))
     assert [frame.width for frame in frames] == [320] * 5 + [640] * 5
     assert [frame.moment.seconds for frame in frames] == pytest.approx([n / 5 for n in range(10)])
-    assert frames[-1].scaled(64, 48).shape == (48, 64, 3)
+    assert frames[-1].resize(64, 48).shape == (48, 64, 3)
 
 
 def test_a_gap_in_a_recording_stays_a_gap(tmp_path: Path) -> None:

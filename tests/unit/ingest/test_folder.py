@@ -34,7 +34,7 @@ def folder(path: Path, **settings: object) -> FolderPictures:
 
 
 def level(frame: Frame) -> int:
-    return round(float(frame.scaled(8, 8).mean()))
+    return round(float(frame.resize(8, 8).mean()))
 
 
 @contextmanager

@@ -104,7 +104,7 @@ def test_what_is_left_of_a_bystander_is_six_blocks_across() -> None:
 )
 def test_a_head_cut_off_by_the_edge_is_hidden_like_a_whole_one(head: Box) -> None:
     rng = np.random.default_rng(1)
-    rows, columns = int(head.bottom - head.top), int(head.right - head.left)
+    rows, columns = int(head.height), int(head.width)
     features = rng.integers(0, 2, (-(-rows // 7), -(-columns // 7))) * 200 + 28  # of 7 px
     face = features.repeat(7, axis=0).repeat(7, axis=1)[:rows, :columns]
     before = checkered(head)
@@ -119,7 +119,7 @@ def test_a_still_of_a_large_picture_is_scaled_and_still_hides_the_right_place() 
     people = [subject(1, 0, Box(100, 100, 400, 500)), subject(2, 0, bystander)]
     after = snapshot(before, people)
     assert after.shape == (720, 1280, 3)
-    assert contrast(part(after, bystander.scaled(0.5))) < 10
+    assert contrast(part(after, bystander.scale(0.5))) < 10
 
 
 def test_the_crop_shows_the_head_and_a_margin() -> None:

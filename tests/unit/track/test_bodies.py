@@ -42,7 +42,7 @@ def test_a_person_without_a_face_is_a_body_like_any_other() -> None:
 def test_a_face_without_a_person_is_a_body_with_a_guessed_outline() -> None:
     (body,) = bodies([face(ITS_FACE, 0.7)], WIDTH, HEIGHT)
     assert (body.person, body.face, body.score) == (None, ITS_FACE, 0.7)
-    assert body.outline == guessed_outline(ITS_FACE).clipped(WIDTH, HEIGHT)
+    assert body.outline == guessed_outline(ITS_FACE).clip(WIDTH, HEIGHT)
     assert body.outline.area > 4 * ITS_FACE.area
 
 
@@ -143,7 +143,7 @@ def test_nobody_is_lost_and_nobody_is_doubled(seen: list[Detection]) -> None:
 
 @given(detections)
 def test_an_outline_lies_in_the_frame(seen: list[Detection]) -> None:
-    assert all(b.outline == b.outline.clipped(WIDTH, HEIGHT) for b in bodies(seen, WIDTH, HEIGHT))
+    assert all(b.outline == b.outline.clip(WIDTH, HEIGHT) for b in bodies(seen, WIDTH, HEIGHT))
 
 
 @given(boxes_within(4000, 4000))
@@ -152,7 +152,7 @@ def test_a_head_that_was_not_found_is_looked_for_in_the_upper_part(outline: Box)
     slack = 1e-6 * 4000
     assert outline.left - slack <= head.left <= head.right <= outline.right + slack
     assert outline.top <= head.top
-    assert head.bottom <= outline.top + 0.9 * (outline.bottom - outline.top) + slack
+    assert head.bottom <= outline.top + 0.9 * outline.height + slack
 
 
 @pytest.mark.parametrize(
@@ -168,5 +168,5 @@ def test_a_guessed_head_is_about_as_large_as_heads_are(
     outline: Box, least_px: float, most_px: float
 ) -> None:
     head = guessed_head(outline)
-    assert least_px <= head.bottom - head.top <= most_px
+    assert least_px <= head.height <= most_px
     assert head.top < 0.25 * outline.bottom

@@ -91,7 +91,7 @@ def test_two_cameras_trackers_share_nothing(mine: Film, other: Film) -> None:
 def test_everybody_has_a_head_inside_the_picture(film: Film) -> None:
     for subjects in play(BodyTracker(YARD, SOON), film):
         for subject in subjects:
-            assert subject.head == subject.head.clipped(WIDTH, HEIGHT)
+            assert subject.head == subject.head.clip(WIDTH, HEIGHT)
             assert subject.camera == YARD
 
 
@@ -123,7 +123,7 @@ def test_a_face_that_is_lost_is_still_where_it_was_on_its_person() -> None:
     moved = Box(110, 50, 210, 350)
     (subject,) = show(tracker, 0.2, [person(moved)])
     assert not subject.face_found
-    edges = (subject.head.left, subject.head.top, subject.head.right, subject.head.bottom)
+    edges = subject.head.edges
     assert edges == pytest.approx((112, 80, 142, 120))
 
 

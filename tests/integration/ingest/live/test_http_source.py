@@ -51,7 +51,7 @@ def test_mjpeg_flows_at_the_rate_that_is_asked_for(server: HttpCamera) -> None:
     frames = first_frames(source, 6)
     seconds = frames[-1].moment.seconds - frames[1].moment.seconds
     assert seconds == pytest.approx(4 / 5, abs=0.2)
-    assert frames[0].scaled(160, 120).shape == (120, 160, 3)
+    assert frames[0].resize(160, 120).shape == (120, 160, 3)
     assert source.decoded > 2 * len(frames)
 
 

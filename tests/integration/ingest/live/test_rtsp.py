@@ -110,7 +110,7 @@ def test_frames_flow_at_the_rate_that_is_asked_for(clip: Path, transport: str) -
         frames = first_frames(source, 8)
     assert [frame.sequence for frame in frames] == list(range(8))
     assert (frames[0].width, frames[0].height) == (320, 240)
-    assert frames[0].scaled(160, 120).shape == (120, 160, 3)
+    assert frames[0].resize(160, 120).shape == (120, 160, 3)
     seconds = frames[-1].moment.seconds - frames[1].moment.seconds
     assert seconds == pytest.approx(6 / 5, abs=0.2), "5 of the camera's 10 a second"
     assert source.decoded >= 15

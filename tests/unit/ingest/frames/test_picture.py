@@ -86,7 +86,7 @@ def test_nothing_is_converted_until_somebody_looks() -> None:
     picture = VideoPicture(video_frame())
     assert (picture.width, picture.height) == (800, 500)
     assert picture.conversions == 0
-    picture.scaled(80, 50)
+    picture.resize(80, 50)
     picture.cut(FACE)
     assert picture.conversions == 2
 
@@ -94,8 +94,8 @@ def test_nothing_is_converted_until_somebody_looks() -> None:
 @pytest.mark.parametrize("size", [(800, 500), (640, 400), (333, 211), (1600, 1000)])
 def test_scaling_shows_the_same_picture(size: tuple[int, int]) -> None:
     frame = video_frame()
-    scaled = VideoPicture(frame).scaled(*size)
-    reference = ArrayPicture(converted(frame)).scaled(*size)
+    scaled = VideoPicture(frame).resize(*size)
+    reference = ArrayPicture(converted(frame)).resize(*size)
     assert scaled.shape == (size[1], size[0], 3)
     assert scaled.flags["C_CONTIGUOUS"]
     assert np.abs(scaled.astype(int) - reference).mean() < 3
@@ -111,7 +111,7 @@ def test_a_telephones_video_comes_upright(tmp_path: Path, turned: int) -> None:
     upright = np.rot90(stored, turned // 90)
     picture = VideoPicture(frame)
     assert (picture.height, picture.width) == upright.shape[:2]
-    scaled = picture.scaled(picture.width, picture.height)
+    scaled = picture.resize(picture.width, picture.height)
     np.testing.assert_array_equal(scaled, upright)
     box = Box(20, 35, 101, 90)
     assert np.abs(picture.cut(box).astype(int) - part(upright, box)).mean() < 2
@@ -119,9 +119,9 @@ def test_a_telephones_video_comes_upright(tmp_path: Path, turned: int) -> None:
 
 def test_taking_from_a_picture_does_not_change_it() -> None:
     picture: Picture = ArrayPicture(photo())
-    picture.scaled(picture.width, picture.height)[:] = 0
+    picture.resize(picture.width, picture.height)[:] = 0
     picture.cut(FACE)[:] = 0
-    np.testing.assert_array_equal(picture.scaled(picture.width, picture.height), photo())
+    np.testing.assert_array_equal(picture.resize(picture.width, picture.height), photo())
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])
@@ -131,7 +131,7 @@ def test_pictures_are_read_from_files_and_from_bytes(tmp_path: Path, suffix: str
     path.write_bytes(encoded)
     for picture in (read_picture(path), read_picture(encoded)):
         assert (picture.width, picture.height) == (1280, 720)
-        pixels = picture.scaled(1280, 720)
+        pixels = picture.resize(1280, 720)
         assert np.abs(pixels.astype(int) - photo()).mean() < 4
 
 
@@ -143,8 +143,8 @@ def test_a_telephones_photo_comes_upright() -> None:
     marker = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     picture = read_picture(jpeg[:2] + marker + jpeg[2:])
     assert (picture.width, picture.height) == (720, 1280)
-    upright = np.rot90(read_picture(jpeg).scaled(1280, 720), -1)
-    np.testing.assert_array_equal(picture.scaled(720, 1280), upright)
+    upright = np.rot90(read_picture(jpeg).resize(1280, 720), -1)
+    np.testing.assert_array_equal(picture.resize(720, 1280), upright)
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture at all", b"\xff\xd8\xff\xe0 cut off"])

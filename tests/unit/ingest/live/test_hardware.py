@@ -102,7 +102,7 @@ def test_a_camera_that_wants_a_card_is_seen_without_one(clip: Path, wanted: str)
         rtsp("yard", cameras.url, decoder=wanted).open() as frames,
     ):
         assert next(frames).width == 640
-        assert next(frames).scaled(64, 36).shape == (36, 64, 3)
+        assert next(frames).resize(64, 36).shape == (36, 64, 3)
 
 
 def test_the_probe_says_who_decodes_and_why_not_a_card() -> None:
