@@ -6,40 +6,31 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from monitor.config.section import Fraction, Section
-from monitor.domain import Covering, Severity
+from monitor.domain import WHOLE_HEAD, Covering, Severity
 
 _ALL = dict.fromkeys(Covering, Severity.ALERT) | {
     Covering.NONE: Severity.IGNORE,
     Covering.AWAY: Severity.IGNORE,
 }
-_HEAVY = (Covering.BALACLAVA, Covering.HARD_MASK, Covering.HELMET)
+_WHOLE_HEAD = dict.fromkeys(WHOLE_HEAD, Severity.CRITICAL)
+_EVERYDAY = {  # worn or done by visitors of schools and shops all day
+    Covering.MASK: Severity.IGNORE,
+    Covering.MASK_INCORRECT: Severity.IGNORE,
+    Covering.SUNGLASSES: Severity.IGNORE,
+    Covering.HAND_OBJECT: Severity.IGNORE,
+}
 
 PRESETS: Mapping[str, Mapping[Covering, Severity]] = {
-    # Everything but none and away is reported.
-    "replay": _ALL | dict.fromkeys(_HEAVY, Severity.CRITICAL),
+    # configs/README.md gives the reasons.
+    "replay": _ALL | _WHOLE_HEAD,
     "bank": _ALL
-    | dict.fromkeys(_HEAVY, Severity.CRITICAL)
+    | _WHOLE_HEAD
     | {Covering.SUNGLASSES: Severity.NOTE, Covering.HAND_OBJECT: Severity.IGNORE},
     "school": _ALL
-    | {
-        Covering.BALACLAVA: Severity.CRITICAL,
-        Covering.HARD_MASK: Severity.CRITICAL,
-        Covering.MASK: Severity.IGNORE,
-        Covering.MASK_INCORRECT: Severity.IGNORE,
-        Covering.SCARF: Severity.NOTE,
-        Covering.SUNGLASSES: Severity.IGNORE,
-        Covering.HAND_OBJECT: Severity.IGNORE,
-    },
-    "retail": _ALL
-    | {
-        Covering.BALACLAVA: Severity.CRITICAL,
-        Covering.HARD_MASK: Severity.CRITICAL,
-        Covering.MASK: Severity.IGNORE,
-        Covering.MASK_INCORRECT: Severity.IGNORE,
-        Covering.SCARF: Severity.NOTE,
-        Covering.SUNGLASSES: Severity.IGNORE,
-        Covering.HAND_OBJECT: Severity.IGNORE,
-    },
+    | _WHOLE_HEAD
+    | _EVERYDAY
+    | {Covering.HELMET: Severity.NOTE, Covering.SCARF: Severity.NOTE},
+    "retail": _ALL | _WHOLE_HEAD | _EVERYDAY | {Covering.HELMET: Severity.ALERT},
 }
 
 
