@@ -91,7 +91,8 @@ class Kind(StrEnum):
     """What a detector can find."""
 
     PERSON = "person"
-    FACE = "face"  # covered or not
+    FACE = "face"
+    HEAD = "head"  # covered or not
 
 
 @dataclass(frozen=True, slots=True)

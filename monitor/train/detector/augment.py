@@ -9,19 +9,19 @@ from numpy.typing import NDArray
 
 from monitor.domain import Kind, Pixels
 from monitor.train.detector.cover import chance, cover
-from monitor.train.detector.cutouts import Props
+from monitor.train.detector.degrade import degrade, recolour
 from monitor.train.detector.lens import infrared, rain, through_lens
 from monitor.train.detector.scenes import KINDS, Scene
-from monitor.train.detector.stage import compose
 
-_PERSON, _FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.FACE)
+_PERSON, _HEAD = KINDS.index(Kind.PERSON), KINDS.index(Kind.HEAD)
 _GREY = 114  # what YOLO models are padded with
 _MIN_SIDE_PX = 4.0
 _MIN_VISIBLE = 0.3  # a box cut down to less than this part is only doubtful
+_MAX_HIDDEN = 0.25  # a pasted crop may hide this part of a box, no more
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Sample:
+class TrainingSample:
     """One square training picture."""
 
     pixels: Pixels
@@ -32,7 +32,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Part:
+class _Canvas:
     """A picture on its way to a sample; classes from len(KINDS) on are doubtful ones."""
 
     pixels: Pixels
@@ -44,33 +44,38 @@ class _Part:
 class Augment:
     """How much is done to the pictures; every share is a probability, 0..1."""
 
-    staged: float = 0.35
-    """Cut-out people on made-up stages, instead of scenes."""
-    heads: float = 0.15
-    """Head crops, of all other pictures."""
-    mosaic: float = 0.5
-    """Four pictures in one, of all but stages."""
-    close: float = 0.25
-    """One face fills much of the picture, of those that are no mosaic."""
-    covered_scenes: float = 0.5
+    crops: float = 0.05
+    """Head crops, instead of scenes."""
+    pasted: float = 0.15
+    """Head crops, small, laid on the picture."""
+    mosaic: float = 0.4
+    """Four pictures in one."""
+    close: float = 0.1
+    """One head fills much of the picture, of those that are no mosaic."""
+    covered_scenes: float = 0.3
     covered_faces: float = 0.5
-    lens: float = 0.3
-    infrared: float = 0.12
-    rain: float = 0.06
-    degraded: float = 0.5
-    scales: tuple[float, float] = (0.45, 1.9)
+    lens: float = 0.12
+    infrared: float = 0.08
+    rain: float = 0.03
+    degraded: float = 0.45
+    scales: tuple[float, float] = (0.5, 1.8)
     """Longer side of the scene over the side of the sample, when alone."""
-    close_faces: tuple[float, float] = (0.25, 1.0)
-    """Height of the face over the side of the sample, when close."""
+    close_heads: tuple[float, float] = (0.2, 0.9)
+    """Height of the head over the side of the sample, when close."""
+    pasted_heads: tuple[float, float] = (14.0, 120.0)
+    """Height of a pasted head, in pixels of the sample."""
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
     """What samples are made of."""
 
-    scenes: Sequence[Scene]
-    props: Props
-    heads: Sequence[Scene] = ()
+    sources: Sequence[tuple[float, Sequence[Scene]]]
+    """Scenes of each source, and the share of samples that is drawn from it."""
+    masks: Sequence[NDArray[np.uint8]] = ()
+    """Pictures of masks with transparency, laid over faces."""
+    crops: Sequence[Scene] = ()
+    """Head crops, bare and covered."""
 
 
 class SampleMaker:
@@ -84,84 +89,116 @@ class SampleMaker:
 
     def __init__(self, material: Material, augment: Augment, seed: int) -> None:
         self._material = material
-        self._props = material.props
         self._augment = augment
         self._rng = np.random.default_rng(seed)
+        shares = np.array([share for share, _ in material.sources])
+        self._shares = shares / shares.sum()
 
-    def draw(self, side: int) -> Sample:
+    def draw(self, side: int) -> TrainingSample:
         """The next sample, ``side`` pixels square."""
-        part = self._any(side)
-        pixels, boxes, classes = part.pixels, part.boxes, part.classes
+        canvas = self._compose(side)
+        if self._material.crops and chance(self._rng, self._augment.pasted):
+            canvas = self._paste(canvas)
+        pixels, boxes, classes = canvas.pixels, canvas.boxes, canvas.classes
         if chance(self._rng, 0.5):
             pixels = np.ascontiguousarray(pixels[:, ::-1])
             boxes = np.stack([side - boxes[:, 2], boxes[:, 1], side - boxes[:, 0], boxes[:, 3]], 1)
         if chance(self._rng, self._augment.lens):
             pixels, boxes = through_lens(pixels, boxes, self._rng)
-            boxes, classes = _kept(boxes, classes, side, side)
-        pixels = self._seen(pixels, boxes[classes == _PERSON])
+            boxes, classes = _clip(boxes, classes, side, side)
+        pixels = self._expose(pixels, boxes[classes == _PERSON])
         sure = classes < len(KINDS)
         boxes = boxes.astype(np.float32)
-        return Sample(pixels, boxes[sure], classes[sure], boxes[~sure], classes[~sure] - len(KINDS))
+        return TrainingSample(
+            pixels, boxes[sure], classes[sure], boxes[~sure], classes[~sure] - len(KINDS)
+        )
 
-    def _seen(self, pixels: Pixels, people: NDArray[np.float32]) -> Pixels:
+    def _expose(self, pixels: Pixels, people: NDArray[np.float32]) -> Pixels:
         """The same picture in other light, and through a worse camera."""
         if chance(self._rng, self._augment.infrared):
             pixels = infrared(pixels, people, self._rng)
         else:
-            pixels = _recolour(pixels, self._rng)
+            pixels = recolour(pixels, self._rng)
         if chance(self._rng, self._augment.rain):
             pixels = rain(pixels, self._rng)
         if chance(self._rng, self._augment.degraded):
-            pixels = _degrade(pixels, self._rng)
+            pixels = degrade(pixels, self._rng)
         return pixels
 
-    def _any(self, side: int) -> _Part:
-        """Of one of the four sorts."""
-        if self._props.people and self._props.walls and chance(self._rng, self._augment.staged):
-            pixels, boxes, classes = compose(self._props, side, self._rng)
-            return _Part(pixels, *_kept(boxes, classes, side, side))
+    def _compose(self, side: int) -> _Canvas:
+        """A mosaic, a close head or a single scene."""
         if chance(self._rng, self._augment.mosaic):
             return self._mosaic(side)
         if chance(self._rng, self._augment.close):
             return self._close(side)
-        return self._single(side)
-
-    def _pick(self) -> _Part:
-        """A head crop, or a scene with some of its faces covered."""
-        heads, scenes = self._material.heads, self._material.scenes
-        if heads and chance(self._rng, self._augment.heads):
-            return _part(heads[int(self._rng.integers(len(heads)))])
-        scene = scenes[int(self._rng.integers(len(scenes)))]
-        faces = np.flatnonzero(scene.classes == _FACE)
-        if len(faces) == 0 or not chance(self._rng, self._augment.covered_scenes):
-            return _part(scene)
-        pixels = scene.pixels.copy()
-        for index in faces:
-            if chance(self._rng, self._augment.covered_faces):
-                cover(pixels, scene.boxes[index].tolist(), self._props.masks, self._rng)
-        return replace(_part(scene), pixels=pixels)
-
-    def _single(self, side: int) -> _Part:
         low, high = np.log(self._augment.scales)
         return self._window(self._pick(), side, side, float(np.exp(self._rng.uniform(low, high))))
 
-    def _close(self, side: int) -> _Part:
-        """A window about one face."""
-        part = self._pick()
-        faces = np.flatnonzero(part.classes == _FACE)
-        if len(faces) == 0:
-            return self._window(part, side, side, 1.0)
-        left, top, right, bottom = part.boxes[self._rng.choice(faces)].tolist()
-        low, high = np.log(self._augment.close_faces)
+    def _pick(self) -> _Canvas:
+        """A head crop, or a scene with some of its faces covered."""
+        crops = self._material.crops
+        if crops and chance(self._rng, self._augment.crops):
+            return _canvas(crops[int(self._rng.integers(len(crops)))])
+        number = int(self._rng.choice(len(self._shares), p=self._shares))
+        scenes = self._material.sources[number][1]
+        scene = scenes[int(self._rng.integers(len(scenes)))]
+        if len(scene.faces) == 0 or not chance(self._rng, self._augment.covered_scenes):
+            return _canvas(scene)
+        pixels = scene.pixels.copy()
+        for face in scene.faces:
+            if chance(self._rng, self._augment.covered_faces):
+                cover(pixels, face.tolist(), self._material.masks, self._rng)
+        return replace(_canvas(scene), pixels=pixels)
+
+    def _close(self, side: int) -> _Canvas:
+        """A window about one head."""
+        canvas = self._pick()
+        heads = np.flatnonzero(canvas.classes == _HEAD)
+        if len(heads) == 0:
+            return self._window(canvas, side, side, 1.0)
+        left, top, right, bottom = canvas.boxes[self._rng.choice(heads)].tolist()
+        low, high = np.log(self._augment.close_heads)
         scale = float(np.exp(self._rng.uniform(low, high))) * side / max(bottom - top, 1.0)
         x, y = self._rng.uniform(0.3, 0.7, 2) * side
         shift = (x - scale * (left + right) / 2, y - scale * (top + bottom) / 2)
-        return _framed(part, (scale, scale), shift, (side, side))
+        return _reframe(canvas, (scale, scale), shift, (side, side))
 
-    def _mosaic(self, side: int) -> _Part:
+    def _paste(self, canvas: _Canvas) -> _Canvas:
+        """One to four head crops, where they hide little of what is sure."""
+        pixels = canvas.pixels.copy()
+        boxes, classes = canvas.boxes, canvas.classes
+        low, high = np.log(self._augment.pasted_heads)
+        for _ in range(int(self._rng.integers(1, 5))):
+            crop = self._material.crops[int(self._rng.integers(len(self._material.crops)))]
+            tall = (crop.boxes[0, 3] - crop.boxes[0, 1]) if len(crop.boxes) else 0.7 * SIDE
+            scale = float(np.exp(self._rng.uniform(low, high)) / max(tall, 1.0))
+            size = max(round(crop.pixels.shape[0] * scale), 8)
+            room = pixels.shape[0] - size
+            if room <= 0:
+                continue
+            x, y = (int(v) for v in self._rng.integers(0, room, 2))
+            place = np.array([x, y, x + size, y + size], np.float32)
+            if (_share_hidden(boxes, place)[classes < len(KINDS)] > _MAX_HIDDEN).any():
+                continue
+            how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+            pixels[y : y + size, x : x + size] = cv2.resize(
+                crop.pixels, (size, size), interpolation=how
+            )
+            body = np.array([[x - size // 2, y, x + size + size // 2, y + 2 * size]], np.float32)
+            added = np.concatenate([crop.boxes * scale + place[[0, 1, 0, 1]], body])
+            kinds = np.concatenate([crop.classes, [_PERSON + len(KINDS)]])
+            if len(crop.doubtful_classes) and _HEAD in crop.doubtful_classes:
+                added = np.concatenate([added, place[None]])
+                kinds = np.concatenate([kinds, [_HEAD + len(KINDS)]])
+            boxes = np.concatenate([boxes, added.astype(np.float32)])
+            classes = np.concatenate([classes, kinds])
+        side = pixels.shape[0]
+        return _Canvas(pixels, *_clip(boxes, classes, side, side))
+
+    def _mosaic(self, side: int) -> _Canvas:
         """Four pictures around a random centre; boxes cut by a seam are cut with the picture."""
         cx, cy = (int(c) for c in self._rng.uniform(0.3, 0.7, 2) * side)
-        canvas = np.full((side, side, 3), _GREY, np.uint8)
+        sheet = np.full((side, side, 3), _GREY, np.uint8)
         boxes: list[NDArray[np.float32]] = []
         classes: list[NDArray[np.int64]] = []
         for x0, y0, x1, y1 in (
@@ -170,40 +207,52 @@ class SampleMaker:
             (0, cy, cx, side),
             (cx, cy, side, side),
         ):
-            zoom = float(np.exp(self._rng.uniform(np.log(0.6), np.log(2.0))))
+            zoom = float(np.exp(self._rng.uniform(np.log(0.7), np.log(2.2))))
             part = self._window(self._pick(), x1 - x0, y1 - y0, zoom)
-            canvas[y0:y1, x0:x1] = part.pixels
+            sheet[y0:y1, x0:x1] = part.pixels
             boxes.append(part.boxes + np.array([x0, y0, x0, y0], np.float32))
             classes.append(part.classes)
-        return _Part(canvas, np.concatenate(boxes), np.concatenate(classes))
+        return _Canvas(sheet, np.concatenate(boxes), np.concatenate(classes))
 
-    def _window(self, part: _Part, width: int, height: int, zoom: float) -> _Part:
+    def _window(self, canvas: _Canvas, width: int, height: int, zoom: float) -> _Canvas:
         """The picture, its longer side ``zoom`` times the window's, at a random place behind it."""
-        high, wide = part.pixels.shape[:2]
+        high, wide = canvas.pixels.shape[:2]
         scale = zoom * max(width, height) / max(high, wide)
-        stretch = float(np.exp(self._rng.uniform(-0.12, 0.12)))
+        stretch = float(np.exp(self._rng.uniform(-0.1, 0.1)))
         sx, sy = scale * stretch, scale / stretch
         dx = self._rng.uniform(*sorted((0.0, width - wide * sx)))
         dy = self._rng.uniform(*sorted((0.0, height - high * sy)))
-        return _framed(part, (sx, sy), (dx, dy), (width, height))
+        return _reframe(canvas, (sx, sy), (dx, dy), (width, height))
 
 
-def _part(scene: Scene) -> _Part:
+SIDE = 160.0  # pixels of the head crops
+
+
+def _canvas(scene: Scene) -> _Canvas:
     """A scene with its doubtful boxes as further classes."""
-    return _Part(
+    return _Canvas(
         scene.pixels,
         np.concatenate([scene.boxes, scene.doubtful]),
         np.concatenate([scene.classes, scene.doubtful_classes + len(KINDS)]),
     )
 
 
-def _framed(
-    part: _Part, scale: tuple[float, float], shift: tuple[float, float], size: tuple[int, int]
-) -> _Part:
+def _share_hidden(boxes: NDArray[np.float32], place: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) the part of each box (N, 4) that lies in one place (4,)."""
+    shared = np.clip(
+        np.minimum(boxes[:, 2:], place[2:]) - np.maximum(boxes[:, :2], place[:2]), 0, None
+    ).prod(axis=1)
+    hidden: NDArray[np.float32] = shared / np.maximum((boxes[:, 2:] - boxes[:, :2]).prod(axis=1), 1)
+    return hidden
+
+
+def _reframe(
+    canvas: _Canvas, scale: tuple[float, float], shift: tuple[float, float], size: tuple[int, int]
+) -> _Canvas:
     """A picture scaled and shifted behind a window of this size."""
-    pixels = _place(part.pixels, scale, shift, size)
-    moved = part.boxes * np.array(scale * 2, np.float32) + np.array(shift * 2, np.float32)
-    return _Part(pixels, *_kept(moved, part.classes, *size))
+    pixels = _place(canvas.pixels, scale, shift, size)
+    moved = canvas.boxes * np.array(scale * 2, np.float32) + np.array(shift * 2, np.float32)
+    return _Canvas(pixels, *_clip(moved, canvas.classes, *size))
 
 
 def _place(
@@ -221,7 +270,7 @@ def _place(
     return placed.astype(np.uint8, copy=False)
 
 
-def _kept(
+def _clip(
     boxes: NDArray[np.float32], classes: NDArray[np.int64], width: int, height: int
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Boxes clipped to the window; those hardly visible or tiny become doubtful."""
@@ -234,38 +283,3 @@ def _kept(
     marked = np.where(sure | (classes >= len(KINDS)), classes, classes + len(KINDS))
     keep = sides.min(axis=1) > 0
     return clipped[keep], marked[keep]
-
-
-def _recolour(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """Other light: brightness, contrast and a colour cast; sometimes grey, sometimes dark."""
-    gain = rng.uniform(0.7, 1.3) * rng.uniform(0.92, 1.08, 3)
-    offset = rng.uniform(-20, 20)
-    gamma = np.exp(rng.uniform(-0.35, 0.35))
-    if chance(rng, 0.12):
-        gain, offset = gain * rng.uniform(0.3, 0.6), 0.0
-    ramp = (np.arange(256) / 255) ** gamma * 255
-    table = np.clip(ramp[:, None] * gain + offset, 0, 255).astype(np.uint8)  # (256, 3)
-    recoloured = cv2.LUT(pixels, table[None])
-    if chance(rng, 0.15):
-        grey = cv2.cvtColor(recoloured, cv2.COLOR_BGR2GRAY)
-        recoloured = cv2.cvtColor(grey, cv2.COLOR_GRAY2BGR)
-    return recoloured.astype(np.uint8, copy=False)
-
-
-def _degrade(pixels: Pixels, rng: np.random.Generator) -> Pixels:
-    """One or two of: fewer pixels, blur, noise, compression."""
-    side = pixels.shape[0]
-    if chance(rng, 0.4):
-        few = int(side * rng.uniform(0.35, 0.8))
-        small = cv2.resize(pixels, (few, few), interpolation=cv2.INTER_AREA)
-        pixels = cv2.resize(small, (side, side), interpolation=cv2.INTER_LINEAR).astype(np.uint8)
-    elif chance(rng, 0.5):
-        pixels = cv2.GaussianBlur(pixels, (5, 5), rng.uniform(0.4, 1.4)).astype(np.uint8)
-    if chance(rng, 0.4):
-        noise = rng.normal(0, rng.uniform(2, 14), (side, side, 1)).astype(np.float32)
-        pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
-    if chance(rng, 0.5):
-        quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(20, 80))]
-        _, coded = cv2.imencode(".jpg", pixels, quality)
-        pixels = np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8)
-    return pixels

@@ -1,4 +1,4 @@
-"""Head crops as close-up scenes of one face, a part of them dressed in drawn coverings.
+"""Head crops as close-up scenes of one head, a part of them dressed in drawn coverings.
 
 The scenes have few faces that fill the picture and nobody in a balaclava; the judge's
 training crops and its coverings have both.
@@ -19,11 +19,12 @@ from monitor.train.judge.faces import SIDE, Landmarks, read_crop, read_rows
 from monitor.train.synthesis.dress import dress
 from monitor.train.synthesis.innocent import Overlays
 
-_PERSON, _FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.FACE)
+_PERSON, _HEAD = KINDS.index(Kind.PERSON), KINDS.index(Kind.HEAD)
 _FACE_UNITS: Final = 2.6  # the longer side of a face box, in distances of the eyes
-_EDGES: Final = np.array([-0.4, -0.52, 0.4, 0.48])  # of a face box, about the landmarks' middle
+_EDGES: Final = np.array([-0.68, -0.92, 0.68, 0.62])  # of a head, about the landmarks' middle
 _EMPTY: Final = ("not_a_face",)
-_UNCLEAR: Final = ("away", "unusable")
+_UNCLEAR: Final = ("unusable",)
+_WHOLE: Final = ("away", "helmet")  # heads without a face for YuNet: the crop says where
 
 
 def collect_heads(
@@ -52,7 +53,7 @@ def collect_heads(
             scenes.append(_scene(path.name, pixels, None, unclear=label in _UNCLEAR))
             continue
         face, face_px, found = landmarks.find(pixels)
-        if not found:
+        if not found and label not in _WHOLE:
             continue
         box = _box(face.points.mean(axis=0), face_px)
         scenes.append(_scene(path.name, pixels, box, unclear=False))
@@ -126,7 +127,7 @@ def _scene(name: str, pixels: Pixels, box: NDArray[np.float32] | None, *, unclea
         name,
         np.ascontiguousarray(pixels),
         np.zeros((0, 4), np.float32) if box is None else box,
-        np.full(0 if box is None else 1, _FACE, np.int64),
+        np.full(0 if box is None else 1, _HEAD, np.int64),
         everywhere,
-        np.array([_PERSON, _FACE][: len(everywhere)], np.int64),
+        np.array([_PERSON, _HEAD][: len(everywhere)], np.int64),
     )

@@ -1,89 +1,71 @@
-"""Everything samples are drawn from, made once and kept in the run's folder."""
+"""Everything samples are drawn from: labelled scenes, head crops, pictures of masks."""
 
 import logging
-from collections.abc import Sequence
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.domain import Pixels
 from monitor.train.detector.augment import Material
 from monitor.train.detector.cover import read_masks
-from monitor.train.detector.cutouts import Props, collect
 from monitor.train.detector.heads import chosen_rows, collect_heads, load_heads, save_heads
-from monitor.train.detector.profile import write_held_out
-from monitor.train.detector.scenes import Scene, read_scenes, split
+from monitor.train.detector.scenes import Scene, read_scenes
 from monitor.train.detector.settings import TrainDetectorConfig
-from monitor.train.detector.teachers import open_teachers, with_labels, write_labels
 from monitor.train.judge.faces import Landmarks
 from monitor.train.synthesis.innocent import load_overlays
 
 log = logging.getLogger(__name__)
 
-_LABELS, _PROPS, _HEADS = "labels.csv", "props.pt", "heads.pt"
+_HEADS = "heads.pt"
 
 
 def prepare(config: TrainDetectorConfig) -> None:
-    """Write the held-out folder, labels, cut-outs and heads, unless they are there already.
+    """Dress the head crops, unless they are there already.
 
     Raises:
-        ConfigError: Scenes, teachers, heads or overlays cannot be read.
+        ConfigError: Crops or overlays cannot be read.
     """
     config.out.mkdir(parents=True, exist_ok=True)
-    wanted = [_PROPS, "held-out/boxes.csv"]
-    wanted += [_LABELS] * (config.teachers is not None) + [_HEADS] * (config.heads is not None)
-    if all((config.out / name).exists() for name in wanted):
-        return
-    scenes, held = split(read_scenes(config.scenes), config.held_out, config.never_train)
-    usual = [scene for scene in held if not scene.name.startswith(config.never_train)]
-    write_held_out(usual, config.scenes, config.out / "held-out")
-    scenes = _labelled(config, scenes)
-    masks = read_masks(config.masks) if config.masks else []
-    kept = config.out / _PROPS
-    if not kept.exists():
-        log.info("%s: cutting people out of %d scenes, about a minute", kept, len(scenes))
-        collect(scenes, masks, config.seed).save(kept)
-    heads = config.out / _HEADS
-    if config.heads and config.teachers and not heads.exists():
-        log.info("%s: dressing heads, some minutes", heads)
-        props = Props.load(kept, masks)
-        save_heads(_heads(config, config.heads, config.teachers, props), heads)
+    kept = config.out / _HEADS
+    if config.heads and not kept.exists():
+        log.info("%s: dressing heads, some minutes", kept)
+        save_heads(_dress(config), kept)
 
 
 def load(config: TrainDetectorConfig) -> Material:
-    """What ``prepare`` left, in memory."""
-    scenes, _ = split(read_scenes(config.scenes), config.held_out, config.never_train)
-    masks = read_masks(config.masks) if config.masks else []
+    """The scenes of every source, and what ``prepare`` left."""
+    sources: list[tuple[float, list[Scene]]] = []
+    for source in config.sources:
+        scenes = read_scenes(source.folder, source.boxes)
+        kept = [scene for scene in scenes if not scene.name.startswith(source.never_train)]
+        sources.append((source.share, kept))
+        log.info("%s: %d pictures", source.folder, len(kept))
+    masks = read_masks(config.overlays / "masks") if config.overlays else []
     heads = config.out / _HEADS
-    return Material(
-        _labelled(config, scenes),
-        Props.load(config.out / _PROPS, masks),
-        load_heads(heads) if heads.exists() else [],
-    )
+    return Material(sources, masks, load_heads(heads) if heads.exists() else [])
 
 
-def _labelled(config: TrainDetectorConfig, scenes: Sequence[Scene]) -> list[Scene]:
-    """The scenes with the teachers' boxes, asked now or in the run that is resumed."""
-    if config.teachers is None:
-        return list(scenes)
-    kept = config.out / _LABELS
-    if not kept.exists():
-        log.info("%s: asking the teachers about %d scenes, some minutes", kept, len(scenes))
-        teachers = open_teachers(config.teachers)
-        write_labels([teachers.label(scene) for scene in scenes], kept)
-    return with_labels(scenes, kept)
-
-
-def _heads(config: TrainDetectorConfig, folder: Path, teachers: Path, props: Props) -> list[Scene]:
-    """Head crops as scenes, some of them dressed, before walls of the training's scenes."""
+def _dress(config: TrainDetectorConfig) -> list[Scene]:
+    """Head crops as scenes, some of them dressed, before pieces of the first source."""
     rng = np.random.default_rng(config.seed)
-    rows = chosen_rows(folder, config.head_sources, config.head_count, rng)
-    landmarks = Landmarks(teachers / "yunet_n_dynamic.onnx")
-    walls = [_square(wall) for wall in props.walls[:1000]]
-    return collect_heads(rows, landmarks, load_overlays(config.overlays), walls, rng)
+    landmarks = Landmarks(config.landmarks)
+    walls = _walls(read_scenes(config.sources[0].folder, config.sources[0].boxes), rng)
+    overlays = load_overlays(config.overlays)
+    scenes: list[Scene] = []
+    for folder in config.heads:
+        rows = chosen_rows(folder, config.head_sources, config.head_count, rng)
+        scenes += collect_heads(rows, landmarks, overlays, walls, rng)
+    return scenes
 
 
-def _square(wall: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    side = min(wall.shape[:2])
-    return cv2.resize(wall[:side, :side], (160, 160), interpolation=cv2.INTER_AREA).astype(np.uint8)
+def _walls(scenes: list[Scene], rng: np.random.Generator, count: int = 600) -> list[Pixels]:
+    """Squares of scenes, what dressed heads stand before."""
+    walls: list[Pixels] = []
+    for index in rng.integers(len(scenes), size=count).tolist():
+        pixels: NDArray[np.uint8] = scenes[index].pixels
+        side = int(rng.uniform(0.3, 0.8) * min(pixels.shape[:2]))
+        x, y = (int(rng.integers(0, extent - side + 1)) for extent in pixels.shape[1::-1])
+        piece = cv2.resize(pixels[y : y + side, x : x + side], (160, 160))
+        walls.append(np.asarray(piece, np.uint8))
+    return walls

@@ -1,9 +1,10 @@
 """The embedded detector's network, in ultralytics' own words, and its checkpoint."""
 
+import importlib.util
 from copy import deepcopy
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, Final
 
 import torch
 
@@ -11,42 +12,10 @@ from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.errors import ConfigError
 from monitor.train.detector.scenes import KINDS
 
-ARCHITECTURE: dict[str, Any] = {
-    "yaml_file": "monitor-detector.yaml",
-    "nc": len(KINDS),
-    "reg_max": 16,
-    "depth_multiple": 1.0,
-    "width_multiple": 1.0,
-    # [from, repeats, module, arguments]; strides 8, 16 and 32 leave rows 4, 6 and 9
-    "backbone": [
-        [-1, 1, "Conv", [16, 3, 2]],
-        [-1, 1, "Conv", [32, 3, 2]],
-        [-1, 1, "C3k2", [32, False, 0.5]],
-        [-1, 1, "Conv", [64, 3, 2]],
-        [-1, 1, "C3k2", [64, False, 0.5]],
-        [-1, 1, "Conv", [128, 3, 2]],
-        [-1, 1, "C3k2", [128, False, 0.5]],
-        [-1, 1, "Conv", [224, 3, 2]],
-        [-1, 1, "C3k2", [224, False, 0.5]],
-        [-1, 1, "SPPF", [224, 5]],
-    ],
-    "head": [
-        [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
-        [[-1, 6], 1, "Concat", [1]],
-        [-1, 1, "C3k2", [96, False, 0.5]],
-        [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
-        [[-1, 4], 1, "Concat", [1]],
-        [-1, 1, "C3k2", [64, False, 0.5]],
-        [-1, 1, "Conv", [64, 3, 2]],
-        [[-1, 12], 1, "Concat", [1]],
-        [-1, 1, "C3k2", [96, False, 0.5]],
-        [-1, 1, "Conv", [96, 3, 2]],
-        [[-1, 9], 1, "Concat", [1]],
-        [-1, 1, "C3k2", [160, False, 0.5]],
-        [[15, 18, 21], 1, "Detect", ["nc"]],
-    ],
-}
-"""Between ultralytics' YOLOv8 and YOLO11 in layout, half as wide as their nano models."""
+ARCHITECTURE: Final = "yolo11n.yaml"
+"""One of ultralytics' own: 2.6 million parameters, strides 8, 16 and 32."""
+_PACKAGE: Final = "package:"
+_MIN_SHARED: Final = 0.8  # of the tensors that a checkpoint must have in common to begin from it
 
 
 def build(seed: int) -> Any:  # noqa: ANN401  (ultralytics has no types)
@@ -56,34 +25,68 @@ def build(seed: int) -> Any:  # noqa: ANN401  (ultralytics has no types)
         An ``ultralytics.nn.tasks.DetectionModel``, with its loss attached as ``criterion``.
     """
     open_ultralytics()
-    from ultralytics.cfg import get_cfg  # noqa: PLC0415  (only behind the door)
+    from ultralytics.cfg import get_cfg  # noqa: PLC0415  (only after open_ultralytics)
     from ultralytics.nn.tasks import DetectionModel  # noqa: PLC0415
 
     torch.manual_seed(seed)
-    model = DetectionModel(deepcopy(ARCHITECTURE), ch=3, nc=len(KINDS), verbose=False)
+    model = DetectionModel(ARCHITECTURE, ch=3, nc=len(KINDS), verbose=False)
     model.names = {index: kind.value for index, kind in enumerate(KINDS)}
     model.args = get_cfg(overrides={"task": "detect"})
     model.criterion = model.init_criterion()
     return model
 
 
-def load_weights(model: Any, path: Path) -> None:  # noqa: ANN401
-    """Give a model that ``build`` made the weights of a checkpoint of the same shape.
+def find_weights(start: str) -> Path:
+    """The file that a setting names: a path, or ``package:NAME/FILE`` inside a package.
+
+    The package is looked up, not imported.
 
     Raises:
-        ConfigError: There is no such checkpoint, or it is of another shape.
+        ConfigError: There is no such package.
+    """
+    if not start.startswith(_PACKAGE):
+        return Path(start)
+    name, _, file = start.removeprefix(_PACKAGE).partition("/")
+    spec = importlib.util.find_spec(name)
+    if spec is None or spec.origin is None:
+        raise ConfigError(f"{start}: no package {name}; install it or give a path")
+    return Path(spec.origin).parent / file
+
+
+def load_weights(model: Any, path: Path) -> None:  # noqa: ANN401
+    """Give a model that ``build`` made the weights of a checkpoint of the same layout.
+
+    The checkpoint may be of another task (a pose model, say) or have other classes: what it
+    shares is taken. Classes are joined by name, so that a model that knows ``person`` goes on
+    knowing it.
+
+    Raises:
+        ConfigError: There is no such checkpoint, or it is of another layout.
     """
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; give a checkpoint to start from, or none")
     open_ultralytics()
-    from ultralytics.nn.tasks import load_checkpoint  # noqa: PLC0415  (only behind the door)
+    from ultralytics.nn.tasks import load_checkpoint  # noqa: PLC0415
 
     try:
-        model.load_state_dict(load_checkpoint(str(path))[0].float().state_dict())
+        known = load_checkpoint(str(path))[0].float()
+        given = known.state_dict()
+        names = {name: number for number, name in known.names.items()}
     except (RuntimeError, AttributeError, KeyError, UnpicklingError) as error:
-        raise ConfigError(
-            f"{path}: of another shape; give one trained with this version"
-        ) from error
+        raise ConfigError(f"{path}: not a checkpoint of ultralytics; give one") from error
+    own = model.state_dict()
+    shared = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
+    if len(shared) < _MIN_SHARED * len(own):
+        raise ConfigError(f"{path}: of another layout than {ARCHITECTURE}; give one of that")
+    for key, tensor in own.items():
+        if key in shared or key not in given or tensor.shape[1:] != given[key].shape[1:]:
+            continue
+        joined = tensor.clone()
+        for number, kind in enumerate(KINDS):
+            if (source := names.get(kind.value, -1)) in range(len(given[key])):
+                joined[number] = given[key][source]
+        shared[key] = joined
+    model.load_state_dict(own | shared)
 
 
 def save_checkpoint(model: Any, path: Path, *, input_px: int, version: str) -> None:  # noqa: ANN401
@@ -97,7 +100,7 @@ def save_checkpoint(model: Any, path: Path, *, input_px: int, version: str) -> N
     """
     bare = deepcopy(model)
     bare.criterion = None
-    bare.args = {"task": "detect", "imgsz": input_px, "model": ARCHITECTURE["yaml_file"]}
+    bare.args = {"task": "detect", "imgsz": input_px, "model": ARCHITECTURE}
     for parameter in bare.parameters():
         parameter.requires_grad_(requires_grad=False)
     package = open_ultralytics()

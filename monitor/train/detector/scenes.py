@@ -13,10 +13,18 @@ from numpy.typing import NDArray
 from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
 
-KINDS = (Kind.PERSON, Kind.FACE)
+KINDS = (Kind.PERSON, Kind.HEAD)
 """The classes, in the order of the model's outputs."""
 
 _SAME_SCENE_BITS = 40  # of 256: measured, copies of one photograph differ by fewer
+
+
+def _no_boxes() -> NDArray[np.float32]:
+    return np.zeros((0, 4), np.float32)
+
+
+def _no_classes() -> NDArray[np.int64]:
+    return np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,32 +35,63 @@ class Scene:
     pixels: Pixels = field(repr=False)
     boxes: NDArray[np.float32]  # (N, 4) left, top, right, bottom, in pixels
     classes: NDArray[np.int64]  # (N,) index into KINDS
-    doubtful: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 4), np.float32))
+    doubtful: NDArray[np.float32] = field(default_factory=_no_boxes)
     """(M, 4) where something may be: neither asked for nor punished."""
-    doubtful_classes: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    doubtful_classes: NDArray[np.int64] = field(default_factory=_no_classes)
     """(M,) index into KINDS."""
+    faces: NDArray[np.float32] = field(default_factory=_no_boxes)
+    """(K, 4) faces in view, which coverings may be drawn on."""
 
 
-def read_scenes(folder: Path) -> list[Scene]:
-    """Every picture that ``boxes.csv`` names, with its boxes.
+@dataclass(slots=True)
+class _Rows:
+    """The boxes of one picture while they are read: kind, sure, edges."""
+
+    rows: list[tuple[str, bool, list[float]]] = field(default_factory=list)
+
+    def boxes(self, kind: str, *, sure: bool) -> NDArray[np.float32]:
+        found = [edges for k, s, edges in self.rows if k == kind and s is sure]
+        return np.array(found, np.float32).reshape(-1, 4)
+
+    def scene(self, name: str, pixels: Pixels, scale: float) -> Scene:
+        arrays = []
+        for sure in (True, False):
+            per_kind = [self.boxes(kind.value, sure=sure) for kind in KINDS]
+            arrays.append(np.concatenate(per_kind) * scale)
+            arrays.append(np.repeat(np.arange(len(KINDS)), [len(boxes) for boxes in per_kind]))
+        faces = self.boxes("face", sure=True) * scale
+        return Scene(name, pixels, *arrays, faces)
+
+
+def read_scenes(folder: Path, table: Path | None = None, largest_px: int = 1024) -> list[Scene]:
+    """Every picture that a list of boxes names, with its boxes.
+
+    Args:
+        folder: Where the pictures lie.
+        table: The list, with the columns file, kind (person, head or face), x0, y0, x1, y1 in
+            pixels and, if there, sure (0 is doubtful); ``boxes.csv`` in the folder by default.
+        largest_px: Pictures with a longer side than this are scaled down to it.
 
     Raises:
         ConfigError: The list is missing, misses a column, or a picture cannot be read.
     """
-    rows: dict[str, list[tuple[int, list[float]]]] = {}
-    path = folder / "boxes.csv"
+    rows: dict[str, _Rows] = {}
+    path = table or folder / "boxes.csv"
     try:
         with path.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
+                found = rows.setdefault(row["file"], _Rows())
+                if not row["kind"]:
+                    continue  # a picture without anybody
                 edges = [float(row[edge]) for edge in ("x0", "y0", "x1", "y1")]
-                rows.setdefault(row["file"], []).append((KINDS.index(Kind(row["kind"])), edges))
+                found.rows.append((row["kind"], row.get("sure", "1") != "0", edges))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from error
     except (KeyError, ValueError) as error:
         raise ConfigError(
             f"{path}: needs the columns file, kind, x0, y0, x1, y1 ({error})"
         ) from error
-    return [_read(folder, name, found) for name, found in sorted(rows.items())]
+    return [_read(folder, name, found, largest_px) for name, found in sorted(rows.items())]
 
 
 def split(
@@ -79,16 +118,14 @@ def split(
     return train, held
 
 
-def _read(folder: Path, name: str, found: Sequence[tuple[int, list[float]]]) -> Scene:
+def _read(folder: Path, name: str, found: _Rows, largest_px: int) -> Scene:
     pixels = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
     if pixels is None:
-        raise ConfigError(f"{folder / name}: named in boxes.csv, but not a readable picture")
-    return Scene(
-        name=name,
-        pixels=pixels.astype(np.uint8, copy=False),
-        boxes=np.array([edges for _, edges in found], np.float32).reshape(-1, 4),
-        classes=np.array([kind for kind, _ in found], np.int64),
-    )
+        raise ConfigError(f"{folder / name}: named in the list, but not a readable picture")
+    scale = min(largest_px / max(pixels.shape[:2]), 1.0)
+    if scale < 1:
+        pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return found.scene(name, pixels.astype(np.uint8, copy=False), scale)
 
 
 def _fingerprint(pixels: Pixels) -> NDArray[np.float32]:

@@ -20,7 +20,7 @@ from monitor.train.averaging import follow
 from monitor.train.detector.feed import Batch, open_feed
 from monitor.train.detector.loss import Spared, spare, spared_anchors
 from monitor.train.detector.material import prepare
-from monitor.train.detector.model import build, load_weights, save_checkpoint
+from monitor.train.detector.model import build, find_weights, load_weights, save_checkpoint
 from monitor.train.detector.scenes import KINDS
 from monitor.train.detector.settings import TrainDetectorConfig
 
@@ -64,8 +64,7 @@ def train(config: TrainDetectorConfig) -> Path:
     """Train, or go on where an earlier run in the same folder stopped.
 
     Returns:
-        The checkpoint, ``monitor-detector.pt`` in ``config.out``. Beside it lies the folder
-        ``held-out``, with the scenes to evaluate it on; ``never_train`` is not in there.
+        The checkpoint, ``monitor-detector.pt`` in ``config.out``.
 
     Raises:
         ConfigError: Scenes, teachers, heads or starting weights cannot be read.
@@ -91,6 +90,12 @@ def train(config: TrainDetectorConfig) -> Path:
                 log.info("%d pictures, %.0f s, loss %.3f", run.drawn, run.elapsed_s, loss)
             if time.monotonic() - saved_at > _SAVE_EVERY_S:
                 run.save(state)
+                save_checkpoint(
+                    run.average,
+                    config.out / "latest.pt",
+                    input_px=phase.input_px,
+                    version=config.version,
+                )
                 saved_at = time.monotonic()
     run.save(state)
     weights = config.out / "monitor-detector.pt"
@@ -109,7 +114,7 @@ def _start(config: TrainDetectorConfig) -> _Run:
     """Random or given weights, their average, and an optimizer that decays matrices only."""
     model = build(config.seed)
     if config.start is not None:
-        load_weights(model, config.start)
+        load_weights(model, find_weights(config.start))
     model = model.to(memory_format=torch.channels_last)
     for layer in model.model[: _frozen(config)]:
         layer.requires_grad_(requires_grad=False)
