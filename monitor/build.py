@@ -12,6 +12,7 @@ from monitor.config.policy import Policy
 from monitor.config.schema import Economy
 from monitor.detect import Detector
 from monitor.detect import bundled as embedded
+from monitor.detect.second_look import SecondLook
 from monitor.domain import CameraId, Kind
 from monitor.ingest import Source
 from monitor.ingest.file import FileVideo
@@ -129,7 +130,7 @@ def build_detector(
                 camera_px=camera_px,
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
-            return YuNet(weights, scores[Kind.FACE], input_px=input_px, camera_px=camera_px)
+            return YuNet(weights, scores[Kind.HEAD], input_px=input_px, camera_px=camera_px)
     found = SlicedDetector(found, settings.tiles) if settings.tiles > 1 else found
     return found if open_wide else TwoThresholdDetector(found, sure_from)
 
@@ -141,16 +142,16 @@ def min_scores(settings: schema.Detector) -> dict[Kind, float]:
         ConfigError: The embedded detector is not readable.
     """
     match settings:
-        case schema.EmbeddedDetector(min_person_score=person, min_face_score=face):
+        case schema.EmbeddedDetector(min_person_score=person, min_head_score=head):
             own = embedded.facts().min_scores
             return {
                 Kind.PERSON: own[Kind.PERSON] if person is None else person,
-                Kind.FACE: own[Kind.FACE] if face is None else face,
+                Kind.HEAD: own[Kind.HEAD] if head is None else head,
             }
-        case schema.YoloDetector(min_person_score=person, min_face_score=face):
-            return {Kind.PERSON: person, Kind.FACE: face}
+        case schema.YoloDetector(min_person_score=person, min_head_score=head):
+            return {Kind.PERSON: person, Kind.HEAD: head}
         case schema.YunetDetector(min_face_score=face):
-            return {Kind.FACE: face}
+            return {Kind.HEAD: face}
 
 
 def build_judge(
@@ -240,6 +241,7 @@ def build_pipeline(
             MotionGate(
                 settings.economy, demand.get(camera), lost_after_s=settings.tracking.lost_after_s
             ),
+            SecondLook(models.detector),
         )
         for camera, zone in zones.items()
     }

@@ -14,7 +14,7 @@ from monitor.ingest.live.reader import Reader
 from monitor.pipeline import CameraPipeline
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.record.still import still
-from monitor.track.bodies import heads
+from monitor.track.bodies import find_private_areas
 
 log = logging.getLogger(__name__)
 
@@ -123,5 +123,5 @@ def _picture(stages: CameraPipeline) -> bytes:
     result = stages.result
     if result is None:
         raise CommandError("no picture has come from this camera yet")
-    seen = heads(result.detections, result.frame.width, result.frame.height)
+    seen = find_private_areas(result.detections, result.frame.width, result.frame.height)
     return still(result.frame, result.subjects, _NOBODY, seen).snapshot

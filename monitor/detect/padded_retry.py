@@ -1,4 +1,4 @@
-"""A second look from further away, where a face that fills the picture was not seen as one."""
+"""A second look from further away, where a head that fills the picture was missed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from monitor.geometry import Box
 
 _SIZES = (1 / 3, 1 / 2)  # of the sheet's side, for the picture's longer one; the best first
 _GREY = 114  # as around every picture that YOLO models are shown
-_LEAST = 0.3  # of the picture's shorter side: a smaller face would have been seen at first
+_MIN_SHARE = 0.3  # of the picture's shorter side: a smaller head would have been found at first
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class _PaddedPicture:
 
 
 class PaddedRetryDetector:
-    """A Detector that looks again where it sees no face, with the picture smaller on grey.
+    """A Detector that looks again where it sees no head, with the picture smaller on grey.
 
     For single pictures, of which many show one head and nothing else: detectors are trained
-    on people with something around them, and miss a face that fills the picture. As
+    on people with something around them, and miss a head that fills the picture. As
     thread-safe as the detector that it asks.
     """
 
@@ -67,26 +67,26 @@ class PaddedRetryDetector:
         """See Detector."""
         at_first = self._detector.detect(frames)
         return [
-            found if _shows_a_face(found) else [*self._again(frame), *found]
+            found if _shows_a_head(found) else [*self._again(frame), *found]
             for frame, found in zip(frames, at_first, strict=True)
         ]
 
     def _again(self, frame: Frame) -> list[Detection]:
-        """The large faces on the first sheet that shows any, the surest first."""
-        least = _LEAST * min(frame.width, frame.height)
+        """The large heads on the first sheet that shows any, the surest first."""
+        least = _MIN_SHARE * min(frame.width, frame.height)
         for size in _SIZES:
             sheet = _PaddedPicture(frame.picture, round(max(frame.width, frame.height) / size))
             (found,) = self._detector.detect([replace(frame, picture=sheet)])
             left, top = sheet.corner
-            faces = [
+            heads = [
                 replace(one, box=one.box.move(-left, -top).clip(frame.width, frame.height))
                 for one in found
-                if one.kind is Kind.FACE
+                if one.kind is Kind.HEAD
             ]
-            if large := [face for face in faces if face.box.longer_side >= least]:
+            if large := [head for head in heads if head.box.longer_side >= least]:
                 return large
         return []
 
 
-def _shows_a_face(found: Sequence[Detection]) -> bool:
-    return any(one.kind is Kind.FACE for one in found)
+def _shows_a_head(found: Sequence[Detection]) -> bool:
+    return any(one.kind is Kind.HEAD for one in found)

@@ -1,46 +1,16 @@
 """Large frames looked at in pieces as well, for people far away."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-
-import cv2
-import numpy as np
+from dataclasses import replace
 
 from monitor.detect import Detector
-from monitor.domain import Detection, Frame, Pixels
+from monitor.detect.picture_part import PicturePart
+from monitor.domain import Detection, Frame
 from monitor.geometry import Box
 
 _SHARED = 0.2  # of a piece's side that the next one shows too
 _EDGE_PX = 2.0  # a box that ends this near to a cut is not whole
 _SAME = 0.6  # of the smaller of two boxes that lies in the other: one thing seen twice
-
-
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A Picture: part of another, in its own pixels."""
-
-    whole: Frame
-    place: Box
-
-    @property
-    def width(self) -> int:
-        """See Picture."""
-        return int(self.place.width)
-
-    @property
-    def height(self) -> int:
-        """See Picture."""
-        return int(self.place.height)
-
-    def resize(self, width: int, height: int) -> Pixels:
-        """See Picture."""
-        part = self.whole.cut(self.place)
-        how = cv2.INTER_AREA if width < part.shape[1] else cv2.INTER_LINEAR
-        return cv2.resize(part, (width, height), interpolation=how).astype(np.uint8, copy=False)
-
-    def cut(self, box: Box) -> Pixels:
-        """See Picture."""
-        return self.whole.cut(box.move(self.place.left, self.place.top))
 
 
 class SlicedDetector:
@@ -64,7 +34,7 @@ class SlicedDetector:
         return [self._one(frame) for frame in frames]
 
     def _one(self, frame: Frame) -> list[Detection]:
-        pieces = [_Piece(frame, place) for place in _places(frame, self._tiles)]
+        pieces = [PicturePart(frame.picture, place) for place in _places(frame, self._tiles)]
         views = [frame, *(replace(frame, picture=piece) for piece in pieces)]
         whole, *parts = self._detector.detect(views)
         found = list(whole)

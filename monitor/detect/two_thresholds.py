@@ -6,7 +6,7 @@ from dataclasses import replace
 from monitor.detect import Detector
 from monitor.domain import Detection, Frame, Kind
 
-_KEPT = {Kind.PERSON: 0.45}  # of a kind's threshold; of other kinds nothing doubtful is reported
+_KEPT = {Kind.PERSON: 0.45, Kind.HEAD: 0.5}  # of a kind's threshold
 
 
 def doubtful_from(sure_from: Mapping[Kind, float]) -> dict[Kind, float]:

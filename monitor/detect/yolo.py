@@ -1,4 +1,4 @@
-"""People and faces with any YOLO model: a checkpoint, or its export to another engine."""
+"""People and heads with any YOLO model: a checkpoint, or its export to another engine."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,21 +10,23 @@ import numpy as np
 from monitor.detect.engine import EngineName, Precision, load_engine
 from monitor.detect.letterbox import LetterboxedBatch, letterbox, sheet_size
 from monitor.domain import CameraId, Detection, Frame, Kind
+from monitor.domain.framing import head_around_face
 from monitor.errors import ConfigError
 from monitor.geometry import Box
 
-_KIND_OF_CLASS = {"person": Kind.PERSON, "face": Kind.FACE, "head": Kind.FACE}
+_KIND_OF_CLASS = {"person": Kind.PERSON, "head": Kind.HEAD, "face": Kind.HEAD}
 _OVERLAP_LIMIT = 0.5  # of two boxes of one kind that overlap more, the better one stays
 _MOST_PER_FRAME = 300
 
 
 class Yolo:
-    """A Detector for people and faces. Thread-safe.
+    """A Detector for people and heads. Thread-safe.
 
     Args:
         weights: A checkpoint (.pt) or an export (.onnx, a folder ``*_openvino_model``,
             .engine) that ultralytics can run. Its classes count by name: ``person``,
-            ``face``, or ``head`` where there is no ``face``. A COCO model gives people only.
+            ``head``, or ``face`` where there is no ``head``; faces are widened to heads. A
+            COCO model gives people only.
         input_px: The longer side that frames are scaled to. An export for one size is asked
             at that size instead.
         min_scores: What is less sure than this, in 0..1, is not reported; a kind that is
@@ -36,7 +38,7 @@ class Yolo:
             weights come with what it needs.
 
     Raises:
-        ConfigError: The weights cannot be loaded, or know neither people nor faces.
+        ConfigError: The weights cannot be loaded, or know neither people nor heads.
 
     Source:
         Redmon et al., "You Only Look Once: Unified, Real-Time Object Detection", 2016; the
@@ -56,6 +58,7 @@ class Yolo:
     ) -> None:
         self._engine = load_engine(weights, device, engine, precision)
         self._kinds = _kinds(weights, self._engine.names)
+        self._faces = {n for n in self._kinds if self._engine.names[n].lower() == "face"}
         self._input_px = input_px
         self._camera_px = dict(camera_px)
         self._min_scores = dict(min_scores)
@@ -101,6 +104,8 @@ class Yolo:
         for left, top, right, bottom, score, number in rows.tolist():
             kind = self._kinds[int(number)]
             box = Box(left / across, top / down, right / across, bottom / down)
+            if int(number) in self._faces:
+                box = head_around_face(box)
             clipped = box.clip(frame.width, frame.height)
             if score >= self._min_scores.get(kind, 2.0) and clipped.area > 0:
                 found.append(Detection(kind, clipped, score))
@@ -113,8 +118,8 @@ def _kinds(weights: Path, names: Mapping[int, str]) -> dict[int, Kind]:
     known = {
         number: _KIND_OF_CLASS[name] for number, name in lower.items() if name in _KIND_OF_CLASS
     }
-    if "face" in lower.values():  # a head is the face's poorer stand-in, never reported beside it
-        known = {number: kind for number, kind in known.items() if lower[number] != "head"}
+    if "head" in lower.values():  # a face is a part of it, never reported beside it
+        known = {number: kind for number, kind in known.items() if lower[number] != "face"}
     if not known:
         raise ConfigError(
             f"{weights}: finds neither person nor face nor head, only {_listed(names)}; "

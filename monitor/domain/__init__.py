@@ -20,7 +20,6 @@ from monitor.domain.alerts import (
     VerifierAnswer,
 )
 from monitor.domain.observations import (
-    CROP_MARGIN,
     GAP_S,
     Detection,
     Frame,
@@ -32,7 +31,6 @@ from monitor.domain.observations import (
 )
 from monitor.domain.words import (
     OCCLUDED,
-    WHOLE_HEAD,
     CameraId,
     Covering,
     JudgeName,
@@ -43,10 +41,8 @@ from monitor.domain.words import (
 )
 
 __all__ = [
-    "CROP_MARGIN",
     "GAP_S",
     "OCCLUDED",
-    "WHOLE_HEAD",
     "Alert",
     "AlertState",
     "CameraId",

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from monitor.domain.words import (
     OCCLUDED,
-    WHOLE_HEAD,
     CameraId,
     Covering,
     JudgeName,
@@ -91,8 +90,7 @@ class Kind(StrEnum):
     """What a detector can find."""
 
     PERSON = "person"
-    FACE = "face"
-    HEAD = "head"  # covered or not
+    HEAD = "head"  # the whole of it, from every side, covered or not
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,24 +105,18 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """One person followed over time. Ids are unique within a camera and never reused.
-
-    Where no face is found the head is the upper part of the person, and ``face_found`` false.
-    """
+    """One person followed over time. Ids are unique within a camera, for one person each."""
 
     id: SubjectId
     camera: CameraId
-    person: Box | None  # None when only a face was seen
-    head: Box  # about the face, without margin
-    face_found: bool
-    score: float  # of the detection the head came from
+    person: Box | None  # None when only a head was seen
+    head: Box | None  # found now or a moment ago; None where it is not known
+    score: float  # of the more confident of its detections
     first_seen: Moment
     last_seen: Moment
 
 
 GAP_S = 0.7  # out of sight this long, a subject may be somebody else when it comes back
-SURE_OF_A_GUESS = 0.7  # probability that the whole head is covered, where no face was found
-CROP_MARGIN = 1.5  # a crop is a square of this many times the face, clipped to the picture
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -135,9 +127,8 @@ class HeadCrop:
     subject: SubjectId
     moment: Moment  # of the frame it was cut from
     pixels: Pixels = field(repr=False)
-    face_px: float  # the head's longer side in the frame, in pixels
+    head_px: float  # the head's longer side in the frame, in pixels
     timings: Timings = field(default=Timings())
-    face_found: bool = True  # false: the crop is where the head should be
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +143,6 @@ class Verdict:
     thinking: str  # the model's own words: show it, never act on it
     judge: JudgeName
     timings: Timings
-    face_found: bool = True  # as in the crop
     weight: float = 1.0  # how many crops of the first judge it counts for
 
     @property
@@ -176,17 +166,6 @@ class Verdict:
         if not self.evaluable or self.occluded < 0.5:  # noqa: PLR2004  (more likely than not)
             return self.covering
         return max(OCCLUDED, key=lambda covering: self.probabilities.get(covering, 0.0))
-
-    @property
-    def credible(self) -> bool:
-        """Whether the verdict may count: evaluable, and of something that was there to see.
-
-        Where no face was found the crop is a guess, a mask in it most likely a collar, and what
-        may be a balaclava as likely somebody who looks down.
-        """
-        hidden = sum(self.probabilities.get(covering, 0.0) for covering in WHOLE_HEAD)
-        known = hidden >= SURE_OF_A_GUESS or self.named is Covering.NONE
-        return self.evaluable and (self.face_found or known)
 
     @property
     def evaluable(self) -> bool:

@@ -83,7 +83,7 @@ def _crop(number: int, pixels: Pixels) -> HeadCrop:
         subject=SubjectId(number),
         moment=Moment(float(number), datetime(2000, 1, 1, tzinfo=UTC)),
         pixels=pixels,
-        face_px=max(pixels.shape[:2]) / _CROP_PER_FACE,
+        head_px=max(pixels.shape[:2]) / _CROP_PER_FACE,
     )
 
 

@@ -99,4 +99,4 @@ def _reduced(crop: HeadCrop, side: int) -> HeadCrop:
     """A crop of the same head from further away."""
     small = cv2.resize(crop.pixels, (side, side), interpolation=cv2.INTER_AREA)
     pixels = np.asarray(small, dtype=np.uint8)
-    return HeadCrop(crop.camera, crop.subject, crop.moment, pixels, crop.face_px)
+    return HeadCrop(crop.camera, crop.subject, crop.moment, pixels, crop.head_px)

@@ -10,10 +10,11 @@ from monitor.build import Models
 from monitor.config.policy import Policy
 from monitor.config.schema import Tracking
 from monitor.detect.padded_retry import PaddedRetryDetector
+from monitor.detect.second_look import SecondLook
 from monitor.domain import (
-    CROP_MARGIN,
     CameraId,
     Covering,
+    Detection,
     Frame,
     HeadCrop,
     Moment,
@@ -22,12 +23,13 @@ from monitor.domain import (
     SubjectId,
     Verdict,
 )
+from monitor.domain.framing import crop_window
 from monitor.errors import JudgeError
-from monitor.geometry import Box, square_around
+from monitor.geometry import Box
 from monitor.inference.response import OCCLUDED_FROM, FaceResult, answer, ranked
 from monitor.judge.quality import flaws
 from monitor.judge.scoring import one_line
-from monitor.track.bodies import heads
+from monitor.track.bodies import assemble_bodies
 from monitor.track.bytetrack import BodyTracker
 
 REQUEST = CameraId("request")
@@ -77,16 +79,16 @@ class Inference:
             if number and self.hurry():
                 complete = False
                 break
-            faces, face_found, all_judged = self._seen(picture)
+            faces, head_found, all_judged = self._seen(picture)
             complete = complete and all_judged
             order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
             badness = order[0].badness(quality_is_occlusion=self.quality_is_occlusion)
             if worst is None or badness > worst:
-                worst, told = badness, (order, face_found)
+                worst, told = badness, (order, head_found)
         if worst is None:
             raise ValueError("there is no picture to judge")
-        order, face_found = told
-        return self._told("image", order, face_found=face_found, complete=complete)
+        order, head_found = told
+        return self._told("image", order, head_found=head_found, complete=complete)
 
     def video(self, frames: Iterable[Frame]) -> dict[str, object]:
         """The answer for a recording: each person's crops are fused over time.
@@ -100,24 +102,24 @@ class Inference:
         for frame in frames:
             (detections,) = self.models.detector.detect([frame])
             subjects = tracker.update(frame, detections)
-            crops = [_crop(frame, subject.id, subject.head) for subject in subjects]
+            heads = [(s, s.head) for s in subjects if s.head is not None]
+            crops = [_crop(frame, subject.id, head) for subject, head in heads]
             verdicts = self._judged(crops)
-            for subject, verdict, crop in zip(subjects, verdicts, crops, strict=False):
-                people.setdefault(subject.id, _Person()).add(subject, verdict, crop, frame)
+            for (subject, head), verdict, crop in zip(heads, verdicts, crops, strict=False):
+                people.setdefault(subject.id, _Person()).add(head, verdict, crop, frame)
             if self.hurry():
                 complete = False
                 break
         faces = [person.face() for person in people.values()]
         order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
-        return self._told("video", order, face_found=bool(faces), complete=complete)
+        return self._told("video", order, head_found=bool(faces), complete=complete)
 
     def _seen(self, picture: Picture) -> tuple[list[FaceResult], bool, bool]:
         """The faces of one picture, whether any was found, and whether all were judged."""
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
         (detections,) = PaddedRetryDetector(self.models.detector).detect([frame])
-        sure = [one for one in detections if one.sure]
-        found = sorted(heads(sure, frame.width, frame.height), key=lambda head: -head.area)
+        found = sorted(self._find_heads(frame, detections), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
         if found:
             crops = [_crop(frame, SubjectId(n), head) for n, head in enumerate(found)]
@@ -130,6 +132,21 @@ class Inference:
             for head, verdict, crop in zip(found or [whole], verdicts, crops, strict=False)
         ]
         return faces, bool(found), len(faces) == len(crops)
+
+    def _find_heads(self, frame: Frame, detections: Sequence[Detection]) -> list[Box]:
+        """The heads of everybody in one picture; who has none is looked at more closely."""
+        sure = [detection for detection in detections if detection.sure]
+        bodies = assemble_bodies(sure, frame.width, frame.height)
+        found = [body.head for body in bodies if body.head is not None]
+        missing = [
+            Subject(
+                SubjectId(n), REQUEST, body.person, None, body.score, frame.moment, frame.moment
+            )
+            for n, body in enumerate(bodies)
+            if body.head is None
+        ]
+        closer = SecondLook(self.models.detector, max_parts=len(bodies))
+        return found + list(closer.find_heads(frame, missing).values())
 
     def _judged(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """Verdicts of the first crops: of all of them, unless time runs out."""
@@ -145,7 +162,7 @@ class Inference:
         kind: str,
         order: Sequence[FaceResult],
         *,
-        face_found: bool,
+        head_found: bool,
         complete: bool,
     ) -> dict[str, object]:
         sentences = [self._sentence(face) for face in order[:_EXPLAINED]]
@@ -154,7 +171,7 @@ class Inference:
             list(zip(order, [*sentences, *[""] * len(order)], strict=False)),
             self.models.judge.name,
             quality_is_occlusion=self.quality_is_occlusion,
-            facts={"face_found": face_found, "complete": complete},
+            facts={"head_found": head_found, "complete": complete},
         )
 
     def _sentence(self, face: FaceResult) -> str:
@@ -170,10 +187,10 @@ class _Person:
     """One person of a recording: what their crops add up to, and the most telling one."""
 
     evidence: LogOddsFusion = field(default_factory=lambda: LogOddsFusion(Policy()))
-    telling: tuple[Subject, Verdict, HeadCrop, Frame] | None = None
+    telling: tuple[Box, Verdict, HeadCrop, Frame] | None = None
     belief: tuple[Covering, float] | None = None  # when they looked most covered
 
-    def add(self, subject: Subject, verdict: Verdict, crop: HeadCrop, frame: Frame) -> None:
+    def add(self, head: Box, verdict: Verdict, crop: HeadCrop, frame: Frame) -> None:
         """Take in what was seen of them in one frame."""
         if verdict.evaluable:
             self.evidence.add(verdict)
@@ -182,16 +199,16 @@ class _Person:
             if now and (self.belief is None or (enough and now[1] > self.belief[1])):
                 self.belief = now
         if self.telling is None or _telling(verdict) > _telling(self.telling[1]):
-            self.telling = subject, verdict, crop, frame
+            self.telling = head, verdict, crop, frame
 
     def face(self) -> FaceResult:
         """What is said of them. What is wrong with one crop matters only if all were poor."""
         assert self.telling is not None, "a person is made when they are first seen"  # noqa: S101
-        subject, verdict, crop, frame = self.telling
+        head, verdict, crop, frame = self.telling
         if self.belief is None:
-            return _face(frame, subject.head, verdict, crop)
+            return _face(frame, head, verdict, crop)
         covering, probability = self.belief
-        return FaceResult(subject.head, covering, probability, True, (), crop)  # noqa: FBT003
+        return FaceResult(head, covering, probability, True, (), crop)  # noqa: FBT003
 
 
 def _telling(verdict: Verdict) -> tuple[bool, float]:
@@ -200,8 +217,7 @@ def _telling(verdict: Verdict) -> tuple[bool, float]:
 
 def _crop(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
     size = max(head.longer_side, 1.0)
-    pixels = frame.cut(square_around(head, CROP_MARGIN * size))
-    return HeadCrop(REQUEST, subject, frame.moment, pixels, size)
+    return HeadCrop(REQUEST, subject, frame.moment, frame.cut(crop_window(head)), size)
 
 
 def _face(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:

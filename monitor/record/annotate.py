@@ -117,9 +117,11 @@ def draw(
         colour = _ALARM if subject.id in alarmed else _CALM
         if subject.person is not None:
             _rectangle(pixels, subject.person, colour, thickness)
-        _rectangle(pixels, subject.head, colour, 2 * thickness)
-        if label := labels.get(subject.id):
-            _label(pixels, label, subject.head, colour)
+        if subject.head is not None:
+            _rectangle(pixels, subject.head, colour, 2 * thickness)
+        place = subject.head or subject.person
+        if place is not None and (label := labels.get(subject.id)):
+            _label(pixels, label, place, colour)
 
 
 def _rectangle(pixels: Pixels, box: Box, colour: tuple[int, int, int], thickness: int) -> None:
@@ -127,15 +129,15 @@ def _rectangle(pixels: Pixels, box: Box, colour: tuple[int, int, int], thickness
     cv2.rectangle(pixels, *corners, colour, thickness)
 
 
-def _label(pixels: Pixels, text: str, head: Box, colour: tuple[int, int, int]) -> None:
-    """White on the box's colour, above the head, or wherever it is inside the picture."""
+def _label(pixels: Pixels, text: str, place: Box, colour: tuple[int, int, int]) -> None:
+    """White on the box's colour, above its place, or wherever it is inside the picture."""
     rows, columns = pixels.shape[:2]
     scale = max(0.4, rows / 1000)
     thickness = max(1, round(1.5 * scale))
     (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
     pad = max(2, round(4 * scale))
-    left = min(max(0, round(head.left)), max(0, columns - width - 2 * pad))
-    bottom = min(max(round(head.top), height + below + 2 * pad), rows)
+    left = min(max(0, round(place.left)), max(0, columns - width - 2 * pad))
+    bottom = min(max(round(place.top), height + below + 2 * pad), rows)
     top = bottom - height - below - 2 * pad
     cv2.rectangle(pixels, (left, top), (left + width + 2 * pad, bottom), colour, cv2.FILLED)
     start = (left + pad, bottom - pad - below)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import cv2
 
-from monitor.domain import CROP_MARGIN, Alert, Evidence, Frame, Pixels, Subject, SubjectId
+from monitor.domain import Alert, Evidence, Frame, Pixels, Subject, SubjectId
 from monitor.errors import EvidenceError
 from monitor.geometry import Box, square_around
 
 _LONGEST_PX = 1280  # stills are scaled down to this
 _BLOCKS = 6  # a pixelated head is this many blocks across
-_HEAD_MARGIN = 1.4  # pixelated area, in heads: hair and ears tell people apart too
+_HEAD_MARGIN = 1.1  # pixelated area, in heads
+_CROP_MARGIN = 1.3  # of the kept picture of a head, in heads
 _JPEG_QUALITY = 88
 _RED = (40, 40, 230)  # blue, green, red
 
@@ -38,7 +39,7 @@ def still(
         heads: Every head that was detected, followed or not; those of bystanders are hidden.
     """
     about = next((subject.head for subject in subjects if subject.id == shown), None)
-    others = [subject.head for subject in subjects if subject.id != shown]
+    others = [s.head for s in subjects if s.id != shown and s.head is not None]
     others += [head for head in heads if about is None or not _same(head, about)]
     scale = min(1.0, _LONGEST_PX / max(frame.width, frame.height))
     picture = frame.resize(round(frame.width * scale), round(frame.height * scale))
@@ -79,7 +80,7 @@ class EvidenceFolder:
 def _crop(frame: Frame, about: Box, others: Sequence[Box]) -> Pixels:
     """The head with a margin; whoever else is in it is hidden there too."""
     size = max(about.longer_side, 1.0)
-    window = square_around(about, CROP_MARGIN * size).clip(frame.width, frame.height)
+    window = square_around(about, _CROP_MARGIN * size).clip(frame.width, frame.height)
     left, top = round(window.left), round(window.top)
     pixels = frame.cut(window)
     pixels = pixels.copy() if not pixels.flags.writeable else pixels

@@ -125,7 +125,7 @@ class _Session:
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
         self._tracks.writerow(
-            ["seconds", "subject", "face_found", "score"]
+            ["seconds", "subject", "head_found", "score"]
             + [f"{part}_{edge}" for part in ("head", "person") for edge in ("x0", "y0", "x1", "y1")]
         )
         self._annotate = annotate
@@ -208,12 +208,12 @@ class _Session:
         self._video.write(pixels)
 
     def _write_track(self, moment: Moment, subject: Subject) -> None:
-        head, person = subject.head, subject.person
-        boxes = head.edges
-        outline = person.edges if person else [""] * 4
+        edges: list[str] = []
+        for box in (subject.head, subject.person):
+            edges += [f"{edge:.1f}" for edge in box.edges] if box else [""] * 4
+        known = int(subject.head is not None)
         self._tracks.writerow(
-            [f"{moment.seconds:.3f}", subject.id, int(subject.face_found), f"{subject.score:.3f}"]
-            + [f"{edge:.1f}" if isinstance(edge, float) else edge for edge in [*boxes, *outline]]
+            [f"{moment.seconds:.3f}", subject.id, known, f"{subject.score:.3f}", *edges]
         )
 
     def _write_alerts(self, alerts: list[Alert]) -> None:
@@ -233,7 +233,8 @@ def _next(frames: Iterator[Frame], meter: StageMeter) -> Frame | None:
 
 def _scaled(subject: Subject, factor: float) -> Subject:
     person = subject.person.scale(factor) if subject.person else None
-    return replace(subject, head=subject.head.scale(factor), person=person)
+    head = subject.head.scale(factor) if subject.head else None
+    return replace(subject, head=head, person=person)
 
 
 def _label(subject: Subject, policy: AlertPolicy) -> str:

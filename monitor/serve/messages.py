@@ -53,7 +53,7 @@ _ANSWERS: Final[list[Any]] = [
                 "probability": 0.9731,
                 "evaluable": True,
                 "quality": [],
-                "face_found": True,
+                "head_found": True,
                 "complete": True,
                 "faces": [_FACE],
                 "judge": {"name": "monitor-judge", "version": "1"},
@@ -144,7 +144,7 @@ class Response(BaseModel):
     probability: Annotated[float, Field(ge=0, le=1)] | None
     evaluable: bool
     quality: list[str]
-    face_found: bool
+    head_found: bool
     """False: the whole picture was judged, for no face was found in it."""
     complete: bool
     """False: time ran out before all of it was judged."""

@@ -67,7 +67,7 @@ def read(folder: Path, most: int) -> tuple[dict[str, Frame], Truth, Truth]:
             kind, box = Kind(row["kind"]), Box(*(float(row[e]) for e in ("x0", "y0", "x1", "y1")))
             small = box.longer_side < LEAST_PX
             taught = row.get("labelled_by", "human") != "human"
-            aside = kind is Kind.FACE and (small or taught)
+            aside = kind is Kind.HEAD and (small or taught)
             wanted.setdefault(row["file"], [])
             (ignored if aside else wanted).setdefault(row["file"], []).append((kind, box))
     frames = {name: frame(np.asarray(cv2.imread(str(folder / name)), np.uint8)) for name in wanted}

@@ -34,7 +34,7 @@ MIN_SCORE = {"ours": 0.35, "yunet": 0.5}
 
 def hits(detector: Detector, one: Frame, boxes: Sequence[Box]) -> list[bool]:
     """Which of these faces are found."""
-    seen = [d.box for d in detector.detect([one])[0] if d.kind is Kind.FACE]
+    seen = [d.box for d in detector.detect([one])[0] if d.kind is Kind.HEAD]
     return [any(box.iou(face) >= IOU for box in seen) for face in boxes]
 
 
@@ -44,7 +44,7 @@ def covered_scenes(folder: Path, most: int) -> list[tuple[Frame, list[Box]]]:
     rng = np.random.default_rng(SEED)
     scenes = []
     for name, one in frames.items():
-        faces = [box for kind, box in wanted[name] if kind is Kind.FACE]
+        faces = [box for kind, box in wanted[name] if kind is Kind.HEAD]
         pixels = one.resize(one.width, one.height).copy()
         for box in faces:
             cover(pixels, (box.left, box.top, box.right, box.bottom), [], rng)

@@ -55,7 +55,7 @@ class Rfb640:
         rows = np.concatenate([boxes[keep] * size, scores[keep, None]], 1).astype(float)
         sides = np.concatenate([rows[:, :2], rows[:, 2:4] - rows[:, :2]], 1)
         stay = cv2.dnn.NMSBoxes(sides.tolist(), rows[:, 4].tolist(), 0.0, _OVERLAP)
-        return _sorted(rows[np.array(stay, np.int64).reshape(-1)], Kind.FACE)
+        return _sorted(rows[np.array(stay, np.int64).reshape(-1)], Kind.HEAD)
 
 
 def _sorted(rows: NDArray[np.float64], kind: Kind) -> list[Detection]:

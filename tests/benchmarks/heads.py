@@ -101,7 +101,7 @@ def bound(shown: list[Person], rng: np.random.Generator) -> tuple[int, int, int]
     faces = [one.face for one in shown if rng.random() >= FACE_MISSED]
     seen = [one for one in shown if rng.random() >= PERSON_MISSED]
     found = [Detection(Kind.PERSON, one.body, 0.9) for one in seen]
-    found += [Detection(Kind.FACE, face, 0.9) for face in faces]
+    found += [Detection(Kind.HEAD, face, 0.9) for face in faces]
     given = {id(body.person): body.face for body in bodies(found, WIDE, WIDE)}
     right = wrong = without = 0
     for one in seen:

@@ -135,7 +135,7 @@ def heads(folder: Path, loaded: Models, most: int) -> None:
 
 def faces(found: Sequence[Detection]) -> int:
     """How many faces are among what was found."""
-    return sum(one.kind is Kind.FACE for one in found)
+    return sum(one.kind is Kind.HEAD for one in found)
 
 
 def scenes(folder: Path, detector: Detector, most: int) -> None:
@@ -148,8 +148,8 @@ def scenes(folder: Path, detector: Detector, most: int) -> None:
         if not crop.again:
             continue
         pictures += 1
-        drawn = [box for kind, box in [*wanted[name], *ignored.get(name, [])] if kind is Kind.FACE]
-        found = [d.box for d in seen if d.kind is Kind.FACE]
+        drawn = [box for kind, box in [*wanted[name], *ignored.get(name, [])] if kind is Kind.HEAD]
+        found = [d.box for d in seen if d.kind is Kind.HEAD]
         new += len(found)
         right += sum(any(box.iou(face) >= IOU for face in drawn) for box in found)
     say(

@@ -44,7 +44,7 @@ def test_bare_faces_in_a_picture_are_not_occluded(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     cv2.imwrite(str(path), photo())
     found = response(monitor("judge", path))
-    assert found["face_found"] is True
+    assert found["head_found"] is True
     assert found["occluded"] is False
 
 

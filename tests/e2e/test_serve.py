@@ -23,7 +23,7 @@ def test_serve_answers_with_the_embedded_models() -> None:
     response = answer["result"]["response"]
     assert response["occluded"] is False
     assert response["covering"] == "none"
-    assert response["face_found"] is True
+    assert response["head_found"] is True
 
 
 def test_the_daemon_answers_beside_its_cameras_and_says_that_the_broker_is_gone(
@@ -44,7 +44,7 @@ def test_the_daemon_answers_beside_its_cameras_and_says_that_the_broker_is_gone(
         ready = httpx.get(url + "/readyz", timeout=60)
         assert (ready.status_code, ready.json()["problems"]) == (503, ["broker"])
         answer = httpx.post(url + PATH, json={"base64_image": JPEG}, timeout=60)
-        assert answer.json()["result"]["response"]["face_found"] is True
+        assert answer.json()["result"]["response"]["head_found"] is True
         assert 'monitor_http_requests_total{status="200"} 1.0' in metrics(url)
         assert "monitor_outbox_messages 0.0" in metrics(url)
 

@@ -27,7 +27,7 @@ RESPONSE: dict[str, object] = {
     "probability": 0.02,
     "evaluable": True,
     "quality": [],
-    "face_found": True,
+    "head_found": True,
     "complete": True,
     "faces": [],
     "judge": {"name": "fake", "version": "1"},

@@ -161,7 +161,6 @@ class LocalJudge:
             thinking="",
             judge=self.name,
             timings=replace(crop.timings, judge=judge_ms),
-            face_found=crop.face_found,
         )
 
 

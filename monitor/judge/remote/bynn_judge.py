@@ -137,7 +137,6 @@ class BynnJudge:
             thinking=one_line(answer.result.thinking),
             judge=self.name,
             timings=replace(crop.timings, judge=1000 * (self._clock.seconds() - started)),
-            face_found=crop.face_found,
         )
 
 

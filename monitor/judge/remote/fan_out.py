@@ -84,5 +84,4 @@ class FanOutJudge:
             thinking="",
             judge=self.name,
             timings=crop.timings,
-            face_found=crop.face_found,
         )

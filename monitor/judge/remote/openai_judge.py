@@ -122,7 +122,6 @@ class OpenAIJudge:
             thinking=thinking,
             judge=self.name,
             timings=replace(crop.timings, judge=1000 * (self._clock.seconds() - started)),
-            face_found=crop.face_found,
         )
 
     def _found_out(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:

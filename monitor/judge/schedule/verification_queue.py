@@ -97,7 +97,7 @@ class VerificationQueue:
             self._best[key] = crop if before is None or _better(crop, before) else before
             _shorten(self._best, _REMEMBERED)
             due = now - self._doubted.get(key, float("-inf")) >= _DOUBT_EVERY_S
-            if verdict.occluded < high and verdict.credible and due:
+            if verdict.occluded < high and verdict.evaluable and due:
                 self._doubted[key] = now
                 _shorten(self._doubted, _REMEMBERED)
                 self._put(
@@ -199,7 +199,7 @@ class VerificationQueue:
 def _better(crop: HeadCrop, before: HeadCrop) -> bool:
     """Whether a newer crop takes an older one's place."""
     old = crop.moment.seconds - before.moment.seconds > _FRESH_S
-    return old or before.face_px <= _BETTER * crop.face_px
+    return old or before.head_px <= _BETTER * crop.head_px
 
 
 def _shorten(remembered: dict[Key, HeadCrop] | dict[Key, float], limit: int) -> None:

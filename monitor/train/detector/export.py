@@ -76,8 +76,11 @@ def _quantise(model: Any, sheets: Sequence[Pixels]) -> Any:  # noqa: ANN401
     import nncf  # noqa: PLC0415  (for releases only)
 
     decoding = nncf.IgnoredScope(
-        patterns=[".*model.23/.*Sigmoid", ".*model.23/.*(Add|Subtract|Multiply|Divide|Softmax).*",
-                  ".*model.23.dfl.*"],
+        patterns=[
+            ".*model.23/.*Sigmoid",
+            ".*model.23/.*(Add|Subtract|Multiply|Divide|Softmax).*",
+            ".*model.23.dfl.*",
+        ],
         validate=False,
     )
     return nncf.quantize(

@@ -22,7 +22,7 @@ from monitor.errors import ConfigError
 from monitor.geometry import Box
 
 MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))
-EVERYTHING = {Kind.PERSON: 0.3, Kind.FACE: 0.3}
+EVERYTHING = {Kind.PERSON: 0.3, Kind.HEAD: 0.3}
 TINY: dict[str, Any] = {
     "yaml_file": "tiny.yaml",
     "nc": 2,
@@ -160,7 +160,7 @@ def test_what_is_found_lies_where_it_was_painted(trained: Path) -> None:
     kinds = {detection.kind: detection for detection in found}
     assert len(found) == 2
     assert overlap(kinds[Kind.PERSON], person) > 0.7
-    assert overlap(kinds[Kind.FACE], face) > 0.7
+    assert overlap(kinds[Kind.HEAD], face) > 0.7
     assert found[0].score >= found[1].score
 
 
@@ -218,8 +218,8 @@ def test_an_export_for_one_size_is_asked_at_that_size(trained: Path, tmp_path: P
 
 def test_each_kind_has_its_own_threshold(trained: Path) -> None:
     picture = frame(96, 96, (20, 30, 42, 74), (48, 8, 90, 28))
-    strict = Yolo(trained, input_px=96, min_scores={Kind.PERSON: 1.0, Kind.FACE: 0.3})
-    assert {found.kind for found in strict.detect([picture])[0]} == {Kind.FACE}
+    strict = Yolo(trained, input_px=96, min_scores={Kind.PERSON: 1.0, Kind.HEAD: 0.3})
+    assert {found.kind for found in strict.detect([picture])[0]} == {Kind.HEAD}
     only_people = Yolo(trained, input_px=96, min_scores={Kind.PERSON: 0.3})
     assert {found.kind for found in only_people.detect([picture])[0]} == {Kind.PERSON}
 
@@ -230,8 +230,8 @@ def test_no_frames_cost_nothing(trained: Path) -> None:
 
 def test_classes_count_by_name_and_heads_stand_in_for_faces(tmp_path: Path) -> None:
     weights = save(tiny_model(), tmp_path / "heads.pt", {0: "Head", 1: "dog"})
-    detector = Yolo(weights, input_px=64, min_scores={Kind.PERSON: 0.0, Kind.FACE: 0.0})
-    assert {found.kind for found in detector.detect([frame(64, 64)])[0]} == {Kind.FACE}
+    detector = Yolo(weights, input_px=64, min_scores={Kind.PERSON: 0.0, Kind.HEAD: 0.0})
+    assert {found.kind for found in detector.detect([frame(64, 64)])[0]} == {Kind.HEAD}
 
 
 def test_a_model_without_a_usable_class_is_refused_with_the_classes_it_has(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ class Recited:
 
 
 def face(box: Box, sure: float) -> Detection:
-    return Detection(Kind.FACE, box, sure)
+    return Detection(Kind.HEAD, box, sure)
 
 
 def scored(right: Sequence[bool], boxes: int) -> Scored:
@@ -102,28 +102,28 @@ def test_a_curve_is_drawn_from_recall_and_precision() -> None:
 
 
 def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:
-    truth = {"a": [(Kind.FACE, HERE)]}
+    truth = {"a": [(Kind.HEAD, HERE)]}
     found = {"a": [face(HERE, 0.9), face(HERE, 0.8)]}
-    assert score(truth, found, Kind.FACE, iou=0.5).right.tolist() == [True, False]
+    assert score(truth, found, Kind.HEAD, iou=0.5).right.tolist() == [True, False]
 
 
 def test_a_finding_takes_the_box_it_covers_best() -> None:
-    truth = {"a": [(Kind.FACE, Box(0, 0, 10, 9)), (Kind.FACE, HERE)]}
+    truth = {"a": [(Kind.HEAD, Box(0, 0, 10, 9)), (Kind.HEAD, HERE)]}
     found = {"a": [face(HERE, 0.9), face(Box(0, 0, 10, 8.2), 0.8)]}
-    assert score(truth, found, Kind.FACE, iou=0.85).right.tolist() == [True, True]
+    assert score(truth, found, Kind.HEAD, iou=0.85).right.tolist() == [True, True]
 
 
 def test_overlap_below_the_limit_does_not_count_and_at_the_limit_does() -> None:
-    truth = {"a": [(Kind.FACE, HERE)]}
+    truth = {"a": [(Kind.HEAD, HERE)]}
     half = {"a": [face(Box(0, 0, 10, 5), 0.9)]}  # IoU exactly one half
-    assert score(truth, half, Kind.FACE, iou=0.5).right.tolist() == [True]
-    assert score(truth, half, Kind.FACE, iou=0.51).right.tolist() == [False]
+    assert score(truth, half, Kind.HEAD, iou=0.5).right.tolist() == [True]
+    assert score(truth, half, Kind.HEAD, iou=0.51).right.tolist() == [False]
 
 
 def test_scores_are_ranked_over_all_pictures() -> None:
-    truth = {"a": [(Kind.FACE, HERE)], "b": [(Kind.FACE, HERE)]}
+    truth = {"a": [(Kind.HEAD, HERE)], "b": [(Kind.HEAD, HERE)]}
     found = {"a": [face(HERE, 0.5)], "b": [face(THERE, 0.9), face(HERE, 0.4)]}
-    ranked = score(truth, found, Kind.FACE, iou=0.5)
+    ranked = score(truth, found, Kind.HEAD, iou=0.5)
     assert ranked.scores.tolist() == [0.9, 0.5, 0.4]
     assert ranked.right.tolist() == [False, True, True]
     assert ranked.boxes == 2
@@ -145,8 +145,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_folder_is_measured_kind_by_kind_at_the_threshold_asked_for(folder: Path) -> None:
     detector = Recited(face(HERE, 0.9), face(THERE, 0.2))
-    report = evaluate(folder, detector, min_scores={Kind.FACE: 0.5, Kind.PERSON: 0.4})
-    faces, people = report.kinds[Kind.FACE], report.kinds[Kind.PERSON]
+    report = evaluate(folder, detector, min_scores={Kind.HEAD: 0.5, Kind.PERSON: 0.4})
+    faces, people = report.kinds[Kind.HEAD], report.kinds[Kind.PERSON]
     assert (report.pictures, report.iou) == (2, 0.5)
     assert (faces.boxes, faces.found, faces.threshold) == (2, 2, 0.5)
     assert (faces.recall, faces.precision) == (0.5, 0.5)  # HERE in both, right in the first

@@ -30,7 +30,7 @@ class Timid:
         small = seen.resize(round(seen.width * scale), round(seen.height * scale))
         _, _, stats, _ = cv2.connectedComponentsWithStats((small[..., 0] > 160).astype(np.uint8))
         spots = [
-            Detection(Kind.FACE, Box(x, y, x + w, y + h).scale(1 / scale), 0.9)
+            Detection(Kind.HEAD, Box(x, y, x + w, y + h).scale(1 / scale), 0.9)
             for x, y, w, h, _ in stats[1:].tolist()
             if max(w, h) <= self._most * 240
         ]
@@ -77,7 +77,7 @@ def test_what_is_small_from_near_is_no_face_from_afar() -> None:
         def _one(self, seen: Frame) -> list[Detection]:
             middle = seen.width / 2
             dream = Box(middle, middle, middle + 12, middle + 12)
-            return [] if seen.width < 200 else [Detection(Kind.FACE, dream, 0.9)]
+            return [] if seen.width < 200 else [Detection(Kind.HEAD, dream, 0.9)]
 
     assert PaddedRetryDetector(Dreamer(0.5)).detect([scene()]) == [[]]
 
@@ -85,7 +85,7 @@ def test_what_is_small_from_near_is_no_face_from_afar() -> None:
 def test_people_are_those_of_the_first_look() -> None:
     whole = person(Box(0, 0, 120, 160))
     found, body = PaddedRetryDetector(Timid(0.35, whole)).detect([scene(TIGHT)])[0]
-    assert (found.kind, body) == (Kind.FACE, whole)
+    assert (found.kind, body) == (Kind.HEAD, whole)
 
 
 def test_an_empty_picture_stays_empty_and_each_frame_has_its_own_answer() -> None:

@@ -27,7 +27,7 @@ class Spots:
         small = seen.resize(round(seen.width * scale), round(seen.height * scale))
         _, _, stats, _ = cv2.connectedComponentsWithStats((small[..., 0] > 127).astype(np.uint8))
         return [
-            Detection(Kind.FACE, Box(x, y, x + w, y + h).scale(1 / scale), 0.5 + w / 1000)
+            Detection(Kind.HEAD, Box(x, y, x + w, y + h).scale(1 / scale), 0.5 + w / 1000)
             for x, y, w, h, _ in stats[1:].tolist()
             if min(w, h) >= 8
         ]

@@ -12,16 +12,16 @@ HERE = Box(0, 0, 10, 10)
 
 def test_each_kind_has_its_own_threshold_and_nothing_is_left_out() -> None:
     seen = [person(HERE, 0.4), face(HERE, 0.4), person(HERE, 0.3)]
-    doubting = TwoThresholdDetector(ScriptedDetector({0: seen}), {Kind.PERSON: 0.4, Kind.FACE: 0.5})
+    doubting = TwoThresholdDetector(ScriptedDetector({0: seen}), {Kind.PERSON: 0.4, Kind.HEAD: 0.5})
     (found,) = doubting.detect([frame(0, ArrayPicture(np.zeros((20, 20, 3), np.uint8)))])
     assert [(one.kind, one.score, one.sure) for one in found] == [
         (Kind.PERSON, 0.4, True),
-        (Kind.FACE, 0.4, False),
+        (Kind.HEAD, 0.4, False),
         (Kind.PERSON, 0.3, False),
     ]
 
 
 def test_people_are_reported_below_their_threshold_and_faces_are_not() -> None:
-    low = doubtful_from({Kind.PERSON: 0.4, Kind.FACE: 0.4})
-    assert low[Kind.PERSON] < 0.4 == low[Kind.FACE]
-    assert doubtful_from({Kind.FACE: 0.5}) == {Kind.FACE: 0.5}
+    low = doubtful_from({Kind.PERSON: 0.4, Kind.HEAD: 0.4})
+    assert low[Kind.PERSON] < 0.4 == low[Kind.HEAD]
+    assert doubtful_from({Kind.HEAD: 0.5}) == {Kind.HEAD: 0.5}

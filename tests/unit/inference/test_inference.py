@@ -64,7 +64,7 @@ def test_a_free_face_is_not_occluded() -> None:
     found = response(answer(face(LEFT)))
     assert found["occluded"] is False
     assert found["covering"] == "none"
-    assert found["face_found"] is True
+    assert found["head_found"] is True
 
 
 def test_the_worst_of_many_faces_decides_and_all_are_listed() -> None:
@@ -84,18 +84,18 @@ def test_the_worst_of_many_faces_decides_and_all_are_listed() -> None:
 def test_a_person_without_a_face_is_judged_by_the_upper_part() -> None:
     found = response(answer(person(Box(180, 20, 290, 240)), blue=(RIGHT,)))
     assert found["covering"] == "balaclava"
-    assert found["face_found"] is True
+    assert found["head_found"] is True
 
 
 def test_in_a_picture_only_people_count_that_the_detector_is_sure_of() -> None:
     doubtful = replace(person(Box(180, 20, 290, 240)), sure=False)
     found = response(answer(doubtful, blue=(RIGHT,)))
-    assert found["face_found"] is False
+    assert found["head_found"] is False
 
 
 def test_where_nobody_is_found_the_whole_picture_is_judged_and_it_says_so() -> None:
     found = response(answer())
-    assert found["face_found"] is False
+    assert found["head_found"] is False
     assert found["covering"] == "none"
 
 

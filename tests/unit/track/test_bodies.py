@@ -132,7 +132,7 @@ def test_one_face_found_twice_is_one_face() -> None:
 @given(detections)
 def test_nobody_is_lost_and_nobody_is_doubled(seen: list[Detection]) -> None:
     people = [d.box for d in seen if d.kind is Kind.PERSON]
-    faces = [d.box for d in seen if d.kind is Kind.FACE]
+    faces = [d.box for d in seen if d.kind is Kind.HEAD]
     found = bodies(seen, WIDTH, HEIGHT)
     assert [body.person for body in found if body.person is not None] == people
     shown = [body.face for body in found if body.face is not None]

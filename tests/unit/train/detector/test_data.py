@@ -23,7 +23,7 @@ from monitor.train.synthesis.innocent import Overlays
 from tests.unit.train.detector.test_train import PLAIN, config, folder, scene, street
 
 __all__ = ["folder"]
-PERSON, FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.FACE)
+PERSON, FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.HEAD)
 
 
 def look(*rows: tuple[float, ...]) -> np.ndarray:

@@ -73,7 +73,7 @@ def test_scenes_are_read_with_their_boxes(folder: Path) -> None:
     first = read_scenes(folder)[0]
     assert first.name == "s00.png"
     assert first.boxes.tolist() == [[4, 4, 28, 64], [8, 6, 24, 26]]
-    assert [KINDS[kind] for kind in first.classes] == [Kind.PERSON, Kind.FACE]
+    assert [KINDS[kind] for kind in first.classes] == [Kind.PERSON, Kind.HEAD]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_the_learning_rate_rises_at_once_and_falls_to_almost_nothing() -> None:
 def test_training_leaves_weights_that_the_run_time_loads(folder: Path, tmp_path: Path) -> None:
     weights = train(config(folder, tmp_path / "out"))
     assert weights.stat().st_size < 6_000_000
-    detector = Yolo(weights, input_px=64, min_scores={Kind.PERSON: 0.0, Kind.FACE: 0.0})
+    detector = Yolo(weights, input_px=64, min_scores={Kind.PERSON: 0.0, Kind.HEAD: 0.0})
     assert detector.detect([]) == []
     names = torch.load(weights, weights_only=False)["model"].names
     assert names == {0: "person", 1: "face"}
@@ -240,7 +240,7 @@ def test_what_was_held_out_lies_ready_to_be_measured_with(folder: Path, tmp_path
 
 
 def test_the_profile_says_what_the_program_reads(tmp_path: Path) -> None:
-    scores = {Kind.PERSON: 0.35, Kind.FACE: 0.3}
+    scores = {Kind.PERSON: 0.35, Kind.HEAD: 0.3}
     path = write_profile(tmp_path / "a.pt", scores, input_px=416, version="7")
     assert json.loads(path.read_text()) == {
         "name": "a",
