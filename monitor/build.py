@@ -115,8 +115,6 @@ def build_detector(
                 weights,
                 input_px=input_px,
                 min_scores=scores,
-                engine=settings.engine,
-                precision=settings.precision,
                 camera_px=camera_px,
             )
         case schema.YoloDetector():
@@ -125,8 +123,6 @@ def build_detector(
                 input_px=settings.input_px,
                 min_scores=scores,
                 device=settings.device,
-                engine=settings.engine,
-                precision=settings.precision,
                 camera_px=camera_px,
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):

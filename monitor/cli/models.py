@@ -1,7 +1,6 @@
 """``monitor models``: which judges there are, fetching one, and trying it."""
 
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,6 @@ from rich.table import Table
 
 from monitor.cli.errors import OK
 from monitor.config.judges import EmbeddedJudgeSettings, LocalJudgeSettings
-from monitor.domain import CameraId, Frame, Moment
-from monitor.errors import ConfigError
-from monitor.ingest.frames.picture import read_picture
 from monitor.judge.local.model_registry import EMBEDDED, PINS, catalogue, pull, verify, write_pins
 from monitor.runtime import logs
 from monitor.runtime.resources import bundled
@@ -53,28 +49,6 @@ def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
 def pin(folder: Annotated[Path, typer.Argument(help="A model's folder.")]) -> int:
     """Write down what a model's files are now, so that check notices any change."""
     print(f"{folder}: {write_pins(folder)} files written down in {PINS}")
-    return OK
-
-
-def quantise(
-    weights: Annotated[Path, typer.Argument(help="A detector's checkpoint (.pt).")],
-    pictures: Annotated[Path, typer.Argument(help="A folder of JPEG, PNG or WebP pictures.")],
-    most: Annotated[int, typer.Option(help="Take at most so many, evenly.", min=1)] = 100,
-) -> int:
-    """Measure what a detector needs to run in int8, and keep it beside the weights."""
-    logs.start("warning")
-    files = sorted(p for p in pictures.rglob("*") if p.suffix.lower() in _PICTURES)
-    if not files:
-        raise ConfigError(f"{pictures}: no pictures there; name a folder of JPEG, PNG or WebP")
-    from monitor.detect.ranges import write_ranges  # noqa: PLC0415  (torch takes seconds)
-
-    taken = files[:: -(-len(files) // most)]
-    moment = Moment(0.0, datetime.now(UTC))
-    frames = [
-        Frame(CameraId("pictures"), number, moment, read_picture(path), decode_ms=0.0)
-        for number, path in enumerate(taken)
-    ]
-    print(f"{write_ranges(weights, frames)}: measured on {len(taken)} pictures")
     return OK
 
 

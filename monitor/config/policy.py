@@ -6,13 +6,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from monitor.config.section import Fraction, Section
-from monitor.domain import WHOLE_HEAD, Covering, Severity
+from monitor.domain import Covering, Severity
 
 _ALL = dict.fromkeys(Covering, Severity.ALERT) | {
     Covering.NONE: Severity.IGNORE,
     Covering.AWAY: Severity.IGNORE,
 }
-_WHOLE_HEAD = dict.fromkeys(WHOLE_HEAD, Severity.CRITICAL)
+_WHOLE_HEAD = dict.fromkeys(
+    (Covering.BALACLAVA, Covering.HARD_MASK, Covering.HELMET), Severity.CRITICAL
+)
 _EVERYDAY = {  # worn or done by visitors of schools and shops all day
     Covering.MASK: Severity.IGNORE,
     Covering.MASK_INCORRECT: Severity.IGNORE,

@@ -20,8 +20,8 @@ _LOADING: tuple[type[Exception], ...] = (
 )  # what the engines are known to raise on a broken file or a missing device
 
 
-def opened(weights: Path, device: str) -> Any:  # noqa: ANN401
-    """What ultralytics' AutoBackend, which has no types, makes of the file.
+def open_backend(weights: Path, device: str) -> Any:  # noqa: ANN401
+    """Open a file with ultralytics' AutoBackend, which has no types.
 
     Args:
         weights: A checkpoint or an export.

@@ -1,31 +1,31 @@
-"""The one way to every engine that ultralytics can run a YOLO model with."""
+"""Running a YOLO model: our own export by OpenVINO, everything else by ultralytics."""
 
-import logging
+import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from queue import SimpleQueue
+from typing import Any, Final, TypeAlias
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.detect import conversion
-from monitor.detect.checkpoint import opened
-from monitor.detect.ranges import read_ranges
-from monitor.detect.rounding import Ranges, fits
-from monitor.detect.ultralytics_runtime import open_ultralytics
+from monitor.detect.checkpoint import open_backend
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.runtime.openvino_runtime import installed, multiplies_bytes
+from monitor.runtime.openvino_runtime import core as openvino_core
+from monitor.runtime.openvino_runtime import cores, installed, parallel_requests
 
-log = logging.getLogger(__name__)
+_FILES: Final = (".xml", ".pt", ".onnx", ".engine", ".torchscript")
+_FOLDERS: Final = {"_openvino_model": "*.xml"}
+_NAMES: Final = ["model_info", "names"]
+_END2END_COLUMNS: Final = 6  # left, top, right, bottom, score, class
 
-EngineName = Literal["auto", "torch", "openvino"]
-Precision = Literal["auto", "float32", "int8"]
-
-_FILES = (".pt", ".onnx", ".engine", ".torchscript")
-_FOLDERS = {"_openvino_model": "*.xml"}
+Forward: TypeAlias = Callable[[Pixels], NDArray[np.float32]]
+"""(B, H, W, 3) blue-green-red bytes to (B, 4 + classes, anchors), boxes as centre and size in
+sheet pixels; or, where overlaps are resolved within the network, to (B, N, 6). Thread-safe."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,11 +37,10 @@ class Engine:
     fixed_size: tuple[int, int] | None
     """Width and height of the sheet, for an export that takes no other."""
     kind: str
-    """Who computes: ``torch``, ``openvino``, or what ultralytics calls an export."""
-    precision: str
-    """What it computes in: ``float32`` or ``int8``, or ``own`` where the export decides."""
-    _forward: Any = field(repr=False)  # (B, H, W, 3) bytes to the tensor ultralytics' NMS reads
-    _end2end: bool = False  # whether overlaps are resolved within the network
+    """Who computes: ``openvino``, ``torch``, or what ultralytics calls an export."""
+    forward: Forward = field(repr=False)
+    end2end: bool = False
+    """Whether overlaps are resolved within the network."""
 
     def run(
         self,
@@ -51,7 +50,7 @@ class Engine:
         min_score: float,
         overlap_limit: float,
         limit: int,
-    ) -> list[NDArray[np.float64]]:
+    ) -> list[NDArray[np.float32]]:
         """Find objects in a batch.
 
         Args:
@@ -64,135 +63,143 @@ class Engine:
         Returns:
             B arrays (N, 6): left, top, right, bottom in sheet pixels, score, class.
         """
-        import torch
-        from ultralytics.utils.nms import non_max_suppression
-
-        with torch.inference_mode():
-            found = non_max_suppression(
-                self._forward(sheet),
-                conf_thres=min_score,
-                iou_thres=overlap_limit,
-                classes=list(classes),
-                multi_label=True,
-                max_det=limit,
-                nc=len(self.names),
-                end2end=self._end2end,
-            )
-        return [rows[:, :6].double().cpu().numpy() for rows in found]
+        output = self.forward(sheet)
+        if self.end2end:
+            return [_select(rows, classes, min_score)[:limit] for rows in output]
+        return [
+            suppress_overlaps(
+                columns, classes=classes, min_score=min_score, overlap_limit=overlap_limit
+            )[:limit]
+            for columns in output
+        ]
 
 
-def load_engine(
-    weights: Path, device: str, engine: EngineName = "auto", precision: Precision = "auto"
-) -> Engine:
-    """Load a checkpoint or an export, offline.
+def load_engine(weights: Path, device: str) -> Engine:
+    """Load weights, offline.
 
     Args:
-        weights: The file, or an export's folder.
-        device: As torch names it.
-        engine: Who runs a checkpoint: ``auto`` is OpenVINO on a processor where it is
-            installed (the same boxes, faster), else torch. The first load by
-            OpenVINO converts the checkpoint, which takes some seconds, and keeps the result.
-        precision: What OpenVINO computes in: ``auto`` is int8 (twice as fast again) where the
-            processor multiplies bytes and the weights' ranges lie beside them.
+        weights: Our own export (.xml, its .bin beside it), a checkpoint, or an export of
+            ultralytics: a file, or a folder ``*_openvino_model``.
+        device: As torch names it; our own export runs on the processor.
 
     Raises:
         ConfigError: One line that names the file and what to do about it.
     """
     _check(weights)
-    if engine == "openvino" and not installed():
-        raise ConfigError("engine openvino: not installed; pip install openvino, or take auto")
-    wanted = engine == "openvino" or (engine == "auto" and device == "cpu")
-    if not wanted or weights.suffix != ".pt" or not installed():
-        if precision == "int8":
-            raise ConfigError(
-                f"{weights}: int8 needs a checkpoint (.pt) on the cpu, and OpenVINO; "
-                "pip install openvino, or take precision auto"
-            )
-        return _by_ultralytics(opened(weights, device))
-    ranges = _ranges(weights, precision)
-    folder = conversion.kept_in()
-    converted = conversion.read(weights, ranges, folder)
-    if converted is not None:
-        return _by_openvino(converted)
-    backend = opened(weights, device)
-    if backend.end2end:
-        return _by_ultralytics(backend)
-    network = backend.model.float().eval()
-    if ranges is not None and not fits(network, ranges):
-        log.warning("%s: its ranges do not fit; monitor models quantise makes others", weights)
-        return load_engine(weights, device, engine, "float32")
-    log.info("%s: converting for OpenVINO, once", weights)
-    return _by_openvino(conversion.convert(weights, network, backend.names, ranges, folder))
+    if weights.suffix == ".xml":
+        return _load_export(weights)
+    return _wrap_backend(open_backend(weights, device))
 
 
-def _ranges(weights: Path, precision: Precision) -> Ranges | None:
-    """What int8 needs, or None for float32."""
-    if precision == "float32" or (precision == "auto" and not multiplies_bytes()):
-        return None
-    ranges = read_ranges(weights)
-    if ranges is None and precision == "int8":
-        raise ConfigError(
-            f"{weights}: no ranges of these weights beside it; "
-            "make them with monitor models quantise, or take precision auto"
-        )
-    return ranges
+def suppress_overlaps(
+    columns: NDArray[np.float32], *, classes: Sequence[int], min_score: float, overlap_limit: float
+) -> NDArray[np.float32]:
+    """The best of overlapping boxes, per class, the surest first.
+
+    Args:
+        columns: (4 + C, A): centre x and y, width, height, a score per class.
+        classes: The numbers of the classes that are wanted.
+        min_score: What is less sure is dropped.
+        overlap_limit: IoU above which the worse of two boxes of one class is dropped.
+
+    Returns:
+        (N, 6): left, top, right, bottom, score, class.
+
+    Source:
+        Neubeck and Van Gool, "Efficient Non-Maximum Suppression", 2006, as in OpenCV.
+    """
+    numbers, anchors = np.nonzero(columns[[4 + n for n in classes]] >= min_score)
+    if len(anchors) == 0:
+        return np.zeros((0, 6), np.float32)
+    kinds = np.asarray(classes)[numbers]
+    scores = columns[4 + kinds, anchors]
+    sizes = columns[2:4, anchors].T
+    corners = columns[:2, anchors].T - sizes / 2
+    kept = cv2.dnn.NMSBoxesBatched(
+        np.concatenate([corners, sizes], 1).tolist(),
+        scores.tolist(),
+        kinds.tolist(),
+        min_score,
+        overlap_limit,
+    )
+    order = np.asarray(kept, np.int64).reshape(-1)
+    order = order[np.argsort(-scores[order], kind="stable")]
+    rows = [corners, corners + sizes, scores[:, None], kinds[:, None]]
+    return np.concatenate(rows, axis=1)[order].astype(np.float32)
 
 
-def _by_openvino(converted: conversion.Converted) -> Engine:
-    open_ultralytics()  # resolves overlaps
-    import torch
-
-    def forward(sheet: Pixels) -> torch.Tensor:
-        """The conversion's answer as a tensor; see conversion.Forward."""
-        return torch.from_numpy(converted.forward(sheet))
-
-    return Engine(converted.names, None, "openvino", converted.precision, forward)
-
-
-def passes(backend: Any) -> Callable[[Pixels], object]:  # noqa: ANN401
-    """Passes through one of ultralytics' backends, one at a time; every answer is the caller's own.
+def run_in_turn(backend: Any) -> Forward:  # noqa: ANN401
+    """Passes through one of ultralytics' backends, one at a time; each answer is the caller's own.
 
     Networks remember the last sheet's grid, and exports may write every answer to one place.
 
     Args:
         backend: Takes (B, RGB, H, W) in 0..1 and answers with a tensor or with several.
-
-    Returns:
-        Of (B, H, W, BGR) bytes, what the backend answers. Thread-safe.
     """
     import torch
 
-    one_at_a_time = threading.Lock()
+    turn = threading.Lock()
 
-    def forward(sheet: Pixels) -> object:
-        """(B, H, W, BGR) bytes as (B, RGB, H, W) 0..1, left channels-last in memory, answered."""
-        with one_at_a_time:
+    def forward(sheet: Pixels) -> NDArray[np.float32]:
+        """See Forward."""
+        with turn, torch.inference_mode():
             batch = torch.from_numpy(sheet).to(backend.device)
             answer = backend(batch.permute(0, 3, 1, 2).flip(1).float().div_(255))
-            return answer if backend.format == "pt" else _copied(answer)
+            first = answer[0] if isinstance(answer, (list, tuple)) else answer
+            output: NDArray[np.float32] = first.float().cpu().numpy().copy()
+            return output
 
     return forward
 
 
-def _copied(answer: Any) -> Any:  # noqa: ANN401
-    """A tensor or several, in memory that no later pass writes to."""
-    import torch
-
-    if not isinstance(answer, torch.Tensor):
-        return [_copied(part) for part in answer]
-    copy = answer.clone()
-    if copy.is_cuda:
-        torch.cuda.synchronize(copy.device)  # the next pass may run in another stream
-    return copy
+def _select(
+    rows: NDArray[np.float32], classes: Sequence[int], min_score: float
+) -> NDArray[np.float32]:
+    """Of (N, 6) rows of an end-to-end network, best first, those that are wanted."""
+    wanted = np.isin(rows[:, 5], classes) & (rows[:, 4] >= min_score)
+    return rows[wanted][:, :_END2END_COLUMNS]
 
 
-def _by_ultralytics(backend: Any) -> Engine:  # noqa: ANN401
+def _load_export(weights: Path) -> Engine:
+    """Our own export, ready to run: several requests side by side, each on some of the cores."""
+    if not installed():
+        raise ConfigError(f"{weights}: needs OpenVINO; pip install openvino")
+    settings = {
+        "INFERENCE_PRECISION_HINT": "f32",  # what is not int8: bfloat16 moves boxes
+        "INFERENCE_NUM_THREADS": cores(),
+        "NUM_STREAMS": parallel_requests(),
+        "ENABLE_CPU_PINNING": False,  # other threads want the same cores
+    }
+    try:
+        model = openvino_core().read_model(weights)
+        names = json.loads(model.get_rt_info(_NAMES).astype(str))
+        compiled = openvino_core().compile_model(model, "CPU", settings)
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"{weights}: not an export of monitor train detector; give one, or a .pt"
+        ) from error
+    free: SimpleQueue[Any] = SimpleQueue()
+    for _ in range(parallel_requests()):
+        free.put(compiled.create_infer_request())
+
+    def forward(sheet: Pixels) -> NDArray[np.float32]:
+        """See Forward."""
+        request = free.get()
+        try:
+            output: NDArray[np.float32] = request.infer([sheet])[0]  # a copy of its own
+        finally:
+            free.put(request)
+        return output
+
+    return Engine({int(number): name for number, name in names.items()}, None, "openvino", forward)
+
+
+def _wrap_backend(backend: Any) -> Engine:  # noqa: ANN401
     return Engine(
         dict(backend.names),
         _fixed_size(backend),
         "torch" if backend.format == "pt" else str(backend.format),
-        "float32" if backend.format == "pt" and not backend.fp16 else "own",
-        passes(backend),
+        run_in_turn(backend),
         bool(backend.end2end),
     )
 

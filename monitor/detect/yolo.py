@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.detect.engine import EngineName, Precision, load_engine
+from monitor.detect.engine import load_engine
 from monitor.detect.letterbox import LetterboxedBatch, letterbox, sheet_size
 from monitor.domain import CameraId, Detection, Frame, Kind
 from monitor.domain.framing import head_around_face
@@ -23,8 +23,8 @@ class Yolo:
     """A Detector for people and heads. Thread-safe.
 
     Args:
-        weights: A checkpoint (.pt) or an export (.onnx, a folder ``*_openvino_model``,
-            .engine) that ultralytics can run. Its classes count by name: ``person``,
+        weights: Our own export (.xml), or a checkpoint (.pt) or an export (.onnx, a folder
+            ``*_openvino_model``, .engine) that ultralytics can run. Its classes count by name: ``person``,
             ``head``, or ``face`` where there is no ``head``; faces are widened to heads. A
             COCO model gives people only.
         input_px: The longer side that frames are scaled to. An export for one size is asked
@@ -32,10 +32,7 @@ class Yolo:
         min_scores: What is less sure than this, in 0..1, is not reported; a kind that is
             left out is not reported at all.
         device: As torch names it: ``cpu``, ``cuda:0``.
-        engine: Who runs a checkpoint on a processor; ``auto`` is the fastest installed.
         camera_px: As ``input_px``, for the frames of some cameras.
-        precision: What OpenVINO computes in; ``auto`` is int8 where that is faster and the
-            weights come with what it needs.
 
     Raises:
         ConfigError: The weights cannot be loaded, or know neither people nor heads.
@@ -45,18 +42,16 @@ class Yolo:
         networks and engines are those of the library ultralytics.
     """
 
-    def __init__(  # noqa: PLR0913  (each is a setting of its own)
+    def __init__(
         self,
         weights: Path,
         *,
         input_px: int = 320,
         min_scores: Mapping[Kind, float],
         device: str = "cpu",
-        engine: EngineName = "auto",
-        precision: Precision = "auto",
         camera_px: Mapping[CameraId, int] = MappingProxyType({}),
     ) -> None:
-        self._engine = load_engine(weights, device, engine, precision)
+        self._engine = load_engine(weights, device)
         self._kinds = _kinds(weights, self._engine.names)
         self._faces = {n for n in self._kinds if self._engine.names[n].lower() == "face"}
         self._input_px = input_px
@@ -93,7 +88,7 @@ class Yolo:
 
     def _read(
         self,
-        rows: np.ndarray[Any, np.dtype[np.float64]],
+        rows: np.ndarray[Any, np.dtype[np.float32]],
         frame: Frame,
         sheet: LetterboxedBatch,
         index: int,

@@ -32,7 +32,6 @@ class Covering(StrEnum):
 
 OCCLUDED = tuple(c for c in Covering if c not in (Covering.NONE, Covering.AWAY))
 """The coverings that count as an occluded face."""
-# These may leave nothing of a face to find:
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def crops(count: int) -> list[HeadCrop]:
             subject=SubjectId(n),
             moment=Moment(n / 5, START),
             pixels=random.integers(0, 256, (20 + 30 * n, 24 + 9 * n, 3), np.uint8),
-            face_px=20.0,
+            head_px=20.0,
             timings=Timings(detect=3, queue=n),
         )
         for n in range(count)

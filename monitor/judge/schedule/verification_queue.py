@@ -97,7 +97,7 @@ class VerificationQueue:
             self._best[key] = crop if before is None or _better(crop, before) else before
             _shorten(self._best, _REMEMBERED)
             due = now - self._doubted.get(key, float("-inf")) >= _DOUBT_EVERY_S
-            if verdict.occluded < high and verdict.evaluable and due:
+            if verdict.occluded < high and due:
                 self._doubted[key] = now
                 _shorten(self._doubted, _REMEMBERED)
                 self._put(

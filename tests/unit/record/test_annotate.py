@@ -24,7 +24,6 @@ def standing(number: int, head: Box = HEAD, person: Box | None = PERSON) -> Subj
         camera=YARD,
         person=person,
         head=head,
-        face_found=True,
         score=0.9,
         first_seen=moment(0),
         last_seen=moment(1),

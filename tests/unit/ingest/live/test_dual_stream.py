@@ -101,7 +101,7 @@ def test_a_head_too_small_in_the_small_stream_is_cut_from_the_large_one(
     taken = scheduler.take(9)
     assert len(taken) == looks
     for crop in taken:
-        assert crop.face_px == 40
+        assert crop.head_px == 40
         assert crop.pixels.shape == (60, 60, 3)
 
 

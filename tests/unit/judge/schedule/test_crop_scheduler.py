@@ -63,7 +63,7 @@ def test_somebody_new_is_looked_at_at_once() -> None:
     at.offer(5, 1)
     (crop,) = at.take(5)
     assert (crop.camera, crop.subject, crop.moment.seconds) == (YARD, 1, 5)
-    assert crop.face_px == 80
+    assert crop.head_px == 80
     assert crop.pixels.shape == (120, 120, 3), "one and a half times the longer side"
 
 
@@ -159,7 +159,7 @@ def test_a_distinctly_larger_head_keeps_its_place() -> None:
     at.offer(0, 1)
     at.offer(0.4, 1, head=Box(100, 60, 140, 120))
     (crop,) = at.take(0.4)
-    assert (crop.moment.seconds, crop.face_px) == (0, 80)
+    assert (crop.moment.seconds, crop.head_px) == (0, 80)
     assert at.scheduler.counts.replaced == 1
 
 

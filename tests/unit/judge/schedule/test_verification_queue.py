@@ -33,10 +33,10 @@ def queue(clock: ManualClock, **settings: float) -> VerificationQueue:
 
 
 def crop(
-    number: int, seconds: float = 0, *, camera: CameraId = YARD, face_px: float = 40
+    number: int, seconds: float = 0, *, camera: CameraId = YARD, head_px: float = 40
 ) -> HeadCrop:
     pixels = np.zeros((4, 4, 3), np.uint8)
-    return HeadCrop(camera, SubjectId(number), moment(seconds), pixels, face_px)
+    return HeadCrop(camera, SubjectId(number), moment(seconds), pixels, head_px)
 
 
 def alert(number: int, severity: Severity = Severity.ALERT, camera: CameraId = YARD) -> Alert:
@@ -63,7 +63,7 @@ def note(
     asked: VerificationQueue, number: int, occluded: float, seconds: float = 0, px: float = 40
 ) -> HeadCrop:
     """Tells the queue what the first judge said of a crop."""
-    shown = crop(number, seconds, face_px=px)
+    shown = crop(number, seconds, head_px=px)
     asked.note(shown, verdict(number, seconds, occluded))
     return shown
 
