@@ -47,7 +47,6 @@ judges = typer.Typer(no_args_is_help=True, help="See, fetch and try judges.")
 judges.command("list")(command(models.list_))
 judges.command("pull")(command(models.pull_))
 judges.command("pin")(command(models.pin))
-judges.command("quantise")(command(models.quantise))
 judges.command("check")(command(models.check))
 app.add_typer(judges, name="models")
 

@@ -111,13 +111,17 @@ def detector(
         names = {f"{kind} {_share(report.kinds[kind].ap)}": s for kind, s in report.scored.items()}
         if not cv2.imwrite(str(curves), draw_curves(names)):
             raise OutputError(f"{curves}: cannot be written; name a .png in a folder that exists")
-    print(f"{report.pictures} pictures, median {report.ms_median:.1f} ms")
+    print(
+        f"{report.pictures} pictures, {report.empty_pictures} without anybody, "
+        f"median {report.ms_median:.1f} ms"
+    )
     for kind, figures in report.kinds.items():
         print(
             f"  {kind}: {figures.boxes} boxes, AP{round(100 * iou)} {_share(figures.ap)}, "
             f"recall {_share(figures.recall)}{_range(figures.recall_wilson)}, "
             f"precision {_share(figures.precision)}{_range(figures.precision_wilson)} "
-            f"at {figures.threshold:.2f}; recall {_share(figures.recall_at_p90)} at precision 0.9"
+            f"at {figures.threshold:.2f}; recall {_share(figures.recall_at_p90)} at precision 0.9; "
+            f"{figures.false_boxes} false boxes where nobody is"
         )
     return OK
 

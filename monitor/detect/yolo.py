@@ -24,9 +24,9 @@ class Yolo:
 
     Args:
         weights: Our own export (.xml), or a checkpoint (.pt) or an export (.onnx, a folder
-            ``*_openvino_model``, .engine) that ultralytics can run. Its classes count by name: ``person``,
-            ``head``, or ``face`` where there is no ``head``; faces are widened to heads. A
-            COCO model gives people only.
+            ``*_openvino_model``, .engine) that ultralytics can run. Classes count by name:
+            ``person``, ``head``, or ``face`` where there is no ``head``; faces are widened to
+            heads. A COCO model gives people only.
         input_px: The longer side that frames are scaled to. An export for one size is asked
             at that size instead.
         min_scores: What is less sure than this, in 0..1, is not reported; a kind that is

@@ -3,7 +3,7 @@
 import csv
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,23 +13,33 @@ import numpy as np
 
 from monitor.detect import Detector
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
+from monitor.domain.framing import head_around_face
 from monitor.errors import ConfigError
 from monitor.evaluate.judge_report import wilson
-from monitor.evaluate.scoring import Scored, average_precision, best_threshold, recall_at, score
+from monitor.evaluate.scoring import (
+    Scored,
+    TrueBox,
+    average_precision,
+    best_threshold,
+    recall_at,
+    score,
+)
 from monitor.geometry import Box
 from monitor.ingest.frames.picture import ArrayPicture
 
 _COLUMNS = ("file", "kind", "x0", "y0", "x1", "y1")
+_PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
+_FACE = "face"  # a kind of the list, not of ours: it is widened to a head
 _MOMENT = Moment(0.0, datetime(2000, 1, 1, tzinfo=UTC))  # a picture of no particular time
 _PRECISE = 0.9  # the precision that recall is given at, beside the threshold's
-_OPEN = {Kind.PERSON: 0.0, Kind.FACE: 0.0}
+_OPEN = dict.fromkeys(Kind, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class KindReport:
     """How one kind fared. Shares are in 0..1; None where nothing was there to count."""
 
-    boxes: int  # drawn by people
+    boxes: int  # drawn by people, hard ones left out
     found: int  # by the detector, at the threshold
     threshold: float
     ap: float | None  # average precision over all scores that the detector reported
@@ -39,6 +49,7 @@ class KindReport:
     recall_wilson: tuple[float, float] | None  # 95 % interval of the recall at the threshold
     precision_wilson: tuple[float, float] | None
     recall_at_p90: float | None  # at the lowest threshold whose precision is 0.9 or more
+    false_boxes: int  # at the threshold, on pictures without anybody
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +57,18 @@ class DetectorReport:
     """How one detector fared on one folder."""
 
     pictures: int
+    empty_pictures: int  # of them, those without anybody
     iou: float  # the overlap that counts as found
     kinds: Mapping[Kind, KindReport]
     ms_median: float  # per picture, scaling included, decoding not
     ms_p95: float
+    predictions: Mapping[str, Sequence[tuple[str | float, ...]]] = field(repr=False)
+    """By file: kind, score, left, top, right, bottom in pixels, the surest first."""
     scored: Mapping[Kind, Scored] = field(default_factory=dict, repr=False)
     """What the figures and the curves are made of; not part of the JSON."""
 
     def to_json(self) -> str:
-        """The report as an object: pictures, iou, kinds by name, milliseconds."""
+        """The report as an object: pictures, iou, kinds by name, milliseconds, predictions."""
         return json.dumps(
             {name: value for name, value in asdict(self).items() if name != "scored"}, indent=2
         )
@@ -67,11 +81,11 @@ def evaluate(
     min_scores: Mapping[Kind, float] = _OPEN,
     iou: float = 0.5,
 ) -> DetectorReport:
-    """Ask a detector about every picture that ``boxes.csv`` names, one at a time.
+    """Ask a detector about every picture of a folder, one at a time.
 
     Args:
-        folder: With ``boxes.csv`` (columns file, kind, x0, y0, x1, y1, in pixels; others are
-            ignored) and the pictures it names.
+        folder: With ``boxes.csv`` (columns file, kind, x0, y0, x1, y1, in pixels, and, if there,
+            hard; others are ignored) and pictures. A picture without a row has nobody in it.
         detector: Built with thresholds near 0: average precision needs the doubtful ones too.
         min_scores: The thresholds it is to run with, applied here; recall and precision are
             given at these.
@@ -81,6 +95,7 @@ def evaluate(
         ConfigError: The list or a picture is missing or unreadable. One line.
     """
     truth = _read_boxes(folder / "boxes.csv")
+    truth |= {name: [] for name in _list_pictures(folder) if name not in truth}
     found: dict[str, list[Detection]] = {}
     milliseconds: list[float] = []
     for number, name in enumerate(truth):
@@ -92,12 +107,25 @@ def evaluate(
         (found[name],) = detector.detect([frame])
         milliseconds.append((time.perf_counter() - started) * 1000)
     scored = {kind: score(truth, found, kind, iou=iou) for kind in Kind}
-    kinds = {kind: _report(scored[kind], min_scores.get(kind, 0.0)) for kind in Kind}
+    empty = [name for name, boxes in truth.items() if not boxes]
+    kinds = {}
+    for kind in Kind:
+        threshold = min_scores.get(kind, 0.0)
+        on_empty = [d for name in empty for d in found[name] if d.kind is kind]
+        false_boxes = sum(d.score >= threshold for d in on_empty)
+        kinds[kind] = _report(scored[kind], threshold, false_boxes)
     median, p95 = np.percentile(milliseconds, [50, 95]).tolist() if milliseconds else (0.0, 0.0)
-    return DetectorReport(len(truth), iou, kinds, median, p95, scored)
+    predictions = {name: [_row(d) for d in detections] for name, detections in found.items()}
+    return DetectorReport(len(truth), len(empty), iou, kinds, median, p95, predictions, scored)
 
 
-def _report(scored: Scored, threshold: float) -> KindReport:
+def _row(detection: Detection) -> tuple[str | float, ...]:
+    """One prediction, rounded: scores to four digits, edges to tenths of a pixel."""
+    edges = (round(edge, 1) for edge in detection.box.edges)
+    return (detection.kind.value, round(detection.score, 4), *edges)
+
+
+def _report(scored: Scored, threshold: float, false_boxes: int) -> KindReport:
     kept = scored.right[scored.scores >= threshold]
     hits = int(kept.sum())
     return KindReport(
@@ -111,32 +139,51 @@ def _report(scored: Scored, threshold: float) -> KindReport:
         recall_wilson=wilson(hits, scored.boxes) if scored.boxes else None,
         precision_wilson=wilson(hits, len(kept)) if len(kept) else None,
         recall_at_p90=recall_at(scored, _PRECISE),
+        false_boxes=false_boxes,
     )
 
 
-def _read_boxes(path: Path) -> dict[str, list[tuple[Kind, Box]]]:
-    """What is in each picture, in the order of the list."""
-    truth: dict[str, list[tuple[Kind, Box]]] = {}
+def _list_pictures(folder: Path) -> list[str]:
+    """All pictures in a folder and below it, as the list names them."""
+    files = (path for path in folder.rglob("*") if path.suffix.lower() in _PICTURES)
+    return sorted(path.relative_to(folder).as_posix() for path in files)
+
+
+def _read_boxes(path: Path) -> dict[str, list[TrueBox]]:
+    """The boxes of each picture, in the order of the list.
+
+    Faces are widened to heads, unless the list has heads: then its faces are parts of them.
+    """
+    rows: list[tuple[str, str, Box, bool]] = []
     line = 1
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = csv.DictReader(file)
-            missing = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
+            table = csv.DictReader(file)
+            missing = [name for name in _COLUMNS if name not in (table.fieldnames or ())]
             if missing:
                 raise ConfigError(f"{path}: lacks the columns {', '.join(missing)}")
-            for row in rows:
-                line = rows.line_num
+            for row in table:
+                line = table.line_num
                 box = Box(*(float(row[edge]) for edge in _COLUMNS[2:]))
-                truth.setdefault(row["file"], []).append((Kind(row["kind"]), box))
+                kind = row["kind"] if row["kind"] == _FACE else Kind(row["kind"]).value
+                rows.append((row["file"], kind, box, (row.get("hard") or "0").strip() == "1"))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; give a folder with a boxes.csv") from error
     except (ValueError, TypeError, csv.Error) as error:
         raise ConfigError(
             f"{path}: line {line} is not readable ({error}); "
-            "it needs file, kind (person or face), x0, y0, x1, y1 in pixels"
+            "it needs file, kind (person, head or face), x0, y0, x1, y1 in pixels"
         ) from error
-    if not truth:
+    if not rows:
         raise ConfigError(f"{path}: names no picture; list at least one box")
+    has_heads = any(kind == Kind.HEAD for _, kind, _, _ in rows)
+    truth: dict[str, list[TrueBox]] = {}
+    for name, kind, box, hard in rows:
+        boxes = truth.setdefault(name, [])
+        if kind != _FACE:
+            boxes.append(TrueBox(Kind(kind), box, hard))
+        elif not has_heads:
+            boxes.append(TrueBox(Kind.HEAD, head_around_face(box), hard))
     return truth
 
 

@@ -12,6 +12,16 @@ from monitor.geometry import Box, iou_matrix
 _THRESHOLDS = np.arange(1, 20) / 20  # 0.05, 0.1 ... 0.95
 
 
+@dataclass(frozen=True, slots=True)
+class TrueBox:
+    """One thing that a person drew a box around."""
+
+    kind: Kind
+    box: Box
+    hard: bool = False
+    """Too small, hidden or unsure to be asked for: neither missed nor false."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
     """The detections of one kind over all pictures, best first, and whether each is right."""
@@ -22,7 +32,7 @@ class Scored:
 
 
 def score(
-    truth: Mapping[str, Sequence[tuple[Kind, Box]]],
+    truth: Mapping[str, Sequence[TrueBox]],
     found: Mapping[str, Sequence[Detection]],
     kind: Kind,
     *,
@@ -30,8 +40,10 @@ def score(
 ) -> Scored:
     """Match detections to boxes, picture by picture, the surest first, each box once.
 
+    A detection that meets only a hard box counts neither way.
+
     Args:
-        truth: What is in each picture.
+        truth: What is in each picture; pictures without anybody have an empty list.
         found: What the detector saw in each, best first.
         kind: Which kind to match.
         iou: The overlap, in 0..1, from which on a box counts as found.
@@ -42,16 +54,21 @@ def score(
     scores: list[float] = []
     right: list[bool] = []
     total = 0
-    for name, things in truth.items():
-        wanted = _array([box for what, box in things if what is kind])
+    for name, boxes in truth.items():
+        wanted = [true.box for true in boxes if true.kind is kind and not true.hard]
+        spared = [true.box for true in boxes if true.kind is kind and true.hard]
         seen = [detection for detection in found.get(name, []) if detection.kind is kind]
-        overlaps = iou_matrix(_array([detection.box for detection in seen]), wanted)
+        places = _array([detection.box for detection in seen])
+        overlaps = iou_matrix(places, _array(wanted))
+        excused = iou_matrix(places, _array(spared)).max(axis=1, initial=0.0) >= iou
         total += len(wanted)
-        for detection, row in zip(seen, overlaps, strict=True):
+        for detection, row, excuse in zip(seen, overlaps, excused, strict=True):
             best = int(row.argmax()) if len(row) else -1
             hit = best >= 0 and row[best] >= iou
             if hit:
                 overlaps[:, best] = -1.0  # taken
+            elif excuse:
+                continue
             scores.append(detection.score)
             right.append(bool(hit))
     order = np.argsort(-np.array(scores, np.float64), kind="stable")
@@ -101,5 +118,4 @@ def recall_at(scored: Scored, precision: float) -> float | None:
 
 def _array(boxes: Sequence[Box]) -> NDArray[np.float64]:
     """(N, 4) left, top, right, bottom."""
-    edges = [box.edges for box in boxes]
-    return np.array(edges, np.float64).reshape(-1, 4)
+    return np.array([box.edges for box in boxes], np.float64).reshape(-1, 4)
