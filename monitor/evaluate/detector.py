@@ -94,7 +94,7 @@ def evaluate(
     Raises:
         ConfigError: The list or a picture is missing or unreadable. One line.
     """
-    truth = _read_boxes(folder / "boxes.csv")
+    truth = read_boxes(folder / "boxes.csv")
     truth |= {name: [] for name in _list_pictures(folder) if name not in truth}
     found: dict[str, list[Detection]] = {}
     milliseconds: list[float] = []
@@ -149,7 +149,7 @@ def _list_pictures(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in files)
 
 
-def _read_boxes(path: Path) -> dict[str, list[TrueBox]]:
+def read_boxes(path: Path) -> dict[str, list[TrueBox]]:
     """The boxes of each picture, in the order of the list.
 
     Faces are widened to heads, unless the list has heads: then its faces are parts of them.

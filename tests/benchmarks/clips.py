@@ -16,7 +16,7 @@ import numpy as np
 
 from monitor.detect.yolo import Yolo
 from monitor.domain import Detection, Frame, Kind
-from tests.benchmarks.detector import EMBEDDED, frame, say
+from tests.benchmarks.detector import EMBEDDED, make_frame, say
 from tests.benchmarks.detector_peers import YoloxNano
 
 SURE, FAINT, SAME, HIGH = 0.5, 0.1, 0.4, 1 / 9
@@ -30,7 +30,7 @@ def shown(video: Path, count: int) -> Iterator[Frame]:
     with av.open(str(video)) as container:
         for number, picture in enumerate(container.decode(video=0)):
             if number in wanted:
-                yield frame(np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8))
+                yield make_frame(np.asarray(picture.to_ndarray(format="bgr24"), dtype=np.uint8))
 
 
 def people(found: list[Detection], score: float) -> list[Detection]:
@@ -62,8 +62,9 @@ def main() -> None:
     words.add_argument("--weights", type=Path, default=EMBEDDED)
     words.add_argument("--frames", type=int, default=40)
     words.add_argument("--score", type=float, default=0.35)
+    words.add_argument("--px", type=int, default=512)
     given = words.parse_args()
-    ours = Yolo(given.weights, input_px=416, min_scores={Kind.PERSON: given.score})
+    ours = Yolo(given.weights, input_px=given.px, min_scores={Kind.PERSON: given.score})
     peer = YoloxNano(given.peers)
     for video in given.videos:
         there = found = boxes = unknown = 0
