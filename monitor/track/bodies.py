@@ -67,16 +67,24 @@ def assemble_bodies(detections: Sequence[Detection], width: int, height: int) ->
     ]
 
 
-def find_heads(detections: Sequence[Detection]) -> list[Box]:
-    """All heads of a frame, doubtful ones too, each once."""
-    return [d.box for d in _drop_duplicates([d for d in detections if d.kind is Kind.HEAD])]
+def find_private_areas(
+    detections: Sequence[Detection], width: int, height: int, shown: Box | None = None
+) -> list[Box]:
+    """All heads of a frame, doubtful ones too, and the upper parts of people that show none.
 
-
-def find_private_areas(detections: Sequence[Detection], width: int, height: int) -> list[Box]:
-    """All heads of a frame, and the upper parts of people whose head was not found."""
-    bodies = assemble_bodies(detections, width, height)
-    missing = [upper_part(body.outline) for body in bodies if body.head is None]
-    return find_heads(detections) + missing
+    Args:
+        detections: Of the frame.
+        width: Of the frame, in pixels.
+        height: Of the frame, in pixels.
+        shown: The person box of a subject whose upper part is left out.
+    """
+    heads = [d.box for d in detections if d.kind is Kind.HEAD]
+    missing = [
+        upper_part(body.outline)
+        for body in assemble_bodies(detections, width, height)
+        if not _has_head_on_top(body) and (shown is None or body.person != shown)
+    ]
+    return heads + missing
 
 
 def upper_part(person: Box) -> Box:
@@ -84,6 +92,11 @@ def upper_part(person: Box) -> Box:
     of_height, of_width = _UPPER_PART
     tall = min(of_height * person.height, of_width * person.width)
     return Box(person.left, person.top, person.right, person.top + tall)
+
+
+def _has_head_on_top(body: Body) -> bool:
+    """Whether a head was found where heads are; another may be somebody else's."""
+    return body.head is not None and upper_part(body.outline).contains(*body.head.centre)
 
 
 def guess_outline(head: Box) -> Box:

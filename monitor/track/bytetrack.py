@@ -1,6 +1,7 @@
 """Following people with ByteTrack. The only module that imports ``trackers``."""
 
 import itertools
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -53,7 +54,9 @@ class BodyTracker:
 
     def __init__(self, camera: CameraId, settings: Tracking) -> None:
         self._camera = camera
-        self._remember_s = max(settings.remember_s, settings.lost_after_s + 1.0)
+        self._remember_s = settings.remember_s
+        self._keep_s = max(settings.remember_s, settings.lost_after_s + 1.0)  # ByteTrack does too
+        self._times: deque[float] = deque(maxlen=settings.confirm_after)  # of the last frames
         self._tracker = ByteTrackTracker(
             lost_track_buffer=round(settings.lost_after_s * _BUFFER_RATE),
             track_activation_threshold=_SURE,  # the detector's thresholds have decided already
@@ -66,6 +69,8 @@ class BodyTracker:
 
     def update(self, frame: Frame, detections: Sequence[Detection]) -> list[Subject]:
         """See Tracker."""
+        if not self._times or frame.moment.seconds > self._times[-1]:
+            self._times.append(frame.moment.seconds)
         bodies = assemble_bodies(detections, frame.width, frame.height)
         matches = self._associate(bodies, frame.moment.seconds)
         current = {track for _, track in matches}
@@ -117,20 +122,23 @@ class BodyTracker:
         )
 
     def _recognise(self, frame: Frame, track: int, body: Body, current: set[int]) -> _Known:
-        """Somebody who was lost here, or a new subject."""
-        appearance = describe(frame, body.outline)
-        lost = {t: known for t, known in self._known.items() if t not in current}
+        """Somebody who was lost here, or a new subject.
+
+        Who was still seen while this track was being confirmed is another person.
+        """
+        now, appearance = frame.moment.seconds, describe(frame, body.outline)
         alike = {
             t: compare(appearance, known.appearance)
-            for t, known in lost.items()
-            if _is_near(body.outline, known.outline)
+            for t, known in self._known.items()
+            if t not in current
+            and now - self._remember_s <= known.seconds < self._times[0]
+            and _is_near(body.outline, known.outline)
         }
         best = max(alike, key=lambda t: alike[t], default=None)
         if best is not None and alike[best] >= _MIN_ALIKE:
             known = self._known.pop(best)
             known.head_seconds = float("-inf")
         else:
-            now = frame.moment.seconds
             known = _Known(
                 SubjectId(next(self._ids)), frame.moment, body.outline, now, appearance, now
             )
@@ -148,7 +156,7 @@ class BodyTracker:
         return None
 
     def _forget(self, seconds: float) -> None:
-        limit = seconds - self._remember_s
+        limit = seconds - self._keep_s
         self._known = {t: known for t, known in self._known.items() if known.seconds >= limit}
 
 

@@ -1,17 +1,27 @@
-"""Putting faces on people."""
+"""Putting heads on people."""
+
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from monitor.domain import Detection, Kind
 from monitor.geometry import Box
-from monitor.track.bodies import bodies, guessed_head, guessed_outline
-from tests.support.fakes import face, person
+from monitor.track.bodies import (
+    Body,
+    assemble_bodies,
+    find_private_areas,
+    guess_outline,
+    upper_part,
+)
+from tests.support.fakes import head, person
 
 WIDTH, HEIGHT = 640, 360
 STANDING = Box(100, 50, 200, 350)
-ITS_FACE = Box(135, 60, 165, 100)
+ITS_HEAD = Box(125, 52, 170, 112)
+
+Pair = tuple[Box | None, Box | None]
 
 
 def boxes_within(width: int, height: int) -> st.SearchStrategy[Box]:
@@ -22,151 +32,264 @@ def boxes_within(width: int, height: int) -> st.SearchStrategy[Box]:
 
 detections = st.lists(
     st.builds(
-        Detection, st.sampled_from(Kind), boxes_within(WIDTH, HEIGHT), st.floats(0, 1, width=32)
+        Detection,
+        st.sampled_from(Kind),
+        boxes_within(WIDTH, HEIGHT),
+        st.floats(0, 1, width=32),
+        st.booleans(),
     ),
     max_size=8,
 )
 
 
-def test_a_face_goes_to_the_person_it_belongs_to() -> None:
-    (body,) = bodies([person(STANDING, 0.6), face(ITS_FACE, 0.8)], WIDTH, HEIGHT)
-    assert (body.person, body.face, body.outline) == (STANDING, ITS_FACE, STANDING)
-    assert body.score == 0.8
+def doubtful(detection: Detection) -> Detection:
+    return replace(detection, score=0.2, sure=False)
 
 
-def test_a_person_without_a_face_is_a_body_like_any_other() -> None:
-    (body,) = bodies([person(STANDING, 0.6)], WIDTH, HEIGHT)
-    assert (body.person, body.face, body.score) == (STANDING, None, 0.6)
+def assemble(*seen: Detection) -> list[Body]:
+    return assemble_bodies(seen, WIDTH, HEIGHT)
 
 
-def test_a_face_without_a_person_is_a_body_with_a_guessed_outline() -> None:
-    (body,) = bodies([face(ITS_FACE, 0.7)], WIDTH, HEIGHT)
-    assert (body.person, body.face, body.score) == (None, ITS_FACE, 0.7)
-    assert body.outline == guessed_outline(ITS_FACE).clip(WIDTH, HEIGHT)
-    assert body.outline.area > 4 * ITS_FACE.area
+def pairs(*seen: Detection) -> list[Pair]:
+    return [(body.person, body.head) for body in assemble(*seen)]
+
+
+def test_a_head_goes_to_the_person_it_belongs_to() -> None:
+    (body,) = assemble(person(STANDING, 0.6), head(ITS_HEAD, 0.8))
+    assert (body.person, body.head, body.outline) == (STANDING, ITS_HEAD, STANDING)
+    assert (body.score, body.sure) == (0.8, True)
+
+
+def test_a_person_without_a_head_is_a_body_like_any_other() -> None:
+    (body,) = assemble(person(STANDING, 0.6))
+    assert (body.person, body.head, body.score, body.sure) == (STANDING, None, 0.6, True)
+
+
+def test_a_head_without_a_person_is_a_body_with_a_guessed_outline() -> None:
+    (body,) = assemble(head(ITS_HEAD, 0.7))
+    assert (body.person, body.head, body.score, body.sure) == (None, ITS_HEAD, 0.7, True)
+    assert body.outline == guess_outline(ITS_HEAD).clip(WIDTH, HEIGHT)
+    assert body.outline.area > 4 * ITS_HEAD.area
+
+
+@given(boxes_within(WIDTH, HEIGHT))
+def test_a_guessed_person_is_about_the_head(box: Box) -> None:
+    outline, slack = guess_outline(box), 1e-9 * WIDTH
+    assert outline.left <= box.left + slack
+    assert outline.top <= box.top
+    assert outline.right >= box.right - slack
+    assert outline.bottom >= box.bottom
 
 
 @pytest.mark.parametrize(
     "elsewhere",
     [
-        pytest.param(Box(135, 290, 165, 330), id="on a poster they carry at their knees"),
-        pytest.param(Box(300, 60, 330, 100), id="beside them"),
-        pytest.param(Box(135, 5, 165, 45), id="above them"),
+        pytest.param(Box(300, 60, 345, 120), id="beside them"),
+        pytest.param(Box(175, 60, 230, 120), id="mostly beside them"),
+        pytest.param(Box(125, 5, 170, 65), id="above them"),
+        pytest.param(Box(90, 30, 210, 362), id="larger than they are"),
+        pytest.param(Box(150, 60, 150, 120), id="nowhere, for it is empty"),
     ],
 )
-def test_a_face_where_no_head_can_be_is_somebody_elses(elsewhere: Box) -> None:
-    found = bodies([person(STANDING), face(elsewhere)], WIDTH, HEIGHT)
-    assert [(body.person, body.face) for body in found] == [(STANDING, None), (None, elsewhere)]
+def test_a_head_that_cannot_be_this_persons_is_somebody_elses(elsewhere: Box) -> None:
+    assert pairs(person(STANDING), head(elsewhere)) == [(STANDING, None), (None, elsewhere)]
 
 
-def test_of_two_people_in_one_place_each_gets_the_face_that_fits() -> None:
-    behind = Box(150, 40, 250, 340)
-    their_face = Box(185, 50, 215, 90)
-    seen = [face(their_face), face(ITS_FACE), person(STANDING), person(behind)]
-    found = bodies(seen, WIDTH, HEIGHT)
-    assert [(b.person, b.face) for b in found] == [(STANDING, ITS_FACE), (behind, their_face)]
-
-
-ADULT = Box(200, 20, 320, 350)
-ADULTS_FACE = Box(242, 28, 278, 70)
-CHILD = Box(220, 180, 290, 350)
-CHILDS_FACE = Box(243, 186, 267, 214)
-SEATED = Box(400, 150, 560, 330)
-SEATED_FACE = Box(454, 175, 506, 238)
+BEHIND = Box(150, 40, 250, 340)
+THEIR_HEAD = Box(180, 42, 222, 98)
+ADULT, ADULTS_HEAD = Box(200, 20, 320, 350), Box(235, 22, 285, 85)
+CHILD, CHILDS_HEAD = Box(220, 180, 290, 350), Box(238, 182, 272, 224)
+SEATED, SEATED_HEAD = Box(400, 150, 560, 330), Box(446, 155, 514, 240)
 
 
 @pytest.mark.parametrize(
-    ("people", "faces", "expected"),
+    ("people", "heads", "expected"),
     [
         pytest.param(
+            [STANDING, BEHIND],
+            [THEIR_HEAD, ITS_HEAD],
+            [(STANDING, ITS_HEAD), (BEHIND, THEIR_HEAD)],
+            id="one behind the other",
+        ),
+        pytest.param(
+            [STANDING, BEHIND],
+            [Box(150, 60, 195, 120)],
+            [(STANDING, Box(150, 60, 195, 120)), (BEHIND, None)],
+            id="one head that could be either's",
+        ),
+        pytest.param(
             [ADULT, CHILD],
-            [CHILDS_FACE, ADULTS_FACE],
-            [(ADULT, ADULTS_FACE), (CHILD, CHILDS_FACE)],
+            [CHILDS_HEAD, ADULTS_HEAD],
+            [(ADULT, ADULTS_HEAD), (CHILD, CHILDS_HEAD)],
             id="a child before an adult",
         ),
         pytest.param(
             [ADULT, CHILD],
-            [CHILDS_FACE],
-            [(ADULT, None), (CHILD, CHILDS_FACE)],
-            id="a child before an adult who looks away",
+            [CHILDS_HEAD],
+            [(ADULT, None), (CHILD, CHILDS_HEAD)],
+            id="a child before an adult whose head was missed",
         ),
         pytest.param(
             [ADULT],
-            [CHILDS_FACE],
-            [(ADULT, None), (None, CHILDS_FACE)],
-            id="a child that was missed, before an adult who looks away",
+            [CHILDS_HEAD, ADULTS_HEAD],
+            [(ADULT, ADULTS_HEAD), (None, CHILDS_HEAD)],
+            id="a child that was missed, before an adult",
         ),
         pytest.param(
             [STANDING],
-            [Box(160, 62, 168, 72)],
-            [(STANDING, None), (None, Box(160, 62, 168, 72))],
+            [Box(176, 60, 188, 76), ITS_HEAD],
+            [(STANDING, ITS_HEAD), (None, Box(176, 60, 188, 76))],
             id="somebody far behind looks over a shoulder",
         ),
-        pytest.param([SEATED], [SEATED_FACE], [(SEATED, SEATED_FACE)], id="seated, cut by a desk"),
+        pytest.param([SEATED], [SEATED_HEAD], [(SEATED, SEATED_HEAD)], id="seated, cut by a desk"),
         pytest.param(
-            [STANDING], [Box(168, 62, 198, 102)], [(STANDING, Box(168, 62, 198, 102))], id="leaning"
+            [STANDING], [Box(160, 55, 205, 115)], [(STANDING, Box(160, 55, 205, 115))], id="leaning"
+        ),
+        pytest.param(
+            [Box(100, 200, 400, 300)],
+            [Box(345, 215, 395, 270)],
+            [(Box(100, 200, 400, 300), Box(345, 215, 395, 270))],
+            id="lying",
         ),
     ],
 )
-def test_faces_go_to_whom_they_fit_in_place_and_size(
-    people: list[Box], faces: list[Box], expected: list[tuple[Box | None, Box | None]]
+def test_heads_go_to_whom_they_fit_in_place_and_size(
+    people: list[Box], heads: list[Box], expected: list[Pair]
 ) -> None:
-    found = bodies([*map(person, people), *map(face, faces)], WIDTH, HEIGHT)
-    assert [(body.person, body.face) for body in found] == expected
+    assert pairs(*map(person, people), *map(head, heads)) == expected
 
 
-def test_nobody_loses_a_face_to_somebody_whom_it_fits_a_little_better() -> None:
-    """Two stand close; the right one's face was missed, the left one bends towards it."""
+def test_nobody_loses_a_head_to_a_person_whom_it_fits_a_little_better() -> None:
+    """Two stand close; the right one's head was missed, the left one bends towards it."""
     right = Box(130, 50, 230, 350)
-    shared, other = Box(150, 62, 180, 102), Box(164, 60, 194, 100)
-    found = bodies([person(STANDING), person(right), face(shared), face(other)], WIDTH, HEIGHT)
-    assert [(body.person, body.face) for body in found] == [(STANDING, shared), (right, other)]
+    shared, other = Box(145, 52, 185, 108), Box(164, 54, 204, 110)
+    assert pairs(person(STANDING), person(right), head(other), head(shared)) == [
+        (STANDING, shared),
+        (right, other),
+    ]
 
 
-def test_one_face_found_twice_is_one_face() -> None:
-    twice = [face(ITS_FACE, 0.5), face(Box(137, 62, 167, 102), 0.9)]
-    (body,) = bodies(twice, WIDTH, HEIGHT)
-    assert body.score == 0.9
+def test_one_head_found_twice_is_one_head() -> None:
+    again = ITS_HEAD.move(2, 2)
+    (body,) = assemble(head(ITS_HEAD, 0.5), head(again, 0.9))
+    assert (body.head, body.score) == (again, 0.9)
+
+
+def test_a_doubtful_head_counts_on_a_person_and_nowhere_else() -> None:
+    assert pairs(person(STANDING), doubtful(head(ITS_HEAD))) == [(STANDING, ITS_HEAD)]
+    assert pairs(doubtful(head(ITS_HEAD))) == []
+    assert pairs(person(SEATED), doubtful(head(ITS_HEAD))) == [(SEATED, None)]
+
+
+def test_a_doubtful_head_leaves_the_score_to_the_person() -> None:
+    (body,) = assemble(person(STANDING, 0.6), doubtful(head(ITS_HEAD)))
+    assert (body.score, body.sure) == (0.6, True)
+
+
+def test_a_doubtful_person_counts_where_nobody_else_was_found() -> None:
+    (body,) = assemble(doubtful(person(STANDING)))
+    assert (body.person, body.head, body.outline, body.sure) == (STANDING, None, STANDING, False)
+
+
+@pytest.mark.parametrize(
+    "sure",
+    [
+        pytest.param([person(STANDING.move(10, 5))], id="a person who was found there"),
+        pytest.param([head(ITS_HEAD)], id="a person of whom only the head was found"),
+        pytest.param([head(SEATED_HEAD), head(ITS_HEAD)], id="the same beside another"),
+    ],
+)
+def test_a_doubtful_person_is_not_added_to(sure: list[Detection]) -> None:
+    assert pairs(doubtful(person(STANDING)), *sure) == pairs(*sure)
+
+
+def test_a_doubtful_person_takes_no_head_from_a_person_who_was_found() -> None:
+    seen = [doubtful(person(BEHIND)), person(STANDING), head(ITS_HEAD)]
+    found = assemble(*seen)
+    assert [(b.person, b.head, b.sure) for b in found] == [
+        (STANDING, ITS_HEAD, True),
+        (BEHIND, None, False),
+    ]
 
 
 @given(detections)
-def test_nobody_is_lost_and_nobody_is_doubled(seen: list[Detection]) -> None:
-    people = [d.box for d in seen if d.kind is Kind.PERSON]
-    faces = [d.box for d in seen if d.kind is Kind.HEAD]
-    found = bodies(seen, WIDTH, HEIGHT)
-    assert [body.person for body in found if body.person is not None] == people
-    shown = [body.face for body in found if body.face is not None]
-    assert all(shown.count(box) <= faces.count(box) for box in shown)
-    assert bool(shown) == bool(faces), "of faces that lie on one another the best is kept"
-    assert all(body.person is not None or body.face is not None for body in found)
+def test_each_person_is_one_body_and_each_head_at_most_one(seen: list[Detection]) -> None:
+    found = assemble_bodies(seen, WIDTH, HEIGHT)
+    sure = [d.box for d in seen if d.kind is Kind.PERSON and d.sure]
+    assert [body.person for body in found if body.sure and body.person is not None] == sure
+    shown = [body.head for body in found if body.head is not None]
+    heads = [d.box for d in seen if d.kind is Kind.HEAD]
+    assert all(shown.count(box) <= heads.count(box) for box in shown)
+    assert all(body.person is not None or body.head is not None for body in found)
+    assert all(body.outline == (body.person or body.outline) for body in found)
+
+
+@given(detections)
+def test_a_sure_head_is_somebodys_unless_a_surer_one_lies_on_it(seen: list[Detection]) -> None:
+    shown = [body.head for body in assemble_bodies(seen, WIDTH, HEIGHT) if body.head is not None]
+    heads = [d for d in seen if d.kind is Kind.HEAD]
+    for one in heads:
+        surer = [d.box for d in heads if d is not one and d.score >= one.score]
+        if one.sure and all(one.box.overlap(other) < 0.5 for other in surer):
+            assert one.box in shown
+
+
+@given(detections)
+def test_of_what_is_doubtful_no_body_is_sure(seen: list[Detection]) -> None:
+    found = assemble_bodies([replace(d, sure=False) for d in seen], WIDTH, HEIGHT)
+    assert not any(body.sure for body in found)
+    assert all(body.head is None for body in found)
 
 
 @given(detections)
 def test_an_outline_lies_in_the_frame(seen: list[Detection]) -> None:
-    assert all(b.outline == b.outline.clip(WIDTH, HEIGHT) for b in bodies(seen, WIDTH, HEIGHT))
+    found = assemble_bodies(seen, WIDTH, HEIGHT)
+    assert all(body.outline == body.outline.clip(WIDTH, HEIGHT) for body in found)
+
+
+@given(detections)
+def test_every_head_and_every_person_without_one_has_a_private_area(seen: list[Detection]) -> None:
+    areas = find_private_areas(seen, WIDTH, HEIGHT)
+    assert all(d.box in areas for d in seen if d.kind is Kind.HEAD)
+    for body in assemble_bodies(seen, WIDTH, HEIGHT):
+        assert body.head is not None or upper_part(body.outline) in areas
+
+
+def test_a_person_whose_head_may_be_a_childs_has_a_private_area_too() -> None:
+    assert pairs(person(ADULT), head(CHILDS_HEAD)) == [(ADULT, CHILDS_HEAD)]
+    areas = find_private_areas([person(ADULT), head(CHILDS_HEAD)], WIDTH, HEIGHT)
+    assert areas == [CHILDS_HEAD, upper_part(ADULT)]
+
+
+def test_two_heads_that_may_be_one_are_both_private() -> None:
+    smaller = Box(130, 60, 150, 90)
+    seen = [person(STANDING), head(ITS_HEAD, 0.5), head(smaller, 0.9)]
+    assert find_private_areas(seen, WIDTH, HEIGHT) == [ITS_HEAD, smaller]
+
+
+def test_the_upper_part_of_the_person_who_is_shown_is_not_private() -> None:
+    seen = [person(STANDING), person(SEATED)]
+    assert find_private_areas(seen, WIDTH, HEIGHT) == [upper_part(STANDING), upper_part(SEATED)]
+    assert find_private_areas(seen, WIDTH, HEIGHT, STANDING) == [upper_part(SEATED)]
 
 
 @given(boxes_within(4000, 4000))
-def test_a_head_that_was_not_found_is_looked_for_in_the_upper_part(outline: Box) -> None:
-    head = guessed_head(outline)
-    slack = 1e-6 * 4000
-    assert outline.left - slack <= head.left <= head.right <= outline.right + slack
-    assert outline.top <= head.top
-    assert head.bottom <= outline.top + 0.9 * outline.height + slack
+@example(Box(0, 0, 100, 300))
+def test_the_upper_part_is_a_part_of_the_person_from_the_top(outline: Box) -> None:
+    part = upper_part(outline)
+    assert (part.left, part.top, part.right) == (outline.left, outline.top, outline.right)
+    assert part.bottom <= outline.top + 0.5 * outline.height
 
 
 @pytest.mark.parametrize(
-    ("outline", "least_px", "most_px"),
+    ("outline", "its_head"),
     [
-        pytest.param(Box(0, 0, 100, 300), 30, 60, id="standing, from the front"),
-        pytest.param(Box(0, 0, 40, 300), 25, 50, id="standing, in profile"),
-        pytest.param(Box(0, 0, 200, 240), 70, 90, id="cut off at the waist"),
-        pytest.param(Box(0, 0, 220, 180), 80, 100, id="head and shoulders"),
+        pytest.param(STANDING, ITS_HEAD, id="standing"),
+        pytest.param(ADULT, ADULTS_HEAD, id="an adult"),
+        pytest.param(CHILD, CHILDS_HEAD, id="a child"),
+        pytest.param(Box(0, 0, 40, 300), Box(2, 0, 38, 40), id="standing, in profile"),
+        pytest.param(Box(0, 0, 200, 240), Box(60, 4, 130, 94), id="cut off at the waist"),
     ],
 )
-def test_a_guessed_head_is_about_as_large_as_heads_are(
-    outline: Box, least_px: float, most_px: float
-) -> None:
-    head = guessed_head(outline)
-    assert least_px <= head.height <= most_px
-    assert head.top < 0.25 * outline.bottom
+def test_the_head_of_somebody_upright_is_in_the_upper_part(outline: Box, its_head: Box) -> None:
+    assert upper_part(outline).intersection(its_head) == its_head.area
