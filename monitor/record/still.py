@@ -15,6 +15,7 @@ _LONGEST_PX = 1280  # stills are scaled down to this
 _BLOCKS = 6  # a pixelated head is this many blocks across
 _HEAD_MARGIN = 1.1  # pixelated area, in heads
 _CROP_MARGIN = 1.3  # of the kept picture of a head, in heads
+_SAME = 0.5  # IoU above which two boxes show one head
 _JPEG_QUALITY = 88
 _RED = (40, 40, 230)  # blue, green, red
 
@@ -28,7 +29,7 @@ class AlertPictures:
 
 
 def still(
-    frame: Frame, subjects: Sequence[Subject], shown: SubjectId, heads: Sequence[Box] = ()
+    frame: Frame, subjects: Sequence[Subject], shown: SubjectId, private: Sequence[Box] = ()
 ) -> AlertPictures:
     """The pictures of an alert about one of the subjects in a frame.
 
@@ -36,11 +37,12 @@ def still(
         frame: Where they were seen.
         subjects: Everybody who is followed.
         shown: Whom the alert is about.
-        heads: Every head that was detected, followed or not; those of bystanders are hidden.
+        private: Where heads are or may be, of people who are followed or not; all of it is
+            hidden but for the head of the subject that is shown.
     """
     about = next((subject.head for subject in subjects if subject.id == shown), None)
     others = [s.head for s in subjects if s.id != shown and s.head is not None]
-    others += [head for head in heads if about is None or not _same(head, about)]
+    others += [head for head in private if about is None or not _same(head, about)]
     scale = min(1.0, _LONGEST_PX / max(frame.width, frame.height))
     picture = frame.resize(round(frame.width * scale), round(frame.height * scale))
     picture = picture.copy() if not picture.flags.writeable else picture
@@ -99,7 +101,7 @@ def _hide(picture: Pixels, heads: Sequence[Box], kept: Box | None) -> None:
 
 def _same(head: Box, about: Box) -> bool:
     """Whether a detected head is the one that the alert is about."""
-    return about.contains(*head.centre)
+    return about.iou(head) > _SAME
 
 
 def _pixelate(picture: Pixels, box: Box) -> None:

@@ -70,7 +70,10 @@ def assemble_bodies(detections: Sequence[Detection], width: int, height: int) ->
 def find_private_areas(
     detections: Sequence[Detection], width: int, height: int, shown: Box | None = None
 ) -> list[Box]:
-    """All heads of a frame, doubtful ones too, and the upper parts of people that show none.
+    """All heads of a frame, doubtful ones too, and the upper parts of people with no sure head.
+
+    A head is not a person's for sure where it is not in the upper part, or where it may belong
+    to another person who has none.
 
     Args:
         detections: Of the frame.
@@ -78,13 +81,14 @@ def find_private_areas(
         height: Of the frame, in pixels.
         shown: The person box of a subject whose upper part is left out.
     """
-    heads = [d.box for d in detections if d.kind is Kind.HEAD]
+    bodies = assemble_bodies(detections, width, height)
+    headless = [body.outline for body in bodies if body.head is None]
     missing = [
         upper_part(body.outline)
-        for body in assemble_bodies(detections, width, height)
-        if not _has_head_on_top(body) and (shown is None or body.person != shown)
+        for body in bodies
+        if (shown is None or body.person != shown) and not _has_own_head(body, headless)
     ]
-    return heads + missing
+    return [d.box for d in detections if d.kind is Kind.HEAD] + missing
 
 
 def upper_part(person: Box) -> Box:
@@ -94,9 +98,12 @@ def upper_part(person: Box) -> Box:
     return Box(person.left, person.top, person.right, person.top + tall)
 
 
-def _has_head_on_top(body: Body) -> bool:
-    """Whether a head was found where heads are; another may be somebody else's."""
-    return body.head is not None and upper_part(body.outline).contains(*body.head.centre)
+def _has_own_head(body: Body, headless: Sequence[Box]) -> bool:
+    """Whether a body's head is in its upper part and can be nobody else's."""
+    head = body.head
+    if head is None or not upper_part(body.outline).contains(*head.centre):
+        return False
+    return all(_cost(other, head) > _MAX_COST for other in headless)
 
 
 def guess_outline(head: Box) -> Box:
