@@ -16,11 +16,11 @@ from monitor.publish.retained.health import HealthReporter, ProblemKind
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.publish.retained.tampering import TamperAlerts
 from monitor.runtime.clock import Clock
+from monitor.runtime.repeat_log import RepeatLog
 from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-_WARN_EVERY_S = 60.0
 _STATES_S = 1.0  # how often changes of a camera's state are looked for
 
 
@@ -61,7 +61,7 @@ class StatusReporter:
     verifiers: Sequence[VerifierWorker] = ()
     analysis: AnalysisStatus | None = None
     _lost: int = field(init=False, default=0)
-    _warn_at: float = field(init=False, default=0.0)
+    _overloads: RepeatLog = field(init=False, default_factory=lambda: RepeatLog(log))
 
     def run(self, stop: Stop) -> None:
         """Post each camera's state when it changes, and now and then anyway."""
@@ -89,12 +89,14 @@ class StatusReporter:
             self.health.report(kind, trouble)
 
     def _warn_of_overload(self) -> None:
-        """Say once a minute how many crops were lost because the judge is behind."""
+        """Warn of crops that were dropped because the judge is behind."""
         counts = self.pipeline.scheduler.counts
-        lost, now = counts.stale + counts.refused, time.monotonic()
-        if lost > self._lost and now >= self._warn_at:
-            log.warning("judge overloaded: %d crops dropped since last told", lost - self._lost)
-            self._lost, self._warn_at = lost, now + _WARN_EVERY_S
+        lost = counts.stale + counts.refused
+        if lost > self._lost:
+            self._overloads.write(
+                logging.WARNING, "judge overloaded: crop dropped", times=lost - self._lost
+            )
+            self._lost = lost
 
     def _state(self, camera: CameraId, reader: Reader) -> CameraState:
         status = reader.status()

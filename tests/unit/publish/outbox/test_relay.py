@@ -199,7 +199,7 @@ def test_an_outage_is_logged_at_its_start_each_minute_and_at_its_end(
         carrying.run(UntilEmpty(outbox, meanwhile=lambda: clock.move_to(next(seconds))))
     assert [record.getMessage() for record in caplog.records] == [
         "not connected; alerts wait in the outbox",
-        "not connected; alerts wait in the outbox",
+        "not connected; alerts wait in the outbox (6 times)",
         "alerts are delivered again",
     ]
 
