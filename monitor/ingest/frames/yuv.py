@@ -1,7 +1,6 @@
 """From a decoder's planes to blue-green-red: the whole picture scaled, or a part as it is."""
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from monitor.domain import Pixels
@@ -20,7 +20,7 @@ Edges: TypeAlias = tuple[int, int, int, int]
 Plane: TypeAlias = NDArray[np.uint8]
 
 SMALL_PX = 160  # longer side of the picture that motion and tampering are judged on
-CONVERTERS_KEPT = 16  # per thread; one for each pair of sizes in use
+MAX_CONVERTERS = 16  # per thread; one for each pair of sizes in use
 
 _CHROMA_STEP = {
     "yuv420p": (2, 2),
@@ -48,15 +48,13 @@ _BT601 = (0.299, 0.114)
 class Converters(threading.local):
     """This thread's converters; setting one up costs more than using it."""
 
-    kept: OrderedDict[tuple[object, ...], VideoReformatter] = field(default_factory=OrderedDict)
+    cached: LRUCache[tuple[object, ...], VideoReformatter] = field(
+        default_factory=lambda: LRUCache(MAX_CONVERTERS)
+    )
 
     def get(self, key: tuple[object, ...]) -> VideoReformatter:
         """The converter last used for this key, or a new one."""
-        converter = self.kept.pop(key, None) or VideoReformatter()
-        self.kept[key] = converter
-        if len(self.kept) > CONVERTERS_KEPT:
-            self.kept.popitem(last=False)
-        return converter
+        return self.cached.setdefault(key, VideoReformatter())
 
 
 _converters = Converters()
