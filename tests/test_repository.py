@@ -9,8 +9,6 @@ import sys
 import tomllib
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "monitor").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 README = ROOT / "README.md"
@@ -41,20 +39,21 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LIMIT
+def test_a_file_can_be_read_in_one_sitting() -> None:
+    lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert MODULES
+    assert {file: lines for file, lines in lengths.items() if lines > FILE_LIMIT} == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_function_fits_on_a_screen(path: Path) -> None:
-    functions = [
-        node
+def test_a_function_fits_on_a_screen() -> None:
+    lengths = {
+        f"{name(path)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in MODULES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno + 1 > FUNCTION_LIMIT]
-    assert not long
+    }
+    assert lengths
+    assert {where: lines for where, lines in lengths.items() if lines > FUNCTION_LIMIT} == {}
 
 
 def test_every_relative_link_of_the_readme_leads_somewhere() -> None:
