@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import httpx
 
-from tests.e2e.daemon import Daemon, until
 from tests.stress.http_fuzz import served
 from tests.support.clips import panning, photo, write_clip
+from tests.support.daemon import Daemon
+from tests.support.waiting import until
 
 PATH = "/v1/face-occlusion"
 JPEG = base64.b64encode(cv2.imencode(".jpg", photo())[1].tobytes()).decode()

@@ -33,8 +33,10 @@ from monitor.publish.contract.payload import (
     state_topic,
 )
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import Mosquitto, free_port, until
+from tests.support.broker import Mosquitto
 from tests.support.fakes import moment
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 START_S = 60  # a process that has said nothing by then has failed
 

@@ -15,7 +15,8 @@ from monitor.publish.outbox.saved_state import SavedState
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from tests.integration.daemon.test_run import config
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
+from tests.support.waiting import until
 from tests.unit.publish.contract.test_payload import ALERT, YARD
 
 pytestmark = pytest.mark.broker

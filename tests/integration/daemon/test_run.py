@@ -14,10 +14,11 @@ from monitor.config.schema import Config
 from monitor.daemon.run import run
 from monitor.errors import JudgeUnavailableError
 from tests.integration.publish.retained.test_commands import Asker
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
 from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.http_server import http_camera
+from tests.support.waiting import until
 from tests.unit.publish.outbox.test_outbox_limits import broken_in_the_middle
 from tests.unit.test_pipeline import BOTH, scene
 

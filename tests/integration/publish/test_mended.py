@@ -16,7 +16,8 @@ from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.integration.publish.retained.test_commands import Asker, Camera, handler
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
+from tests.support.waiting import until
 
 HEALTH = "monitor/v1/site/health"
 

@@ -22,8 +22,8 @@ from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.worker import Worker
 from monitor.track.bytetrack import BodyTracker
-from tests.support.broker import until
 from tests.support.fakes import YARD, ArrayPicture, frame, textured
+from tests.support.waiting import until
 from tests.unit.publish.retained.test_retained_topics import SwitchedBroker
 
 MakeFrame = Callable[[int], Frame]

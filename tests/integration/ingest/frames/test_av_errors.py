@@ -10,7 +10,7 @@ import pytest
 from monitor.errors import SourceRejectedError, SourceUnavailableError
 from monitor.ingest.frames.av_errors import translated
 from tests.support.http_server import answering
-from tests.support.rtsp_server import free_port
+from tests.support.ports import free_port
 
 
 def test_a_silent_server_is_unavailable_and_its_password_stays_secret() -> None:

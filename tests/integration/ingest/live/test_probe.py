@@ -14,7 +14,7 @@ from monitor.ingest.live.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 from tests.support.camera_park import CameraPark, write_h265
 from tests.support.clips import panning, write_clip
-from tests.support.rtsp_server import free_port
+from tests.support.ports import free_port
 
 FACTS = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
 

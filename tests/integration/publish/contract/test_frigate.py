@@ -12,9 +12,10 @@ from monitor.daemon.run import run
 from monitor.domain import AlertState, Severity
 from monitor.publish.contract.frigate import FrigateFormat
 from tests.integration.daemon.test_run import config
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
 from tests.support.fakes import START, BlueJudge, ScriptedDetector
+from tests.support.waiting import until
 from tests.unit.publish.contract.test_payload import ALERT
 from tests.unit.test_pipeline import BOTH, scene
 

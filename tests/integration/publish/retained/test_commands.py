@@ -28,7 +28,9 @@ from monitor.publish.retained.commands import CommandHandler
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import HOST, Mosquitto, OldDoor, Witness, until
+from tests.support.broker import Mosquitto, OldDoor, Witness
+from tests.support.ports import HOST
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 

@@ -17,8 +17,8 @@ from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import until
 from tests.support.fakes import START, ManualClock, Outcome
+from tests.support.waiting import until
 
 AWAY = BrokerUnavailableError("not connected")
 

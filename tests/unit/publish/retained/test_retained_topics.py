@@ -14,7 +14,7 @@ from monitor.publish.contract.payload import snapshot_topic, state_payload, stat
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import until
+from tests.support.waiting import until
 
 YARD, GATE = CameraId("yard"), CameraId("gate")
 
