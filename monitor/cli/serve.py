@@ -40,7 +40,7 @@ def serve(
     settings = load_serve(config)
     http = settings.http if port is None else settings.http.model_copy(update={"port": port})
     from monitor.build import models  # noqa: PLC0415
-    from monitor.inference.http_service import opened  # noqa: PLC0415
+    from monitor.inference.http_service import open_server  # noqa: PLC0415
     from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
     from monitor.runtime.stop import StopSwitch  # noqa: PLC0415
@@ -50,7 +50,7 @@ def serve(
 
     loaded = models(settings.detector, settings.judge, SystemClock())
     inference = Inference(loaded, tracking=settings.tracking)
-    with opened(http, inference, StandaloneStatus()) as server:
+    with open_server(http, inference, StandaloneStatus()) as server:
         stop = StopSwitch()
         notify("READY=1")
         clean = supervise(

@@ -148,10 +148,10 @@ def _http_service(
     """The HTTP API, if it is wanted; ``stack`` closes it."""
     if config.http is None:
         return None
-    from monitor.inference.http_service import opened  # noqa: PLC0415  (a second, for those without it)
+    from monitor.inference.http_service import open_server  # noqa: PLC0415  (a second, for those without it)
 
     inference = Inference(models, tracking=config.tracking)
-    return stack.enter_context(opened(config.http, inference, status))
+    return stack.enter_context(open_server(config.http, inference, status))
 
 
 def _refused_file(source: Source, reader: Reader) -> bool:

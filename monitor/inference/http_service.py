@@ -34,7 +34,7 @@ class InferenceService:
     sandbox: Sandbox
     settings: Http
 
-    def fetched(self, url: str, deadline: float) -> bytes:
+    def fetch_file(self, url: str, deadline: float) -> bytes:
         """See OcclusionService."""
         fetching = self.settings.fetch
         if fetching is None:
@@ -42,7 +42,7 @@ class InferenceService:
         left_s = max(0.0, min(fetching.timeout_s, deadline - time.monotonic()))
         return Fetcher(_rules(fetching), left_s).fetched(url)
 
-    def answer(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
+    def judge_faces(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
         """See OcclusionService."""
         still = is_still(request.content)
         if not still and request.media_type == "image":
@@ -80,7 +80,7 @@ def _rules(fetching: Fetching) -> AddressPolicy:
 
 
 @contextmanager
-def opened(settings: Http, inference: Inference, status: Status) -> Iterator[Server]:
+def open_server(settings: Http, inference: Inference, status: Status) -> Iterator[Server]:
     """A server that listens already; its ``run`` answers. Within the block.
 
     Raises:

@@ -10,7 +10,7 @@ import pytest
 
 from monitor.build import Models
 from monitor.config.http import Fetching, Http
-from monitor.inference.http_service import opened
+from monitor.inference.http_service import open_server
 from monitor.inference.inference import Inference
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
@@ -32,7 +32,7 @@ def serving(fetch: Fetching | None) -> Iterator[Server]:
     """The whole HTTP API before a detector that knows where the faces are."""
     found = (face(LEFT), face(RIGHT))
     models = Models(ScriptedDetector(dict.fromkeys(range(99), found)), BlueJudge(), batch=4)
-    with opened(Http(port=0, fetch=fetch), Inference(models), FakeStatus()) as server:
+    with open_server(Http(port=0, fetch=fetch), Inference(models), FakeStatus()) as server:
         stop = StopSwitch()
         worker = Worker("http", server.run, stop)
         worker.start()
