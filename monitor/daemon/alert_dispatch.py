@@ -9,7 +9,7 @@ from monitor.publish.contract.frigate import FrigateFormat
 from monitor.publish.contract.payload import alert_payload, alert_topic
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import OutboxMessage
-from monitor.publish.retained.retained_topics import OVER, OpenAlerts, RetainedPublisher
+from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.record.retention import Retention
 from monitor.runtime.clock import Clock
 
@@ -42,7 +42,7 @@ class AlertDispatch:
         )
         topic = alert_topic(self.site, alert.camera)
         payload = alert_payload(self.site, alert)
-        note, over = alert.severity is Severity.NOTE, alert.state in OVER
+        note, over = alert.severity is Severity.NOTE, alert.state.is_final
         self.buffered.add(
             OutboxMessage(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
