@@ -63,7 +63,8 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     sources: dict[CameraId, Source] = {}
     for name, camera in config.cameras.items():
         source = build_source(name, camera, clock, stop, demand[CameraId(name)])
-        box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
+        live = source.traits.live
+        box = Mailbox[Frame](1 if live else 2, lossless=not live, bell=bell)
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
     pictures = SnapshotRequests(bell)
@@ -155,4 +156,4 @@ def _http_service(
 
 
 def _refused_file(source: Source, reader: Reader) -> bool:
-    return not source.live and reader.status().state is StreamState.REJECTED
+    return not source.traits.live and reader.status().state is StreamState.REJECTED

@@ -1,7 +1,6 @@
 """Recordings: every frame that is due comes, at the recorded time, the same on each replay."""
 
 import logging
-import math
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from av.video.stream import VideoStream
 
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceRejectedError, SourceUnavailableError
+from monitor.ingest import SourceTraits
 from monitor.ingest.frames.av_errors import translated
 from monitor.ingest.frames.decoder import Decoded, Decoder, video_stream
 from monitor.ingest.frames.picture import VideoPicture
@@ -65,37 +65,11 @@ class FileVideo:
     stop: Stop = field(kw_only=True, default_factory=StopSwitch)
     threads: int = field(kw_only=True, default=0)
     demand: CameraDemand | None = field(kw_only=True, default=None)
-    _decoded: int = field(init=False, default=0)
+    decoded: int = field(init=False, default=0)
+    traits: SourceTraits = field(init=False)
 
-    @property
-    def label(self) -> str:
-        """See Source."""
-        return self.camera
-
-    @property
-    def live(self) -> bool:
-        """See Source."""
-        return False
-
-    @property
-    def decoded(self) -> int:
-        """See Source."""
-        return self._decoded
-
-    @property
-    def hang_timeout_s(self) -> float:
-        """See Source. A slow disk or taker is waited for."""
-        return math.inf
-
-    @property
-    def stall_timeout_s(self) -> float:
-        """See Source."""
-        return math.inf
-
-    @property
-    def access(self) -> None:
-        """See Source."""
-        return
+    def __post_init__(self) -> None:
+        self.traits = SourceTraits(self.camera, live=False)
 
     @property
     def info(self) -> VideoInfo:
@@ -107,9 +81,9 @@ class FileVideo:
         return probe(self.path)
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
-        del left  # its frames are waited for by ``stop`` only
+        del abandoned  # it waits for ``stop`` only
         with _opened(self.path) as (container, stream):
             stream.thread_type = "AUTO"
             stream.thread_count = self.threads
@@ -130,7 +104,7 @@ class FileVideo:
         started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         sequence = 0
         for picture in self._pictures(container, stream, decoder):
-            self._decoded += 1
+            self.decoded += 1
             seconds = timeline.seconds(picture.frame.pts)
             if self.demand is not None:
                 sampler.pace(self.demand.current.fps)
@@ -169,7 +143,7 @@ class FileVideo:
         if problem or decoder.damaged or decoder.decoded < MIN_DECODED_SHARE * stream.frames:
             log.warning(
                 "%s: %s is damaged or cut off: %d of %s pictures could be decoded",
-                self.label,
+                self.camera,
                 self.path,
                 decoder.decoded,
                 stream.frames or "an unknown number of",

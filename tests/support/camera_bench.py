@@ -93,7 +93,7 @@ class CameraBench:
         reader = Reader(source, box, Backoff(*pause), SystemClock())
         thread = threading.Thread(target=reader.run, args=(self._stop,), daemon=True)
         watched = Watched(reader, box, thread)
-        self.cameras = {**self.cameras, source.label: watched}  # the taker may be looking
+        self.cameras = {**self.cameras, source.traits.label: watched}  # the taker may be looking
         thread.start()
         return watched
 

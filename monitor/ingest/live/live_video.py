@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 import av
 from av.video.stream import VideoStream
@@ -11,6 +12,7 @@ from av.video.stream import VideoStream
 from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceUnavailableError
+from monitor.ingest import SourceTraits
 from monitor.ingest.frames.av_errors import translated
 from monitor.ingest.frames.decoder import video_stream
 from monitor.ingest.frames.picture import VideoPicture
@@ -18,7 +20,7 @@ from monitor.ingest.frames.sampling import ArrivalSampler
 from monitor.ingest.frames.timeline import Timeline
 from monitor.ingest.live.hardware import Hardware
 from monitor.ingest.live.live_decoder import LiveDecoder
-from monitor.ingest.live.open_stream import access_of, ffmpeg_input, opened
+from monitor.ingest.live.open_stream import ffmpeg_input, opened, read_credentials_version
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock
@@ -56,42 +58,19 @@ class LiveVideo:
         self._frame_watch = FrameWatch(self._demand, self._demand.tampering_settings)
         self._hardware = Hardware(source.decoder, camera)
         self._clock = clock
-        self._decoded = 0
+        self.decoded = 0
+        self.traits = SourceTraits(
+            camera,
+            live=True,
+            hang_timeout_s=source.open_timeout_s + source.silence_limit_s + SLACK_S,
+            stall_timeout_s=STALLED_S,
+            read_credentials_version=partial(read_credentials_version, source),
+        )
         self._warned = False
         ffmpeg_input(source)  # so that a missing password is noticed at start
 
-    @property
-    def label(self) -> str:
-        """See Source."""
-        return self._camera
-
-    @property
-    def live(self) -> bool:
-        """See Source."""
-        return True
-
-    @property
-    def decoded(self) -> int:
-        """See Source."""
-        return self._decoded
-
-    @property
-    def hang_timeout_s(self) -> float:
-        """See Source."""
-        return self._source.open_timeout_s + self._source.silence_limit_s + SLACK_S
-
-    @property
-    def stall_timeout_s(self) -> float:
-        """See Source."""
-        return STALLED_S
-
-    @property
-    def access(self) -> object:
-        """See Source. The password file's state; None without one, or while it is missing."""
-        return access_of(self._source)
-
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source. FFmpeg cannot be asked to leave, but after each packet we can."""
         host = ffmpeg_input(self._source).place
         with opened(self._source, self._clock) as container:
@@ -100,7 +79,7 @@ class LiveVideo:
             decoder = LiveDecoder(stream, self._clock, self._demand, self._hardware)
             playback = _Playback(container, stream, self._clock)
             try:
-                with closing(self._frames(container, decoder, playback, left)) as frames:
+                with closing(self._frames(container, decoder, playback, abandoned)) as frames:
                     yield frames
             finally:
                 decoder.end()
@@ -112,7 +91,7 @@ class LiveVideo:
             self._warned = True
             log.warning(
                 "%s: the certificate is checked for the HLS list, not for the pieces in it",
-                self.label,
+                self._camera,
             )
 
     def _frames(
@@ -120,7 +99,7 @@ class LiveVideo:
         container: av.container.InputContainer,
         decoder: LiveDecoder,
         playback: "_Playback",
-        left: Stop | None,
+        abandoned: Stop | None,
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive, until nobody wants them any more."""
         host = ffmpeg_input(self._source).place
@@ -131,7 +110,7 @@ class LiveVideo:
             # All streams, though only pictures count: the time-out is one packet's, and
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
-                if left is not None and left.requested:
+                if abandoned is not None and abandoned.requested:
                     return
                 self._check_silence(last_picture, host)
                 skipped, seen, came = decoder.skipped, decoder.seen, self._clock.seconds()
@@ -152,7 +131,7 @@ class LiveVideo:
                     )
                     sequence += 1
                 asked = self._clock.seconds()
-                self._decoded += decoder.seen - seen
+                self.decoded += decoder.seen - seen
                 if decoder.skipped != skipped:  # it came, though nobody needs it
                     last_picture = asked
         raise SourceUnavailableError(f"reading {host}: the stream ended")

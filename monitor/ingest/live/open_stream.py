@@ -54,8 +54,8 @@ def ffmpeg_input(source: LiveSource) -> FfmpegInput:
     return FfmpegInput(urlsplit(source.url).netloc, _with_password(source), None, options)
 
 
-def access_of(source: LiveSource) -> object:
-    """The password file's state, to compare; None without one, or while it is missing."""
+def read_credentials_version(source: LiveSource) -> object:
+    """The password file's state, to compare; None without a password file or if it is missing."""
     if isinstance(source, DeviceSource) or source.password_file is None:
         return None
     try:

@@ -1,6 +1,5 @@
 """Pausing cameras, and asking them for a picture."""
 
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from monitor.config.schema import Tracking
 from monitor.daemon.camera_control import CameraControl, SnapshotRequests
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
+from monitor.ingest import SourceTraits
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import CameraPipeline, FrameResult
 from monitor.publish.retained.retained_topics import RetainedPublisher
@@ -32,20 +32,15 @@ MakeFrame = Callable[[int], Frame]
 class SteadySource:
     """A camera that sends frames for as long as it is looked at."""
 
-    label = "yard"
-    hang_timeout_s = math.inf
-    stall_timeout_s = 3.0
-    access = None
-
     def __init__(self, *, live: bool = True) -> None:
-        self.live = live
+        self.traits = SourceTraits("yard", live=live, stall_timeout_s=3.0)
         self.decoded = 0
         self.viewers = 0
         self.most_viewers = 0
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        del left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        del abandoned
         self.viewers += 1
         self.most_viewers = max(self.viewers, self.most_viewers)
         try:

@@ -255,7 +255,7 @@ def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
     start = content.index(b"mdat") + 4
     path.write_bytes(content[:start] + b"\xff" * (len(content) - start))
     source = recording(path)
-    assert not source.live
+    assert not source.traits.live
     for attempt in (lambda: probe(path), lambda: played(source)):
         with pytest.raises(SourceRejectedError, match="no picture could be decoded; check"):
             attempt()

@@ -12,6 +12,7 @@ from monitor.config.judges import Scheduler
 from monitor.domain import Frame, Timings
 from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
+from monitor.ingest import SourceTraits
 from monitor.ingest.live.dual_stream import (
     KEPT,
     MAIN_FPS,
@@ -32,19 +33,16 @@ SMALL, LARGE = ArrayPicture(textured(64, 36)), ArrayPicture(textured(256, 144))
 class Playing:
     """A Source that plays these frames, then loses its connection for ever."""
 
-    live = True
     decoded = 0
-    hang_timeout_s = stall_timeout_s = 3.0
-    access = None
 
     def __init__(self, label: str, frames: Sequence[Frame]) -> None:
-        self.label = label
-        self.left: Stop | None = None
+        self.traits = SourceTraits(label, live=True, hang_timeout_s=3.0, stall_timeout_s=3.0)
+        self.abandoned: Stop | None = None
         self._frames = list(frames)
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        self.left = left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        self.abandoned = abandoned
         yield self._play()
 
     def _play(self) -> Iterator[Frame]:
@@ -119,9 +117,10 @@ def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> Non
         assert third.closest() == (SMALL, 1.0)
         with pytest.raises(SourceUnavailableError):
             next(frames)
-        assert large.left is not None
-        assert not large.left.requested
-    assert (dual.label, dual.live, dual.decoded, dual.stall_timeout_s) == ("yard", True, 0, 3.0)
+        assert large.abandoned is not None
+        assert not large.abandoned.requested
+    assert dual.traits == small.traits
+    assert dual.decoded == 0
 
 
 def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from monitor.domain import Frame, StreamState
+from monitor.ingest import SourceTraits
 from monitor.ingest.live.reader import MOST_LEFT, Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
@@ -23,14 +24,12 @@ MakeFrame = Callable[[int], Frame]
 class HangingSource:
     """A Source whose connection hangs in FFmpeg until it is let go."""
 
-    label = "yard"
-    live = True
-    stall_timeout_s = 3.0
     decoded = 0
-    access = None
 
     def __init__(self, frame: Frame, hang_timeout_s: float = math.inf) -> None:
-        self.hang_timeout_s = hang_timeout_s
+        self.traits = SourceTraits(
+            "yard", live=True, hang_timeout_s=hang_timeout_s, stall_timeout_s=3.0
+        )
         self.opened = 0
         self.hanging = threading.Event()
         self.let_go = threading.Event()
@@ -38,8 +37,8 @@ class HangingSource:
         self._frame = frame
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        del left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        del abandoned
         self.opened += 1
         self.hanging.set()
         self.let_go.wait(10)
