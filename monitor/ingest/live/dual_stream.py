@@ -95,7 +95,7 @@ def _joined(
 ) -> Generator[Frame, None, None]:
     """The small stream's frames, each with its way to the large picture of its moment."""
     for frame in frames:
-        if worker.failure is not None:  # a mistake of ours; see README, D-4
+        if worker.failure is not None:  # a mistake of ours; see monitor/README.md, D-4
             raise worker.failure
         yield replace(frame, closer=partial(buffer.nearest, frame.moment.seconds))
 
