@@ -49,7 +49,7 @@ from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.stress.many_cameras import ManyCameras
 from tests.support.clips import panning, photo
-from tests.unit.daemon.test_analyst import Silent
+from tests.support.fakes_mqtt import SwitchedBroker
 
 FPS, ANALYSES = 15, 5
 CONNECT_S = 60.0  # for all cameras to send, on a machine with much else to do
@@ -130,7 +130,7 @@ class Box:
             source = build_source(camera, given, clock, self.stop, demand[camera])
             self.readers[camera] = Reader(source, boxes[camera], Backoff(0.5, 3), clock)
         outbox = stack.enter_context(Outbox(folder / "outbox"))
-        retained = RetainedPublisher(Silent(), "site")
+        retained = RetainedPublisher(SwitchedBroker(), "site")
         buffered = BufferedOutbox(outbox, clock, on_trouble=lambda _: None)
         dispatch = AlertDispatch(
             "site", buffered, retained, OpenAlerts(retained, "site", cameras), clock

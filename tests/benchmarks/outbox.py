@@ -29,9 +29,9 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.support.broker import Mosquitto
+from tests.support.fakes import ALERT, YARD
 from tests.support.ports import HOST
 from tests.support.waiting import until
-from tests.unit.publish.contract.test_payload import ALERT, YARD
 
 TOPIC = alert_topic("site", YARD)
 PAYLOAD = alert_payload("site", ALERT)

@@ -24,8 +24,8 @@ from tests.stress.fault_bench import HEAD, TIMEOUT_S, Key, Row, carrying, draine
 from tests.stress.fault_daemon import SETTINGS
 from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
+from tests.support.scenes import scene
 from tests.support.waiting import until
-from tests.unit.test_pipeline import scene
 
 AUDIT = """
 CREATE TABLE audit (id TEXT, seq INTEGER, UNIQUE (id, seq));

@@ -14,6 +14,8 @@ import yaml
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
+from monitor.config.schema import Config
+
 DAEMON_S = 60.0  # for what a whole daemon is to do, on a busy machine
 
 
@@ -136,3 +138,16 @@ class Listener:
         with self._lock:
             entry = (time.monotonic(), message.topic, bytes(message.payload), message.retain)
             self.messages.append(entry)
+
+
+def site_config(folder: Path, port: int, source: dict[str, object]) -> Config:
+    """One camera, ``yard`` of ``site``, with everything it writes in this folder."""
+    return Config.model_validate(
+        {
+            "site": "site",
+            "cameras": {"yard": {"source": source}},
+            "mqtt": {"port": port, "home_assistant": True},
+            "outbox": folder / "outbox",
+            "evidence": folder / "evidence",
+        }
+    )

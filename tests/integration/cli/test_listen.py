@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,15 +15,10 @@ import pytest
 from monitor.config.schema import Mqtt
 from monitor.domain import (
     Alert,
-    AlertState,
     CameraId,
     CameraState,
-    Covering,
-    JudgeName,
     Severity,
     StreamState,
-    SubjectId,
-    Timings,
 )
 from monitor.publish.contract.payload import (
     alert_payload,
@@ -34,7 +29,7 @@ from monitor.publish.contract.payload import (
 )
 from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.support.broker import Mosquitto
-from tests.support.fakes import moment
+from tests.support.fakes import ALERT, moment
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -44,22 +39,16 @@ START_S = 60  # a process that has said nothing by then has failed
 def alert(
     n: int, *, camera: str = "yard", severity: Severity = Severity.CRITICAL, thinking: str = ""
 ) -> Alert:
-    return Alert(
+    return replace(
+        ALERT,
         id=UUID(int=n),
-        seq=1,
-        state=AlertState.RAISED,
-        severity=severity,
         camera=CameraId(camera),
-        subject=SubjectId(7),
-        covering=Covering.BALACLAVA,
+        severity=severity,
         probability=0.976,
         thinking=thinking,
         zone="door",
         first_seen=moment(0),
         raised_at=moment(1),
-        judge=JudgeName("small", "1"),
-        timings=Timings(),
-        evidence=None,
     )
 
 

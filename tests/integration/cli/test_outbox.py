@@ -13,9 +13,9 @@ from monitor.cli.app import app
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from tests.support.broker import Mosquitto, OldDoor, Witness
 from tests.support.clips import panning, write_clip
+from tests.support.outboxes import broken_in_the_middle
 from tests.support.ports import free_port
 from tests.support.waiting import until
-from tests.unit.publish.outbox.test_outbox_limits import broken_in_the_middle
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

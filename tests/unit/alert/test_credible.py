@@ -5,7 +5,7 @@ from dataclasses import replace
 from monitor.config.policy import Policy
 from monitor.domain import Alert, Covering
 from tests.support.fakes import verdict
-from tests.unit.alert.test_policy import STEP_S, Watched
+from tests.support.policies import STEP_S, Watched
 
 
 def test_a_mask_where_no_face_was_found_is_a_collar_but_a_balaclava_is_one() -> None:

@@ -13,6 +13,7 @@ from monitor.daemon.camera_control import CameraControl, SnapshotRequests
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
 from monitor.ingest import SourceTraits
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import CameraPipeline, FrameResult
 from monitor.publish.retained.retained_topics import RetainedPublisher
@@ -22,9 +23,9 @@ from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.worker import Worker
 from monitor.track.bytetrack import BodyTracker
-from tests.support.fakes import YARD, ArrayPicture, frame, textured
+from tests.support.fakes import YARD, frame, textured
+from tests.support.fakes_mqtt import SwitchedBroker
 from tests.support.waiting import until
-from tests.unit.publish.retained.test_retained_topics import SwitchedBroker
 
 MakeFrame = Callable[[int], Frame]
 

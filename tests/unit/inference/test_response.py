@@ -6,8 +6,9 @@ from monitor.domain import Covering, HeadCrop, Moment, SubjectId
 from monitor.geometry import Box
 from monitor.inference.inference import REQUEST
 from monitor.inference.response import FaceResult, ranked
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.judge.quality import Flaw
-from tests.support.fakes import ArrayPicture, frame, textured
+from tests.support.fakes import frame, textured
 
 
 def head(side: float, *flaws: Flaw, covering: Covering = Covering.NONE) -> FaceResult:

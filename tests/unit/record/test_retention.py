@@ -10,8 +10,7 @@ import pytest
 from monitor.config.schema import EvidenceDays
 from monitor.domain import AlertState, Severity
 from monitor.record.retention import Retention
-from tests.support.fakes import START, ManualClock
-from tests.unit.publish.contract.test_payload import ALERT
+from tests.support.fakes import ALERT, START, ManualClock
 
 DAY_S = 86_400.0
 DAYS = EvidenceDays(confirmed=None, unverified=30, rejected=2, note=7).model_dump()

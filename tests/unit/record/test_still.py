@@ -2,27 +2,23 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from uuid import UUID
 
 import cv2
 import numpy as np
 import pytest
 
 from monitor.domain import (
-    Alert,
-    AlertState,
-    Covering,
     Pixels,
-    Severity,
     Subject,
     SubjectId,
-    Timings,
 )
 from monitor.errors import EvidenceError
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.record.still import AlertPictures, EvidenceFolder, still
-from tests.support.fakes import YARD, ArrayPicture, BlueJudge, frame, moment, subject, textured
+from tests.support.fakes import ALERT, frame, subject, textured
 
 WIDTH, HEIGHT = 640, 360
 SHOWN, BYSTANDER = Box(100, 100, 160, 180), Box(400, 100, 460, 180)
@@ -149,29 +145,10 @@ def test_taking_a_still_leaves_the_frame_as_it_was() -> None:
     assert np.array_equal(pixels, before)
 
 
-ALERT = Alert(
-    id=UUID(int=7),
-    seq=0,
-    state=AlertState.RAISED,
-    severity=Severity.CRITICAL,
-    camera=YARD,
-    subject=SubjectId(1),
-    covering=Covering.BALACLAVA,
-    probability=0.97,
-    thinking="",
-    zone=None,
-    first_seen=moment(0),
-    raised_at=moment(1),
-    judge=BlueJudge.name,
-    timings=Timings(),
-    evidence=None,
-)
-
-
 def test_pictures_are_kept_where_the_evidence_says_with_their_hash(tmp_path: Path) -> None:
     pictures = AlertPictures(b"the snapshot", b"the crop")
     folder = tmp_path / "made" / "when needed"
-    evidence = EvidenceFolder(folder).keep(ALERT, pictures)
+    evidence = EvidenceFolder(folder).keep(replace(ALERT, seq=0), pictures)
     assert (folder / evidence.snapshot).read_bytes() == b"the snapshot"
     assert (folder / evidence.snapshot).with_name("crop.jpg").read_bytes() == b"the crop"
     assert evidence.sha256 == hashlib.sha256(b"the snapshot").hexdigest()

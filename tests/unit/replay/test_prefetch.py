@@ -10,9 +10,10 @@ import pytest
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.replay.prefetch import BATCH, BATCHES_WAITING, PrefetchingDetector
 from monitor.runtime.openvino_runtime import parallel_requests
-from tests.support.fakes import ArrayPicture, ScriptedDetector
+from tests.support.fakes import BrokenDetector, ScriptedDetector
 
 MakeFrame = Callable[[int], Frame]
 
@@ -47,13 +48,6 @@ class BatchCounter:
     def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
         self.batches.append(len(frames))
         return [[] for _ in frames]
-
-
-class BrokenDetector:
-    """A Detector that fails."""
-
-    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-        raise RuntimeError(f"cannot look at {len(frames)}")
 
 
 def prefetch_threads() -> list[str]:

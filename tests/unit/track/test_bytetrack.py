@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from monitor.config.schema import Tracking
 from monitor.domain import CameraId, Detection, Kind, Subject
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.track import Tracker
 from monitor.track.bytetrack import BodyTracker
-from tests.support.fakes import YARD, ArrayPicture, face, frame, moment, person
+from tests.support.fakes import YARD, face, frame, moment, person
 
 WIDTH, HEIGHT = 640, 360
 BLANK = ArrayPicture(np.zeros((HEIGHT, WIDTH, 3), np.uint8))

@@ -12,7 +12,7 @@ from monitor.domain import OCCLUDED, Covering
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.remote.bynn_judge import BynnJudge
 from monitor.runtime.clock import SystemClock
-from tests.integration.judge.remote.test_openai_judge import BLUE, GREY, crop
+from tests.support.crops import BLUE, GREY, crop
 from tests.support.judge_process import JudgeProcess
 
 PUBLISHED = {

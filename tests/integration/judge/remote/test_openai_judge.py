@@ -5,22 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import category
 
-import numpy as np
 import pytest
 
 from monitor.build import build_judge
 from monitor.cli.check import check
 from monitor.cli.errors import FAILED
 from monitor.config.judges import OpenAIJudgeSettings as Settings
-from monitor.domain import CameraId, Covering, HeadCrop, SubjectId, Verdict
+from monitor.domain import Covering, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.runtime.clock import SystemClock
-from tests.support.fakes import moment, textured
+from tests.support.crops import BLUE, GREY, crop
 from tests.support.judge_process import JudgeProcess
 
-BLUE = textured(60, 60, tint=(1, 0.4, 0.3))
-GREY = textured(60, 60)
 TIMEOUT_S = 2.0  # of the judge; the loaded machine answers within it
 
 
@@ -40,10 +37,6 @@ def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) 
     return OpenAIJudge(
         Settings.model_validate(wanted | settings), SystemClock(), sentences=sentences
     )
-
-
-def crop(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], number: int = 1) -> HeadCrop:
-    return HeadCrop(CameraId("yard"), SubjectId(number), moment(0), pixels, 40)
 
 
 def said(verdicts: list[Verdict]) -> list[Covering]:

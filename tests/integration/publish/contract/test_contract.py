@@ -18,14 +18,14 @@ from monitor.config.schema import Config
 from monitor.daemon.run import run
 from monitor.publish.contract.asyncapi import CHANNELS, Channel, asyncapi, documents, schema
 from monitor.publish.contract.models import AlertV1
-from tests.integration.publish.retained.test_commands import Asker
 from tests.support.alert_schema import ALERT_V1
 from tests.support.asyncapi_schema import ASYNCAPI
 from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
+from tests.support.commanding import Asker
 from tests.support.fakes import BlueJudge, ScriptedDetector
+from tests.support.scenes import BOTH, scene
 from tests.support.waiting import until
-from tests.unit.test_pipeline import BOTH, scene
 
 
 def refs(document: object) -> Iterator[str]:

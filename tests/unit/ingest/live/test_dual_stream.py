@@ -13,6 +13,7 @@ from monitor.domain import Frame, Timings
 from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
 from monitor.ingest import SourceTraits
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.live.dual_stream import (
     KEPT,
     MAIN_FPS,
@@ -25,7 +26,7 @@ from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop
-from tests.support.fakes import ArrayPicture, ManualClock, frame, subject, textured
+from tests.support.fakes import ManualClock, frame, subject, textured
 
 SMALL, LARGE = ArrayPicture(textured(64, 36)), ArrayPicture(textured(256, 144))
 

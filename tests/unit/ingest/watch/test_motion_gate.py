@@ -8,9 +8,10 @@ import numpy as np
 from monitor.config.schema import Economy
 from monitor.domain import Detection, Frame
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion_gate import MotionGate
-from tests.support.fakes import YARD, ArrayPicture, moment, person
+from tests.support.fakes import YARD, moment, person
 
 PICTURE = ArrayPicture(np.zeros((2, 2, 3), np.uint8))
 FPS = 5

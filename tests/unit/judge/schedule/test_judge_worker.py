@@ -10,19 +10,11 @@ from monitor.config.judges import Scheduler
 from monitor.domain import HeadCrop, Timings, Verdict
 from monitor.errors import JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.judge.schedule.judge_worker import PACE_S, JudgeWorker
 from monitor.runtime.backoff import Backoff
-from tests.support.fakes import (
-    YARD,
-    ArrayPicture,
-    BlueJudge,
-    ManualClock,
-    ManualStop,
-    frame,
-    subject,
-    textured,
-)
+from tests.support.fakes import YARD, BlueJudge, ManualClock, ManualStop, frame, subject, textured
 
 HEAD = Box(100, 60, 160, 140)
 CLEAR = ArrayPicture(textured(320, 180))
