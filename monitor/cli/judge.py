@@ -68,14 +68,15 @@ def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
     from monitor.inference.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
     from monitor.ingest.frames.picture import ArrayPicture, read_picture  # noqa: PLC0415
-    from monitor.ingest.untrusted.images import is_still, still_images  # noqa: PLC0415
+    from monitor.ingest.untrusted.images import decode_images, is_image  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     if path.stat().st_size <= _LARGEST_PICTURE:
         encoded = path.read_bytes()
-        if is_still(encoded):
-            with suppress(SourceRejectedError):  # a damaged one: what of it can be read counts
-                return inference.pictures(ArrayPicture(one.pixels) for one in still_images(encoded))
+        if is_image(encoded):
+            with suppress(SourceRejectedError):  # a damaged one is read below, as far as it goes
+                images = decode_images(encoded)
+                return inference.pictures(ArrayPicture(image.pixels) for image in images)
         with suppress(SourceRejectedError):
             return inference.picture(read_picture(encoded))
     video = FileVideo(

@@ -15,8 +15,8 @@ from monitor.inference.inference import REQUEST, Inference
 from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.untrusted.address_policy import AddressPolicy
 from monitor.ingest.untrusted.fetch import Fetcher
-from monitor.ingest.untrusted.images import is_still
-from monitor.ingest.untrusted.sandbox import DecodedPicture, Sandbox
+from monitor.ingest.untrusted.images import DecodedPicture, is_image
+from monitor.ingest.untrusted.sandbox import Sandbox
 from monitor.serve import OcclusionRequest, Status
 from monitor.serve.executor import RequestExecutor
 from monitor.serve.routes import make_app
@@ -44,7 +44,7 @@ class InferenceService:
 
     def judge_faces(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
         """See OcclusionService."""
-        still = is_still(request.content)
+        still = is_image(request.content)
         if not still and request.media_type == "image":
             raise WrongMediaError("not a picture; send a recording as media_type video")
         wish = request.quality_is_occlusion
@@ -55,7 +55,7 @@ class InferenceService:
             quality_is_occlusion=self.settings.quality_is_occlusion if wish is None else wish,
             hurry=lambda: time.monotonic() > enough,
         )
-        seen = self.sandbox.decoded(request.content, self.settings.analysis_fps, deadline - _LAST_S)
+        seen = self.sandbox.decode(request.content, self.settings.analysis_fps, deadline - _LAST_S)
         with closing(seen):
             first = next(seen, None)
             if first is None:
