@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.errors import FAILED, OK
-from monitor.config import load
+from monitor.config import load_config
 from monitor.config.judges import BynnJudgeSettings, Judge, OpenAIJudgeSettings
 from monitor.config.schema import Mqtt
 from monitor.config.sources import Camera, HttpSource, RtspSource
@@ -22,7 +22,7 @@ def check(
     ] = False,
 ) -> int:
     """Read a configuration and say what it would do. Loads no model."""
-    settings = load(config)
+    settings = load_config(config)
     for name, camera in settings.cameras.items():
         print(f"camera {name}: {_place(camera)}, {camera.analysis_fps:g} analyses/s")
     verifier = settings.verifier.judge.kind if settings.verifier else "none"

@@ -173,7 +173,7 @@ def _choose_source(video: Path | None, camera: str | None, out: Path, progress: 
 
 def _run_daemon(source: Source, subscriber: DemoSubscriber, progress: Console) -> bool:
     """Run the daemon on one camera until it ends, with a broker and a subscriber beside it."""
-    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import load_models  # noqa: PLC0415  (torch takes seconds)
     from monitor.daemon.run import run  # noqa: PLC0415
     from monitor.demo.broker import DemoBroker  # noqa: PLC0415
     from monitor.publish.mqtt.subscriber import Subscriber  # noqa: PLC0415
@@ -193,7 +193,7 @@ def _run_daemon(source: Source, subscriber: DemoSubscriber, progress: Console) -
             outbox=Path(folder) / "outbox.sqlite",
             evidence=subscriber.out / EVIDENCE,
         )
-        loaded = models(config.detector, config.judge, clock, config.verifier)
+        loaded = load_models(config.detector, config.judge, clock, config.verifier)
         stack.enter_context(Subscriber(mqtt, subscriber.receive, site="demo"))
         clean = run(config, loaded, clock)
         StopSwitch().wait(_SETTLE_S)

@@ -99,11 +99,11 @@ def detector(
     """Detect in labelled pictures and write average precision, recall and times."""
     logs.start("warning")
     settings = load_replay(config)
-    from monitor.build import build_detector, min_scores  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import build_detector, get_min_scores  # noqa: PLC0415  (torch takes seconds)
     from monitor.evaluate.curves import draw_curves  # noqa: PLC0415
     from monitor.evaluate.detector import evaluate  # noqa: PLC0415
 
-    scores = dict.fromkeys(Kind, 0.0) | min_scores(settings.detector)
+    scores = dict.fromkeys(Kind, 0.0) | get_min_scores(settings.detector)
     found_all = build_detector(settings.detector, open_wide=True)
     report = evaluate(folder, found_all, min_scores=scores, iou=iou)
     _write(json_path, report.to_json())

@@ -54,12 +54,13 @@ def _found(what: str, folder: Path) -> tuple[Path, str]:
 
 
 def _inference(*, quality_is_occlusion: bool) -> "Inference":
-    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import load_models  # noqa: PLC0415  (torch takes seconds)
     from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     return Inference(
-        models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock()), quality_is_occlusion
+        load_models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock()),
+        quality_is_occlusion,
     )
 
 

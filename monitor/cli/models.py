@@ -16,7 +16,7 @@ from monitor.errors import ConfigError
 from monitor.ingest.frames.picture import read_picture
 from monitor.judge.local.model_registry import EMBEDDED, PINS, catalogue, pull, verify, write_pins
 from monitor.runtime import logs
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -81,10 +81,10 @@ def quantise(
 def check(folder: _Folder = None) -> int:
     """Compare a model with what was fetched, load it and let it judge two pictures."""
     logs.start("warning")
-    place = bundled("models") / "judge" if folder is None else folder
+    place = find_bundled("models") / "judge" if folder is None else folder
     compared = verify(place)
     if folder is None:
-        verify(bundled("models") / "detector")
+        verify(find_bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
     from monitor.judge.warm_up import trial_crops  # noqa: PLC0415

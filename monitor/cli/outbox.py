@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.errors import OK
-from monitor.config import load
+from monitor.config import load_config
 from monitor.errors import OutboxError, OutputError
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage, rescued
 
@@ -57,7 +57,7 @@ def resend(config: ConfigFile, *, source: From = None) -> int:
     """
     from monitor.publish.mqtt.probe import delivered  # noqa: PLC0415  (list needs no paho)
 
-    settings = load(config)
+    settings = load_config(config)
     messages = _waiting(config, source)
     count = 0
     for message in delivered(settings.mqtt, messages) if messages else []:
@@ -94,7 +94,7 @@ def export(
 
 def _waiting(config: Path, source: Path | None) -> list[OutboxMessage]:
     """The messages of the configured outbox, or of another file as far as it can be read."""
-    path = source or load(config).outbox
+    path = source or load_config(config).outbox
     if not path.is_file():
         raise OutboxError(f"{path}: there is no such file; has the daemon run?")
     if source is not None:

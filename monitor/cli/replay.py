@@ -39,13 +39,13 @@ def replay(
     """Play recordings through the pipeline and write alerts.jsonl, tracks.csv, summary.json."""
     logs.start("warning")
     settings = load_replay(config)
-    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import load_models  # noqa: PLC0415  (torch takes seconds)
     from monitor.replay.player import Replay  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     clock = RecordingClock()
     player = Replay(
-        settings, models(settings.detector, settings.judge, clock, settings.verifier), clock
+        settings, load_models(settings.detector, settings.judge, clock, settings.verifier), clock
     )
     console = Console(stderr=True)
     failed = 0

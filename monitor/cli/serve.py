@@ -39,7 +39,7 @@ def serve(
     logs.start("info")
     settings = load_serve(config)
     http = settings.http if port is None else settings.http.model_copy(update={"port": port})
-    from monitor.build import models  # noqa: PLC0415
+    from monitor.build import load_models  # noqa: PLC0415
     from monitor.inference.http_service import open_server  # noqa: PLC0415
     from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
@@ -48,7 +48,7 @@ def serve(
     from monitor.runtime.systemd import notify  # noqa: PLC0415
     from monitor.runtime.worker import Worker  # noqa: PLC0415
 
-    loaded = models(settings.detector, settings.judge, SystemClock())
+    loaded = load_models(settings.detector, settings.judge, SystemClock())
     inference = Inference(loaded, tracking=settings.tracking)
     with open_server(http, inference, StandaloneStatus()) as server:
         stop = StopSwitch()

@@ -6,9 +6,9 @@ from typing import Annotated
 import typer
 
 from monitor.cli.errors import OK
-from monitor.config.load import load_given
+from monitor.config.load import load_section
 from monitor.runtime import logs
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 
 _Out = Annotated[Path, typer.Option(help="A folder for checkpoints and the finished model.")]
 _Config = Annotated[
@@ -44,8 +44,8 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "pool": pool,
     }
     known = {name: value for name, value in given.items() if value is not None}
-    path = config or bundled("configs") / "train-judge.yaml"
-    print(train(load_given(path, TrainJudgeConfig, known)))
+    path = config or find_bundled("configs") / "train-judge.yaml"
+    print(train(load_section(path, TrainJudgeConfig, known)))
     return OK
 
 
@@ -132,6 +132,6 @@ def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "time_limit_s": seconds,
     }
     known = {name: value for name, value in given.items() if value is not None}
-    path = config or bundled("configs") / "train-detector.yaml"
-    print(train(load_given(path, TrainDetectorConfig, known)))
+    path = config or find_bundled("configs") / "train-detector.yaml"
+    print(train(load_section(path, TrainDetectorConfig, known)))
     return OK

@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from monitor.domain import CameraId, Frame
 from monitor.pipeline import Batch, DetectedBatch, Pipeline
-from monitor.runtime.openvino_runtime import parallel_requests
+from monitor.runtime.openvino_runtime import count_parallel_requests
 from monitor.runtime.pool import DaemonPool
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ class DetectionQueue:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self.most = parallel_requests()  # batches at the detector side by side
+        self.most = count_parallel_requests()  # batches at the detector side by side
         self._pool = DaemonPool(self.most, "detect")
         self._coming: deque[tuple[Batch, Future[DetectedBatch]]] = deque()
 

@@ -6,7 +6,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.build import Models, PipelineSettings, build_pipeline, build_source, verifier_workers
+from monitor.build import (
+    Models,
+    PipelineSettings,
+    build_pipeline,
+    build_source,
+    build_verifier_workers,
+)
 from monitor.config.schema import Config
 from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst, ending
@@ -57,7 +63,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     stop = StopSwitch()
     bell = threading.Event()
     pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, demand)
-    verifiers = verifier_workers(pipeline, models)
+    verifiers = build_verifier_workers(pipeline, models)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
     sources: dict[CameraId, Source] = {}
@@ -106,7 +112,7 @@ def _beat(readers: Iterable[Reader], clock: Clock) -> Callable[[], None]:
     def beat() -> None:
         """Tell systemd so, and give back what old connections held."""
         notify("WATCHDOG=1")
-        trimmer.tick()
+        trimmer.trim_if_due()
 
     return beat
 

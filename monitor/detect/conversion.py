@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 
 from monitor.detect.rounding import Ranges, round_all
 from monitor.domain import Pixels
-from monitor.runtime.openvino_runtime import core, cores, open_openvino, parallel_requests
+from monitor.runtime.openvino_runtime import (
+    count_cores,
+    count_parallel_requests,
+    get_core,
+    open_openvino,
+)
 
 _EXAMPLE = (2, 96, 64, 3)  # unlike sizes, so that none of them is taken for fixed
 
@@ -99,13 +104,13 @@ def _compiled(names: Mapping[int, str], ranges: Ranges | None, model: Any) -> Co
     """Ready to run, what is not rounded in float32: bfloat16 moves boxes."""
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",
-        "INFERENCE_NUM_THREADS": cores(),
-        "NUM_STREAMS": parallel_requests(),
+        "INFERENCE_NUM_THREADS": count_cores(),
+        "NUM_STREAMS": count_parallel_requests(),
         "ENABLE_CPU_PINNING": False,  # other threads want the same cores
     }
-    compiled = core().compile_model(model, "CPU", settings)
+    compiled = get_core().compile_model(model, "CPU", settings)
     free: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(parallel_requests()):
+    for _ in range(count_parallel_requests()):
         free.put(compiled.create_infer_request())
 
     def forward(sheet: Pixels) -> NDArray[np.float32]:

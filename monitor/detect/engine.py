@@ -17,7 +17,7 @@ from monitor.detect.rounding import Ranges, fits
 from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.runtime.openvino_runtime import installed, multiplies_bytes
+from monitor.runtime.openvino_runtime import has_int8_instructions, is_installed
 
 log = logging.getLogger(__name__)
 
@@ -99,10 +99,10 @@ def load_engine(
         ConfigError: One line that names the file and what to do about it.
     """
     _check(weights)
-    if engine == "openvino" and not installed():
+    if engine == "openvino" and not is_installed():
         raise ConfigError("engine openvino: not installed; pip install openvino, or take auto")
     wanted = engine == "openvino" or (engine == "auto" and device == "cpu")
-    if not wanted or weights.suffix != ".pt" or not installed():
+    if not wanted or weights.suffix != ".pt" or not is_installed():
         if precision == "int8":
             raise ConfigError(
                 f"{weights}: int8 needs a checkpoint (.pt) on the cpu, and OpenVINO; "
@@ -127,7 +127,7 @@ def load_engine(
 
 def _ranges(weights: Path, precision: Precision) -> Ranges | None:
     """What int8 needs, or None for float32."""
-    if precision == "float32" or (precision == "auto" and not multiplies_bytes()):
+    if precision == "float32" or (precision == "auto" and not has_int8_instructions()):
         return None
     ranges = read_ranges(weights)
     if ranges is None and precision == "int8":

@@ -11,7 +11,7 @@ from typing import TextIO
 from uuid import UUID
 
 from monitor.alert.policy import AlertPolicy
-from monitor.build import Models, PipelineSettings, build_pipeline, verifier_workers
+from monitor.build import Models, PipelineSettings, build_pipeline, build_verifier_workers
 from monitor.config.schema import ReplayConfig
 from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
@@ -121,7 +121,7 @@ class _Session:
         self._prefetching = prefetching
         models = replace(replay.models, detector=prefetching)
         self._pipeline, self._judge = build_pipeline(settings, {camera: None}, models, replay.clock)
-        self._verifiers = verifier_workers(self._pipeline, replay.models)[:1]
+        self._verifiers = build_verifier_workers(self._pipeline, replay.models)[:1]
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
         self._tracks.writerow(

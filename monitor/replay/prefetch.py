@@ -10,7 +10,7 @@ from typing import Self, TypeAlias
 
 from monitor.detect import Detector
 from monitor.domain import Detection, Frame
-from monitor.runtime.openvino_runtime import parallel_requests
+from monitor.runtime.openvino_runtime import count_parallel_requests
 
 BATCH = 4  # frames for one pass of the detector; more gain little, and delay the first verdict
 BATCHES_WAITING = 2  # one is decoded and one waits while others are looked at
@@ -36,7 +36,7 @@ class PrefetchingDetector:
         self._source = frames
         self._detector = detector
         self._decoding = ThreadPoolExecutor(1, "decode-ahead")
-        self._detecting = ThreadPoolExecutor(parallel_requests(), "detect-ahead")
+        self._detecting = ThreadPoolExecutor(count_parallel_requests(), "detect-ahead")
         self._coming: deque[Future[_Batch]] = deque()
         self._found: dict[int, list[Detection]] = {}
         self._decode_s = 0.0
@@ -61,7 +61,9 @@ class PrefetchingDetector:
 
     def frames(self) -> Iterator[Frame]:
         """All frames in their order; each is to be detected before the next is taken."""
-        self._coming.extend(self._next() for _ in range(BATCHES_WAITING + parallel_requests()))
+        self._coming.extend(
+            self._next() for _ in range(BATCHES_WAITING + count_parallel_requests())
+        )
         while True:
             frames, found, detect_s = self._coming.popleft().result()
             if not frames:

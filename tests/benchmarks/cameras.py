@@ -26,7 +26,7 @@ import av
 import cv2
 import numpy as np
 
-from monitor.build import Models, PipelineSettings, build_pipeline, build_source, models
+from monitor.build import Models, PipelineSettings, build_pipeline, build_source, load_models
 from monitor.config.judges import EmbeddedJudgeSettings, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
@@ -253,9 +253,9 @@ def main() -> None:
     parser.add_argument("--video", type=Path)
     asked = parser.parse_args()
     width, height = (int(side) for side in asked.size.split("x"))
-    heap.keep_few()  # as the daemon does
+    heap.limit_heaps()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # overload is what this is about
-    loaded = models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
+    loaded = load_models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
     print(HEAD)  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

@@ -18,7 +18,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from monitor.build import Models, models
+from monitor.build import Models, load_models
 from monitor.config.judges import EmbeddedJudgeSettings
 from monitor.config.schema import EmbeddedDetector
 from monitor.detect import Detector
@@ -165,7 +165,7 @@ def main() -> None:
     options.add_argument("--scenes", type=Path)
     options.add_argument("--most", type=int, default=10**6)
     given = options.parse_args()
-    loaded = models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
+    loaded = load_models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
     heads(given.heads, loaded, given.most)
     if given.scenes:
         scenes(given.scenes, loaded.detector, given.most)

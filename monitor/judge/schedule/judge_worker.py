@@ -57,7 +57,7 @@ class JudgeWorker:
             except JudgeError as error:
                 self.scheduler.give_up(crops)
                 self.trouble = str(error)
-                pause_s = self.backoff.delay()
+                pause_s = self.backoff.next_delay_s()
                 log.warning(
                     "judge %s: %s; retrying in %.1f s", self.judge.name.name, error, pause_s
                 )

@@ -60,7 +60,7 @@ class VerifierWorker:
                     break
                 except JudgeError as error:
                     self._log_failure(error)
-                    StopSwitch().wait(self.backoff.delay())
+                    StopSwitch().wait(self.backoff.next_delay_s())
             else:
                 self.queue.answer(request, None)
             self.backoff.reset()
@@ -75,7 +75,7 @@ class VerifierWorker:
             self._log_failure(error)
             if error.retryable:
                 self.queue.give_back(request)
-                return self.backoff.delay()
+                return self.backoff.next_delay_s()
             self.queue.answer(request, None)
             return None
         self.backoff.reset()

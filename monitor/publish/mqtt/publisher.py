@@ -105,7 +105,7 @@ class ReconnectingClient:
                 self._use(self._opener(), backoff)
             except PublishError as error:
                 self._note_failure(str(error))
-            self._stop.wait(backoff.delay())
+            self._stop.wait(backoff.next_delay_s())
 
     def _use(self, connection: MqttConnection, backoff: Backoff) -> None:
         """Hold one connection until it is over.

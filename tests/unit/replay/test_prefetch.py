@@ -12,7 +12,7 @@ from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
 from monitor.ingest.frames.picture import ArrayPicture
 from monitor.replay.prefetch import BATCH, BATCHES_WAITING, PrefetchingDetector
-from monitor.runtime.openvino_runtime import parallel_requests
+from monitor.runtime.openvino_runtime import count_parallel_requests
 from tests.support.fakes import BrokenDetector, ScriptedDetector
 
 MakeFrame = Callable[[int], Frame]
@@ -89,7 +89,7 @@ def test_no_more_is_decoded_than_there_is_room_for(make_frame: MakeFrame) -> Non
     with PrefetchingDetector(iter(recording), BatchCounter()) as prefetching:
         taken = list(islice(prefetching.frames(), 2 * BATCH))
     assert [frame.sequence for frame in taken] == list(range(2 * BATCH))
-    assert recording.decoded <= (2 + BATCHES_WAITING + parallel_requests()) * BATCH
+    assert recording.decoded <= (2 + BATCHES_WAITING + count_parallel_requests()) * BATCH
     assert not prefetch_threads()
 
 
