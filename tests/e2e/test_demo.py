@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.commands import monitor
+
 
 def test_the_demo_shows_an_alert_and_its_end(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "monitor", "demo", "--out", str(tmp_path / "demo")]
@@ -23,8 +25,7 @@ def test_the_demo_shows_an_alert_and_its_end(tmp_path: Path) -> None:
 
 
 def test_a_camera_and_a_recording_at_once_are_refused(tmp_path: Path) -> None:
-    words = ["demo", "--video", "a.mp4", "--camera", "rtsp://127.0.0.1/b", "--out", str(tmp_path)]
-    command = [sys.executable, "-m", "monitor", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    assert done.returncode == 78
+    words = ("--video", "a.mp4", "--camera", "rtsp://127.0.0.1/b", "--out", tmp_path)
+    done = monitor("demo", *words)
+    assert done.exit_code == 78
     assert "exclude each other" in done.stderr

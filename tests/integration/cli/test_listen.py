@@ -29,6 +29,7 @@ from monitor.publish.contract.payload import (
 )
 from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.support.broker import Mosquitto
+from tests.support.commands import monitor
 from tests.support.fakes import ALERT, moment
 from tests.support.ports import free_port
 from tests.support.waiting import until
@@ -102,14 +103,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 def refused(*options: str) -> str:
     """What a listener that cannot listen says; it says one line and exits with 1."""
-    done = subprocess.run(  # noqa: S603  (our own code)
-        [sys.executable, "-m", "monitor", "listen", *options],
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
+    done = monitor("listen", *options)
+    assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     return line
 

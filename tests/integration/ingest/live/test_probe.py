@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from monitor.cli.app import app
 from monitor.cli.probe import described, looked_at
 from monitor.config.sources import Camera, RtspSource
 from monitor.errors import SourceUnavailableError
@@ -14,6 +12,7 @@ from monitor.ingest.live.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 from tests.support.camera_park import CameraPark, write_h265
 from tests.support.clips import panning, write_clip
+from tests.support.commands import monitor
 from tests.support.ports import free_port
 
 FACTS = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
@@ -51,7 +50,7 @@ def test_the_command_says_it_of_every_camera_and_names_what_is_wrong(tmp_path: P
         }
         config = tmp_path / "monitor.yaml"
         config.write_text(yaml.safe_dump({"cameras": cameras, "mqtt": {"port": 1}}))
-        done = CliRunner().invoke(app, ["check", str(config), "--probe"])
+        done = monitor("check", config, "--probe")
     assert done.exit_code == 1
     assert "camera yard: h264 320x240, 10.0 pictures/s, a key frame every 1.0 s" in done.stdout
     assert "camera yard, main stream: h264 320x240" in done.stdout
