@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
+from monitor.demo.clip import DemoScript, render_frames, write_demo_clip
 from monitor.domain import Pixels
 from monitor.geometry import Box, square_around
 from tests.support.clips import photo
@@ -33,7 +33,7 @@ def response(printed: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def frames() -> list[Pixels]:
-    return list(demo_frames(SCRIPT))
+    return list(render_frames(SCRIPT))
 
 
 def at(frames: list[Pixels], seconds: float) -> Pixels:
@@ -78,7 +78,7 @@ def test_a_recording_is_judged_like_a_picture(tmp_path: Path) -> None:
 def test_the_judge_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path) -> None:
     rows = []
     for label, seconds in (("none", BARE_S), ("balaclava", COVERED_S)):
-        crop = _crop(at(frames, seconds), SCRIPT.face(seconds))
+        crop = _crop(at(frames, seconds), SCRIPT.locate_face(seconds))
         cv2.imwrite(str(tmp_path / f"{label}.png"), crop)
         rows.append((f"{label}.png", label))
     _write(tmp_path / "labels.csv", ("file", "label"), rows)
@@ -94,7 +94,7 @@ def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: P
     rows = []
     for name, seconds in (("bare", BARE_S), ("covered", COVERED_S)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), at(frames, seconds))
-        faces = (SCRIPT.face(seconds), SCRIPT.bystander(seconds))
+        faces = (SCRIPT.locate_face(seconds), SCRIPT.locate_bystander(seconds))
         rows += [(f"{name}.png", "face", *map(str, face.edges)) for face in faces]
     _write(tmp_path / "boxes.csv", ("file", "kind", "x0", "y0", "x1", "y1"), rows)
     words = ("evaluate", "detector", tmp_path, "--json", tmp_path / "out.json", "--iou", "0.3")

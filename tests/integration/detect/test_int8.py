@@ -10,7 +10,7 @@ import pytest
 from monitor.build import build_detector
 from monitor.cli.models import quantise
 from monitor.config.schema import EmbeddedDetector, YoloDetector
-from monitor.demo.scene import picture
+from monitor.demo.scene import load_picture
 from monitor.detect.engine import load_engine
 from monitor.detect.ranges import beside, read_ranges
 from monitor.domain import CameraId, Detection, Frame
@@ -42,7 +42,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def found_by(precision: str, input_px: int) -> list[Detection]:
     settings = EmbeddedDetector.model_validate({"input_px": input_px, "precision": precision})
-    frame = Frame(CameraId("demo"), 0, MOMENT, Still(picture()), decode_ms=0.0)
+    frame = Frame(CameraId("demo"), 0, MOMENT, Still(load_picture()), decode_ms=0.0)
     one, other = build_detector(settings).detect([frame, frame])
     assert one == other, "a picture is seen alike wherever it stands in a batch"
     return one
