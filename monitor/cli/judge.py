@@ -12,7 +12,7 @@ from monitor.cli.errors import OK
 from monitor.config.judges import EmbeddedJudgeSettings
 from monitor.config.schema import EmbeddedDetector
 from monitor.errors import SourceRejectedError
-from monitor.ingest.untrusted.fetch import fetched, shown
+from monitor.ingest.untrusted.fetch import fetch_anywhere, redact_url
 from monitor.runtime import logs
 
 if TYPE_CHECKING:
@@ -41,14 +41,14 @@ def _found(what: str, folder: Path) -> tuple[Path, str]:
     """The file to judge, fetched into the folder if need be, and its name for messages."""
     if what.startswith(("http://", "https://")):
         path = folder / "fetched"
-        path.write_bytes(fetched(what))
-        return path, shown(what)
+        path.write_bytes(fetch_anywhere(what))
+        return path, redact_url(what)
     try:
         is_file = Path(what).is_file()
     except OSError:  # longer than a path may be
         is_file = False
     if not is_file:
-        name = shown(what) if "://" in what else what
+        name = redact_url(what) if "://" in what else what
         raise SourceRejectedError(f"{name}: no such file; name a picture, a video or a URL")
     return Path(what), what
 

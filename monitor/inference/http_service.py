@@ -40,7 +40,7 @@ class InferenceService:
         if fetching is None:
             raise AddressRefusedError("addresses are not fetched here; send base64")
         left_s = max(0.0, min(fetching.timeout_s, deadline - time.monotonic()))
-        return Fetcher(_rules(fetching), left_s).fetched(url)
+        return Fetcher(_rules(fetching), left_s).fetch(url)
 
     def judge_faces(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
         """See OcclusionService."""
