@@ -41,7 +41,7 @@ class Analyst:
         with DetectionQueue(self.pipeline) as queue:
             open_cameras = self._watched(stop, queue)
         for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
-            self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+            self._hand_out(self.pipeline.finish(camera, self.pipeline.get_moment(camera)))
 
     def _watched(self, stop: Stop, queue: DetectionQueue) -> set[CameraId]:
         """Work; gives back which sources have not ended."""
@@ -53,17 +53,17 @@ class Analyst:
             frames = self._observed(queue)
             self.pictures.serve(self.pipeline.cameras)
             for camera in self._undecided(frames):
-                self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
+                self._hand_out(self.pipeline.decide(camera, self.pipeline.get_moment(camera)))
             if frames:
                 self.bell.set()  # there may be more where these came from
             for camera in [c for c in open_cameras - queue.cameras if self._over(c)]:
                 open_cameras.discard(camera)
-                self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+                self._hand_out(self.pipeline.finish(camera, self.pipeline.get_moment(camera)))
         return open_cameras
 
     def _undecided(self, frames: Sequence[Frame]) -> list[CameraId]:
         """The cameras of which something may have changed; of most of many, nothing has."""
-        new = {frame.camera for frame in frames} | self.pipeline.answered
+        new = {frame.camera for frame in frames} | self.pipeline.answered_cameras
         now = self.clock.seconds()
         if now - self._swept_at < POLL_S:
             return [camera for camera in self.boxes if camera in new]
@@ -90,7 +90,7 @@ class Analyst:
         frames = seen.batch.frames
         queue.fill(self._newest, but=frames)
         started = self.clock.seconds()
-        self.pipeline.follow(seen)
+        self.pipeline.track_batch(seen)
         if self.shedder is not None:
             now = self.clock.seconds()
             busy_s = max(now - started, seen.detect_s / queue.most)
@@ -108,7 +108,7 @@ class Analyst:
         stages = self.pipeline.cameras[camera]
         result = stages.result
         seconds = result.frame.moment.seconds if result else float("-inf")
-        idle_s = self.pipeline.now(camera).seconds - seconds
+        idle_s = self.pipeline.get_moment(camera).seconds - seconds
         return idle_s > _LAST_WORDS_S and stages.policy.settled
 
 

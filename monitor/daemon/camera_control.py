@@ -13,7 +13,7 @@ from monitor.errors import CommandError, EvidenceError, OutboxError
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import CameraPipeline
 from monitor.publish.retained.retained_topics import RetainedPublisher
-from monitor.record.still import still
+from monitor.record.still import render_still
 from monitor.track.bodies import heads
 
 log = logging.getLogger(__name__)
@@ -124,4 +124,4 @@ def _picture(stages: CameraPipeline) -> bytes:
     if result is None:
         raise CommandError("no picture has come from this camera yet")
     seen = heads(result.detections, result.frame.width, result.frame.height)
-    return still(result.frame, result.subjects, _NOBODY, seen).snapshot
+    return render_still(result.frame, result.subjects, _NOBODY, seen).snapshot

@@ -55,8 +55,10 @@ class DetectionQueue:
         """
         first = {frame.camera for frame in but}
         while len(self._coming) < self.most and (frames := fresh(self.cameras | first)):
-            batch = self._pipeline.chosen(frames)
-            self._coming.append((batch, self._pool.submit(partial(self._pipeline.detected, batch))))
+            batch = self._pipeline.select_frames(frames)
+            self._coming.append(
+                (batch, self._pool.submit(partial(self._pipeline.detect_batch, batch)))
+            )
 
     def take(self) -> DetectedBatch | None:
         """The batch that was begun first, once the detector is done with it; None without one.

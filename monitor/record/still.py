@@ -26,7 +26,7 @@ class AlertPictures:
     crop: bytes  # the head
 
 
-def still(
+def render_still(
     frame: Frame, subjects: Sequence[Subject], shown: SubjectId, heads: Sequence[Box] = ()
 ) -> AlertPictures:
     """The pictures of an alert about one of the subjects in a frame.

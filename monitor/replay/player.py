@@ -237,7 +237,7 @@ def _scaled(subject: Subject, factor: float) -> Subject:
 
 
 def _label(subject: Subject, policy: AlertPolicy) -> str:
-    belief = policy.belief(subject.id)
+    belief = policy.get_belief(subject.id)
     return f"{subject.id}" if belief is None else f"{subject.id} {belief[0]} {belief[1]:.2f}"
 
 

@@ -68,4 +68,4 @@ class Analysis:
         now = time.monotonic()
         self.shedder.note([now - frame.moment.seconds for frame in frames], now - started, now)
         for camera in self.demand:
-            self._pipeline.decide(camera, self._pipeline.now(camera))
+            self._pipeline.decide(camera, self._pipeline.get_moment(camera))

@@ -30,7 +30,7 @@ class Watched:
 
     def step(self, seconds: float, *found: Verdict, seen: Sequence[int] = (1,)) -> list[Alert]:
         there = [subject(number, seconds, HEAD, first_seen=0) for number in seen]
-        self.policy.see(there, moment(seconds))
+        self.policy.update_subjects(there, moment(seconds))
         return self.policy.decide(found, moment(seconds))
 
     def watch(self, *occluded: float, start: float = 0.0) -> list[Alert]:

@@ -17,7 +17,7 @@ from monitor.domain import (
 from monitor.errors import EvidenceError
 from monitor.geometry import Box
 from monitor.ingest.frames.picture import ArrayPicture
-from monitor.record.still import AlertPictures, EvidenceFolder, still
+from monitor.record.still import AlertPictures, EvidenceFolder, render_still
 from tests.support.fakes import ALERT, frame, subject, textured
 
 WIDTH, HEIGHT = 640, 360
@@ -39,7 +39,7 @@ def snapshot(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1)
 
 
 def taken(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1) -> AlertPictures:
-    return still(frame(0, ArrayPicture(pixels)), people, SubjectId(shown))
+    return render_still(frame(0, ArrayPicture(pixels)), people, SubjectId(shown))
 
 
 def opened(jpeg: bytes) -> Pixels:
@@ -168,4 +168,4 @@ def test_a_picture_that_jpeg_cannot_hold_is_an_evidence_error() -> None:
     too_wide = ArrayPicture(np.zeros((100, 70_000, 3), np.uint8))
     head = Box(0, 0, 70_000, 100)
     with pytest.raises(EvidenceError, match="JPEG"):
-        still(frame(0, too_wide), [subject(1, 0, head)], SubjectId(1))
+        render_still(frame(0, too_wide), [subject(1, 0, head)], SubjectId(1))
