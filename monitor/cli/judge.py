@@ -77,14 +77,14 @@ def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
         if is_image(encoded):
             with suppress(SourceRejectedError):  # a damaged one is read below, as far as it goes
                 images = decode_images(encoded)
-                return inference.pictures(ArrayPicture(image.pixels) for image in images)
+                return inference.judge_pictures(ArrayPicture(image.pixels) for image in images)
         with suppress(SourceRejectedError):
-            return inference.picture(read_picture(encoded))
+            return inference.judge_picture(read_picture(encoded))
     video = FileVideo(
         REQUEST, path, analysis_fps=_ANALYSES_PER_S, paced=False, clock=RecordingClock()
     )
     try:
         with video.open() as frames:
-            return inference.video(frames)
+            return inference.judge_video(frames)
     except SourceRejectedError as error:
         raise SourceRejectedError(str(error).replace(str(path), name)) from None

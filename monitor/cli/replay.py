@@ -75,7 +75,7 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(video.name, total=player.duration_s(video))
+        task = progress.add_task(video.name, total=player.read_duration_s(video))
         summary = player.play(
             video,
             folder,

@@ -48,7 +48,7 @@ class AlertDispatch:
         )
         self.covered.note(alert)
         if self.retention is not None:
-            self.retention.note(alert)
+            self.retention.record_outcome(alert)
         if change.pictures is not None:
             self.retained.snapshot(alert.camera, change.pictures.snapshot)
         if self.frigate is not None:

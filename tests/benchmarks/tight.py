@@ -106,7 +106,7 @@ def crops(folder: Path, most: int) -> Iterator[tuple[str, ArrayPicture]]:
 
 def told(inference: Inference, picture: ArrayPicture) -> dict[str, object]:
     """The contract's response to one picture."""
-    result = inference.picture(picture)["result"]
+    result = inference.judge_picture(picture)["result"]
     assert isinstance(result, dict)
     response: dict[str, object] = result["response"]
     return response
@@ -116,7 +116,7 @@ def heads(folder: Path, loaded: Models, most: int) -> None:
     """Ask about the crops, in both ways where there is a difference."""
     crop, given = Noting(loaded.detector), Given()
     # In a hurry, it writes no sentences; the heads of a tight picture fit in one batch.
-    inference = Inference(Models(given, loaded.judge, loaded.batch), hurry=lambda: True)
+    inference = Inference(Models(given, loaded.judge, loaded.batch), is_late=lambda: True)
     asked: Counter[str] = Counter()
     once, twice = Tally(), Tally()
     for label, picture in crops(folder, most):

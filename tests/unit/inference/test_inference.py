@@ -17,7 +17,7 @@ from tests.support.scenes import LEFT, RIGHT, blue_boxes
 def answer(*found: Detection, blue: tuple[Box, ...] = ()) -> dict[str, object]:
     judge = BlueJudge(sentences=("a balaclava covers the head",))
     models = Models(ScriptedDetector({0: found}), judge, batch=4)
-    return Inference(models).picture(ArrayPicture(blue_boxes(*blue)))
+    return Inference(models).judge_picture(ArrayPicture(blue_boxes(*blue)))
 
 
 def response(whole: dict[str, object]) -> dict[str, object]:
@@ -82,7 +82,7 @@ def test_a_recording_fuses_the_crops_of_each_person() -> None:
         for n in range(12)
     ]
     script = {n: (face(LEFT), face(RIGHT)) for n in range(12)}
-    whole = Inference(Models(ScriptedDetector(script), judge, batch=4)).video(frames)
+    whole = Inference(Models(ScriptedDetector(script), judge, batch=4)).judge_video(frames)
     found = response(whole)
     faces = found["faces"]
     assert isinstance(faces, list)
@@ -92,7 +92,7 @@ def test_a_recording_fuses_the_crops_of_each_person() -> None:
 
 def test_a_recording_with_nobody_in_it_is_not_occluded() -> None:
     models = Models(ScriptedDetector({}), BlueJudge(), batch=4)
-    found = response(Inference(models).video([frame(0, ArrayPicture(blue_boxes()))]))
+    found = response(Inference(models).judge_video([frame(0, ArrayPicture(blue_boxes()))]))
     assert found["occluded"] is False
     assert found["faces"] == []
 
@@ -100,7 +100,7 @@ def test_a_recording_with_nobody_in_it_is_not_occluded() -> None:
 def poor(pixels: Pixels, *found: Detection, quality_is_occlusion: bool = True) -> dict[str, object]:
     """What is said of a picture; the judge sees nothing on any face."""
     models = Models(ScriptedDetector({0: found}), BlueJudge(), batch=4)
-    return response(Inference(models, quality_is_occlusion).picture(ArrayPicture(pixels)))
+    return response(Inference(models, quality_is_occlusion).judge_picture(ArrayPicture(pixels)))
 
 
 def test_a_face_in_the_dark_counts_as_occluded_unless_told_otherwise() -> None:
@@ -127,7 +127,7 @@ def test_a_blurred_passer_by_does_not_make_the_answer_yes() -> None:
 def test_words_are_harmless_and_short_whoever_said_them() -> None:
     judge = BlueJudge(sentences=("a\x00 \u202emask\n" + "x" * 999,))
     models = Models(ScriptedDetector({0: (face(RIGHT),)}), judge, batch=4)
-    whole = Inference(models).picture(ArrayPicture(blue_boxes(RIGHT)))
+    whole = Inference(models).judge_picture(ArrayPicture(blue_boxes(RIGHT)))
     result = whole["result"]
     assert isinstance(result, dict)
     assert result["thinking"].startswith("a mask xxx")
@@ -137,7 +137,7 @@ def test_words_are_harmless_and_short_whoever_said_them() -> None:
 def test_a_judge_that_finds_no_words_still_gives_an_answer() -> None:
     judge = BlueJudge(sentences=(JudgeUnavailableError("busy"),))
     models = Models(ScriptedDetector({0: (face(RIGHT),)}), judge, batch=4)
-    whole = Inference(models).picture(ArrayPicture(blue_boxes(RIGHT)))
+    whole = Inference(models).judge_picture(ArrayPicture(blue_boxes(RIGHT)))
     assert response(whole)["occluded"] is True
 
 
@@ -148,7 +148,7 @@ def test_the_worst_picture_of_an_animation_decides() -> None:
         ArrayPicture(blue_boxes(RIGHT)),
         ArrayPicture(blue_boxes()),
     ]
-    whole = Inference(models).pictures(pictures)
+    whole = Inference(models).judge_pictures(pictures)
     assert whole["moderation_type"] == "image"
     assert response(whole)["covering"] == "balaclava"
     assert response(whole)["complete"] is True
@@ -157,11 +157,13 @@ def test_the_worst_picture_of_an_animation_decides() -> None:
 def test_when_time_runs_out_the_answer_says_what_was_not_judged() -> None:
     crowd = tuple(face(Box(10 * n, 40, 10 * n + 30 + n, 80)) for n in range(9))
     models = Models(ScriptedDetector({0: crowd}), BlueJudge(), batch=4)
-    found = response(Inference(models, hurry=lambda: True).picture(ArrayPicture(blue_boxes())))
+    found = response(
+        Inference(models, is_late=lambda: True).judge_picture(ArrayPicture(blue_boxes()))
+    )
     faces = found["faces"]
     assert isinstance(faces, list)
     assert len(faces) == 4, "one batch, of the largest"
     assert found["complete"] is False
     frames = [frame(n / 5, ArrayPicture(blue_boxes()), sequence=n) for n in range(12)]
-    short = response(Inference(models, hurry=lambda: True).video(frames))
+    short = response(Inference(models, is_late=lambda: True).judge_video(frames))
     assert short["complete"] is False

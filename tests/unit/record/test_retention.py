@@ -31,7 +31,7 @@ class Shelves:
         folder.mkdir(parents=True)
         (folder / "snapshot.jpg").write_bytes(b"jpeg")
         for state in states:
-            self.retention.note(replace(alert, state=state))
+            self.retention.record_outcome(replace(alert, state=state))
         os.utime(folder, (START.timestamp(), START.timestamp()))
         return folder
 
@@ -73,7 +73,7 @@ def test_what_is_not_an_alerts_folder_is_left_alone(shelves: Shelves, tmp_path: 
 
 
 def test_an_alert_without_pictures_leaves_no_folder(shelves: Shelves) -> None:
-    shelves.retention.note(ALERT)
+    shelves.retention.record_outcome(ALERT)
     assert not shelves.folder.exists()
     assert shelves.after(1) == 0
 
@@ -82,7 +82,7 @@ def test_an_outcome_that_cannot_be_written_is_logged_and_stops_nothing(
     shelves: Shelves, caplog: pytest.LogCaptureFixture
 ) -> None:
     (shelves.keep(7) / "outcome").mkdir()
-    shelves.retention.note(replace(ALERT, id=UUID(int=7)))
+    shelves.retention.record_outcome(replace(ALERT, id=UUID(int=7)))
     assert "Is a directory" in caplog.text
     assert shelves.after(99) == 0
     assert "not deleted" in caplog.text

@@ -148,7 +148,7 @@ def test_taking_a_still_leaves_the_frame_as_it_was() -> None:
 def test_pictures_are_kept_where_the_evidence_says_with_their_hash(tmp_path: Path) -> None:
     pictures = AlertPictures(b"the snapshot", b"the crop")
     folder = tmp_path / "made" / "when needed"
-    evidence = EvidenceFolder(folder).keep(replace(ALERT, seq=0), pictures)
+    evidence = EvidenceFolder(folder).save(replace(ALERT, seq=0), pictures)
     assert (folder / evidence.snapshot).read_bytes() == b"the snapshot"
     assert (folder / evidence.snapshot).with_name("crop.jpg").read_bytes() == b"the crop"
     assert evidence.sha256 == hashlib.sha256(b"the snapshot").hexdigest()
@@ -159,7 +159,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_mend(tmp_path: Path) 
     taken_up = tmp_path / "evidence"
     taken_up.write_text("a file where the folder should be")
     with pytest.raises(EvidenceError, match="set evidence elsewhere") as caught:
-        EvidenceFolder(taken_up).keep(ALERT, AlertPictures(b"", b""))
+        EvidenceFolder(taken_up).save(ALERT, AlertPictures(b"", b""))
     assert str(taken_up) in str(caught.value)
     assert "\n" not in str(caught.value)
 
