@@ -1,4 +1,4 @@
-"""Where an alert goes when its state has changed."""
+"""Stores and publishes each new state of an alert."""
 
 import logging
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class AlertDispatch:
-    """Where the analyst's alerts go: to disk first, their pictures too. One thread's own."""
+    """Stores the analyst's alerts on disk and publishes their pictures. Owned by one thread."""
 
     site: str
     buffered: BufferedOutbox
@@ -28,8 +28,8 @@ class AlertDispatch:
     frigate: FrigateFormat | None = None
     retention: Retention | None = None
 
-    def hand_out(self, change: Change) -> None:
-        """Store one alert's new state and show its picture."""
+    def publish_change(self, change: Change) -> None:
+        """Store one alert's new state for sending, and publish its picture."""
         alert = change.alert
         log.info(
             "%s: alert %s %s: %s, %s, probability %.2f",

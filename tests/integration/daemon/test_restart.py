@@ -50,7 +50,7 @@ def test_an_alert_that_was_open_when_the_power_went_ends_at_the_next_start(tmp_p
         for _ in range(2):
             stop = StopSwitch()
             with MqttService(settings, SystemClock()) as mqtt:
-                workers = mqtt.workers(NoCameras(), {YARD: None}, stop)
+                workers = mqtt.build_workers(NoCameras(), {YARD: None}, stop)
                 for worker in workers:
                     worker.start()
                 until(lambda: len(mqtt.buffered) == 0, "the outbox to drain")
@@ -70,7 +70,7 @@ def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -
         settings = site_config(tmp_path, broker.port, SOURCE)
         stop = StopSwitch()
         with MqttService(settings, SystemClock()) as mqtt:
-            workers = mqtt.workers(NoCameras(), {YARD: None}, stop)
+            workers = mqtt.build_workers(NoCameras(), {YARD: None}, stop)
             for worker in workers:
                 worker.start()
             until(lambda: witness.payloads("monitor/v1/site/status"), "the connection")
@@ -80,7 +80,7 @@ def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -
             mqtt.buffered.add(
                 OutboxMessage(ALERT.id, 2, topic, alert_payload("site", ALERT), SystemClock().now())
             )
-            mqtt.last_words()
+            mqtt.send_last_alerts()
             assert len(mqtt.buffered) == 0
         until(lambda: witness.payloads("monitor/v1/site/status")[-1] == b"offline", "the end")
         assert len(witness.payloads(topic)) == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 from uuid import UUID
 
 from monitor.daemon.alert_dispatch import AlertDispatch
-from monitor.daemon.analyst import Analyst, ending
+from monitor.daemon.analyst import Analyst, build_analyst_loop
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import Frame, SubjectId
 from monitor.pipeline import Change
@@ -37,7 +37,7 @@ def buffered_of(outbox: Outbox, clock: ManualClock) -> BufferedOutbox:
 def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         clock = ManualClock()
-        dispatch(buffered_of(outbox, clock), clock).hand_out(change(1))
+        dispatch(buffered_of(outbox, clock), clock).publish_change(change(1))
         message = outbox.oldest()
     assert message is not None
     assert message.topic == "monitor/v1/site/yard/alert"
@@ -62,5 +62,5 @@ def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
         buffered = buffered_of(outbox, clock)
         keeper, pictures = dispatch(buffered, clock), SnapshotRequests(bell)
         analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
-        ending(analyst, buffered)(stop)
+        build_analyst_loop(analyst, buffered)(stop)
     assert stop.requested

@@ -124,11 +124,11 @@ def test_a_paused_camera_stays_paused_over_a_restart_until_it_is_resumed() -> No
         controls(reader, slate=slate)[0].carry_out("pause", YARD)
     with running(SteadySource()) as reader:
         commands, _ = controls(reader, slate=slate)
-        commands.restore()
+        commands.restore_pauses()
         assert reader.status().state is StreamState.PAUSED
         commands.carry_out("resume", YARD)
     with running(SteadySource()) as reader:
-        controls(reader, slate=slate)[0].restore()
+        controls(reader, slate=slate)[0].restore_pauses()
         assert reader.status().state is StreamState.STREAMING
 
 
@@ -137,11 +137,11 @@ def test_a_disk_that_refuses_does_not_keep_a_camera_from_pausing(
 ) -> None:
     with running(SteadySource()) as reader:
         commands, _ = controls(reader, slate=Slate(full=True))
-        commands.restore()
+        commands.restore_pauses()
         assert not reader.paused
         commands.carry_out("pause", YARD)
         until(lambda: reader.status().state is StreamState.PAUSED)
-    assert "a restart will not know that yard was told" in caplog.text
+    assert "yard: the command is not stored for a restart" in caplog.text
 
 
 def test_what_is_not_a_camera_of_ours_cannot_be_commanded() -> None:
@@ -182,7 +182,7 @@ def analyst(scheduler: SnapshotRequests, of: CameraPipeline) -> Iterator[None]:
         while not stop.requested:
             scheduler.bell.wait(0.05)
             scheduler.bell.clear()
-            scheduler.serve({YARD: of})
+            scheduler.render_requested({YARD: of})
 
     worker = Worker("analyst", serve, stop)
     worker.start()
@@ -212,4 +212,4 @@ def test_a_picture_is_made_by_its_owner_and_published() -> None:
 
 def test_a_picture_that_nobody_makes_is_not_waited_for_for_ever() -> None:
     with pytest.raises(CommandError, match="nothing is being analysed"):
-        SnapshotRequests(threading.Event()).ask(YARD)
+        SnapshotRequests(threading.Event()).request_picture(YARD)

@@ -42,9 +42,9 @@ def test_all_that_may_be_at_the_detector_are_there_at_once(tmp_path: Path) -> No
     detector, boxes = SlowDetector(), Boxes()
     with DetectionQueue(pipeline_of(tmp_path, detector)) as queue:
         queue.fill(boxes.newest)
-        for _ in range(queue.most):
+        for _ in range(queue.max_batches):
             assert detector.asked.acquire(timeout=30)
-        assert len(boxes.frames) == len(CAMERAS) - 2 * queue.most
+        assert len(boxes.frames) == len(CAMERAS) - 2 * queue.max_batches
         detector.let.set()
 
 
@@ -57,7 +57,7 @@ def test_a_cameras_frame_waits_until_the_one_before_was_followed(tmp_path: Path)
         detector.let.set()
         seen = queue.take()
         assert seen is not None
-        queue.fill(boxes.newest, but=seen.batch.frames)
+        queue.fill(boxes.newest, exclude=seen.batch.frames)
         assert boxes.frames == again
         while queue.take() is not None:
             pass
