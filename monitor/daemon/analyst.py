@@ -98,7 +98,7 @@ class Analyst:
         if self.shedder is not None:
             now = self.clock.seconds()
             busy_s = max(now - started, detected.detect_s / queue.max_batches)
-            self.shedder.note([now - f.moment.seconds for f in frames], busy_s, now)
+            self.shedder.record_batch([now - f.moment.seconds for f in frames], busy_s, now)
         return frames
 
     def _publish_changes(self, changes: Sequence[Change]) -> None:

@@ -39,7 +39,7 @@ class AnalysisStatus:
         state = replace(
             state,
             analysis_fps=demand.current.fps,
-            skipped=round(self.shedder.skipped * demand.full_fps) + demand.left_out,
+            skipped=round(self.shedder.skipped * demand.full_fps) + demand.dropped,
         )
         if state.state is not StreamState.STREAMING:
             return state

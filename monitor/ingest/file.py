@@ -14,11 +14,10 @@ from av.video.stream import VideoStream
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceRejectedError, SourceUnavailableError
 from monitor.ingest import SourceTraits
-from monitor.ingest.frames.av_errors import translated
-from monitor.ingest.frames.decoder import Decoded, Decoder, video_stream
+from monitor.ingest.frames.av_errors import map_av_errors
+from monitor.ingest.frames.decoder import DecodedFrame, Decoder, find_video_stream
 from monitor.ingest.frames.picture import VideoPicture
-from monitor.ingest.frames.sampling import TimelineSampler
-from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.frames.timing import Timeline, TimelineSampler
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock, SystemClock
@@ -105,10 +104,10 @@ class FileVideo:
         sequence = 0
         for picture in self._pictures(container, stream, decoder):
             self.decoded += 1
-            seconds = timeline.seconds(picture.frame.pts)
+            seconds = timeline.place(picture.frame.pts)
             if self.demand is not None:
-                sampler.pace(self.demand.current.fps)
-            if not sampler.due(seconds):
+                sampler.set_fps(self.demand.current.fps)
+            if not sampler.take(seconds):
                 continue
             taken_at = started_at + timedelta(seconds=seconds)
             if self.paced:
@@ -120,20 +119,20 @@ class FileVideo:
                 sequence=sequence,
                 moment=Moment(seconds=seconds, taken_at=taken_at),
                 picture=VideoPicture(picture.frame),
-                decode_ms=picture.milliseconds,
-                moved=frame_watch is None or frame_watch.sees_motion(picture.frame, seconds),
+                decode_ms=picture.decode_ms,
+                moved=frame_watch is None or frame_watch.process_frame(picture.frame, seconds),
             )
             sequence += 1
 
     def _pictures(
         self, container: av.container.InputContainer, stream: VideoStream, decoder: Decoder
-    ) -> Iterator[Decoded]:
+    ) -> Iterator[DecodedFrame]:
         """Everything that can be decoded. A file that is cut off ends early, with a warning."""
         problem = ""
         try:
-            with translated("reading"):
+            with map_av_errors("reading"):
                 for packet in container.demux(stream):
-                    yield from decoder.pictures(packet)
+                    yield from decoder.decode(packet)
         except SourceError as error:
             problem = str(error)
         if not decoder.decoded:
@@ -177,9 +176,9 @@ def _first_frame(
     container: av.container.InputContainer, stream: VideoStream, path: Path
 ) -> av.VideoFrame:
     decoder = Decoder(stream, SystemClock())
-    with suppress(SourceError), translated("reading"):
+    with suppress(SourceError), map_av_errors("reading"):
         for packet in container.demux(stream):
-            for picture in decoder.pictures(packet):
+            for picture in decoder.decode(packet):
                 return picture.frame
     raise SourceRejectedError(f"{path}: no picture could be decoded; check that it plays elsewhere")
 
@@ -189,12 +188,12 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStre
     """The open file and its video stream; every failure to open is a SourceRejectedError."""
     try:
         # The prefix keeps FFmpeg from reading "10:30.mp4" as an address.
-        with translated(str(path)):
+        with map_av_errors(str(path)):
             container = av.open(f"file:{path}")
     except SourceUnavailableError as error:
         raise SourceRejectedError(f"{error}; give a video file that is complete") from None
     with container:
-        yield container, video_stream(container, str(path))
+        yield container, find_video_stream(container, str(path))
 
 
 def _fps(stream: VideoStream) -> float:

@@ -69,7 +69,7 @@ class Measured(LoadShedder):
     def note(self, lags_s: Collection[float], busy_s: float, now: float) -> None:
         """See LoadShedder."""
         self.lags.extend(lags_s)
-        LoadShedder.note(self, lags_s, busy_s, now)
+        LoadShedder.record_batch(self, lags_s, busy_s, now)
 
 
 def room(width: int, height: int) -> Iterator[Pixels]:

@@ -66,6 +66,7 @@ class Analysis:
         started = time.monotonic()
         self._pipeline.observe(frames)
         now = time.monotonic()
-        self.shedder.note([now - frame.moment.seconds for frame in frames], now - started, now)
+        lags_s = [now - frame.moment.seconds for frame in frames]
+        self.shedder.record_batch(lags_s, now - started, now)
         for camera in self.demand:
             self._pipeline.decide(camera, self._pipeline.get_moment(camera))

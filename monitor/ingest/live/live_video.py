@@ -13,11 +13,10 @@ from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceUnavailableError
 from monitor.ingest import SourceTraits
-from monitor.ingest.frames.av_errors import translated
-from monitor.ingest.frames.decoder import video_stream
+from monitor.ingest.frames.av_errors import map_av_errors
+from monitor.ingest.frames.decoder import find_video_stream
 from monitor.ingest.frames.picture import VideoPicture
-from monitor.ingest.frames.sampling import ArrivalSampler
-from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.frames.timing import ArrivalSampler, Timeline
 from monitor.ingest.live.hardware import Hardware
 from monitor.ingest.live.live_decoder import LiveDecoder
 from monitor.ingest.live.open_stream import ffmpeg_input, opened, read_credentials_version
@@ -74,7 +73,7 @@ class LiveVideo:
         """See Source. FFmpeg cannot be asked to leave, but after each packet we can."""
         host = ffmpeg_input(self._source).place
         with opened(self._source, self._clock) as container:
-            stream = video_stream(container, host)
+            stream = find_video_stream(container, host)
             self._warn_of_pieces(container)
             decoder = LiveDecoder(stream, self._clock, self._demand, self._hardware)
             playback = _Playback(container, stream, self._clock)
@@ -82,7 +81,7 @@ class LiveVideo:
                 with closing(self._frames(container, decoder, playback, abandoned)) as frames:
                     yield frames
             finally:
-                decoder.end()
+                decoder.finish()
 
     def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
         """FFmpeg forgets whom to trust when it fetches what an HLS list names."""
@@ -106,7 +105,7 @@ class LiveVideo:
         sampler = ArrivalSampler(self._demand.full_fps)
         sequence = 0
         asked = last_picture = self._clock.seconds()
-        with translated(f"reading {host}"):
+        with map_av_errors(f"reading {host}"):
             # All streams, though only pictures count: the time-out is one packet's, and
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
@@ -114,20 +113,20 @@ class LiveVideo:
                     return
                 self._check_silence(last_picture, host)
                 skipped, seen, came = decoder.skipped, decoder.seen, self._clock.seconds()
-                decoder.waited(came - asked)
-                sampler.pace(self._demand.current.fps)
-                for picture in decoder.pictures(packet, due=sampler.would_take(came)):
+                decoder.add_wait(came - asked)
+                sampler.set_fps(self._demand.current.fps)
+                for picture in decoder.decode(packet, due=sampler.would_take(came)):
                     playback.wait_for(picture.frame.pts)
                     last_picture = self._clock.seconds()
-                    if not sampler.due(last_picture):
+                    if not sampler.take(last_picture):
                         continue
                     yield Frame(
                         camera=self._camera,
                         sequence=sequence,
                         moment=Moment(seconds=last_picture, taken_at=self._clock.now()),
                         picture=VideoPicture(picture.frame),
-                        decode_ms=picture.milliseconds,
-                        moved=self._frame_watch.sees_motion(picture.frame, last_picture),
+                        decode_ms=picture.decode_ms,
+                        moved=self._frame_watch.process_frame(picture.frame, last_picture),
                     )
                     sequence += 1
                 asked = self._clock.seconds()
@@ -164,7 +163,7 @@ class _Playback:
     def wait_for(self, pts: int | None) -> None:
         """Sleep until the picture with this stamp is due."""
         if self._timeline is not None:
-            due = self._started + self._timeline.seconds(pts)
+            due = self._started + self._timeline.place(pts)
             wait_s = due - self._clock.seconds()
             if wait_s > LONGEST_WAIT_S:  # a gap in the recording
                 self._started -= wait_s

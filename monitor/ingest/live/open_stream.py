@@ -12,7 +12,7 @@ import av
 
 from monitor.config.sources import DeviceSource, HttpSource, LiveSource, RtspSource
 from monitor.errors import ConfigError, SourceError, SourceRejectedError, SourceUnavailableError
-from monitor.ingest.frames.av_errors import BROKEN, translated
+from monitor.ingest.frames.av_errors import BROKEN, map_av_errors
 from monitor.runtime.clock import Clock
 
 UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
@@ -169,7 +169,7 @@ def opened(source: LiveSource, clock: Clock) -> av.container.InputContainer:
         f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
     )
     try:
-        with translated(f"opening {address.place}", address.broken):
+        with map_av_errors(f"opening {address.place}", address.broken):
             container = av.open(
                 address.url,
                 format=address.format,

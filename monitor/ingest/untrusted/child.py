@@ -20,11 +20,10 @@ import cv2
 
 from monitor.domain import Pixels
 from monitor.errors import SourceError, SourceRejectedError, TooLargeError, WrongMediaError
-from monitor.ingest.frames.av_errors import translated
-from monitor.ingest.frames.decoder import Decoder, video_stream
+from monitor.ingest.frames.av_errors import map_av_errors
+from monitor.ingest.frames.decoder import Decoder, find_video_stream
 from monitor.ingest.frames.picture import VideoPicture
-from monitor.ingest.frames.sampling import TimelineSampler
-from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.frames.timing import Timeline, TimelineSampler
 from monitor.ingest.untrusted.images import MAX_PIXELS, DecodedPicture, check_size, decode_images
 from monitor.ingest.untrusted.sandbox import REPLY, TASK, ReplyKind, TaskKind
 from monitor.runtime.clock import SystemClock
@@ -95,14 +94,14 @@ def decode_video(encoded: bytes, fps: float) -> Iterator[DecodedPicture]:
         SourceError: Nothing of it can be decoded.
     """
     options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
-    with translated(_NAME):
+    with map_av_errors(_NAME):
         container = av.open(io.BytesIO(encoded), "r", options=options)
     with container:
         yield from _decode_frames(container, fps)
 
 
 def _decode_frames(container: av.container.InputContainer, fps: float) -> Iterator[DecodedPicture]:
-    stream = video_stream(container, _NAME)
+    stream = find_video_stream(container, _NAME)
     check_size(stream.width, stream.height)
     stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
     stream.thread_count = 1
@@ -110,15 +109,13 @@ def _decode_frames(container: av.container.InputContainer, fps: float) -> Iterat
     rate = float(stream.average_rate or stream.guessed_rate or _USUAL_FPS)
     timeline = Timeline(stream.time_base, rate) if stream.time_base else None
     sampler = TimelineSampler(fps)
-    with suppress(SourceError), translated(_NAME):
+    with suppress(SourceError), map_av_errors(_NAME):
         for packet in container.demux(stream):
-            for decoded in decoder.pictures(packet):
-                seconds = (
-                    timeline.seconds(decoded.frame.pts) if timeline else decoder.decoded / rate
-                )
-                if sampler.due(seconds):
+            for decoded in decoder.decode(packet):
+                seconds = timeline.place(decoded.frame.pts) if timeline else decoder.decoded / rate
+                if sampler.take(seconds):
                     pixels = _scale_down(VideoPicture(decoded.frame))
-                    yield DecodedPicture(seconds, pixels, decoded.milliseconds)
+                    yield DecodedPicture(seconds, pixels, decoded.decode_ms)
     if not decoder.decoded:
         raise SourceRejectedError(f"{_NAME} cannot be decoded; check that it plays elsewhere")
 

@@ -217,7 +217,7 @@ def test_a_file_with_sound_only_has_no_video(tmp_path: Path) -> None:
             plane.update(bytes(plane.buffer_size))
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(SourceRejectedError, match=r"song\.mp4: there is no video in it"):
+    with pytest.raises(SourceRejectedError, match=r"song\.mp4: it holds no video"):
         probe(path)
 
 

@@ -128,7 +128,7 @@ def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:
     leader = CameraDemand(5, key_frames_only=True)
     main_demand = MainStreamDemand(leader)
     for somebody in (True, False):
-        leader.occupied(somebody=somebody)
+        leader.set_occupied(occupied=somebody)
         assert main_demand.current.everything == somebody
-    leader.shed(2)
+    leader.limit_fps(2)
     assert main_demand.current.fps == MAIN_FPS
