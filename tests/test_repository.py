@@ -147,6 +147,7 @@ def test_the_wheel_carries_models_and_configurations() -> None:
     assert [folder for folder in carried if not any((ROOT / folder).iterdir())] == []
 
 
+@pytest.mark.slow
 def test_the_checks_fail_on_a_skipped_test(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = gpu: needs an accelerator\n")
     (tmp_path / "test_one.py").write_text(SKIPS)
@@ -157,7 +158,10 @@ def test_the_checks_fail_on_a_skipped_test(tmp_path: Path) -> None:
     assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 1 error" in last_line(
         tmp_path / "test_one.py", "-p", "tests.support.no_skips"
     )
-    assert "1 error" in last_line(tmp_path / "test_two.py", "-p", "tests.support.no_skips")
+    workers = ("-n", "2", "--dist", "loadfile")
+    assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors" in last_line(
+        tmp_path, "-p", "tests.support.no_skips", *workers
+    )
 
 
 def last_line(tests: Path, *options: str) -> str:

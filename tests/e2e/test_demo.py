@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.commands import monitor
 
 
+@pytest.mark.slow
 def test_the_demo_shows_an_alert_and_its_end(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "monitor", "demo", "--out", str(tmp_path / "demo")]
     done = subprocess.run(  # noqa: S603

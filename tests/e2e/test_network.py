@@ -72,6 +72,7 @@ def test_a_covered_face_on_a_camera_arrives_as_an_alert(
         until(lambda: listener.last("/status") == b"offline", "the farewell", DAEMON_S)
 
 
+@pytest.mark.slow
 def test_frames_flow_again_within_5_s_after_a_camera_was_killed_and_restarted(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -94,6 +95,7 @@ def test_frames_flow_again_within_5_s_after_a_camera_was_killed_and_restarted(
         assert took_s <= 5 + 1, "states are published once a second"
 
 
+@pytest.mark.slow
 def test_an_alert_raised_while_the_broker_is_away_arrives_once_and_in_order(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -116,6 +118,7 @@ def test_an_alert_raised_while_the_broker_is_away_arrives_once_and_in_order(
     assert_once_and_in_order(listener)
 
 
+@pytest.mark.slow
 def test_alerts_that_wait_survive_a_kill_of_the_daemon(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -133,6 +136,7 @@ def test_alerts_that_wait_survive_a_kill_of_the_daemon(
             assert all(alert["late"] for alert in late)
 
 
+@pytest.mark.slow
 def test_one_dead_camera_does_not_stop_the_other(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ from tests.support.ports import free_port
 from tests.support.road import Weather
 from tests.support.waiting import until
 
-OUTAGE_S = 6.0  # stands for ten minutes
+OUTAGE_S = 2.0  # stands for ten minutes; several times ACK_S
 ACK_S = 0.5  # how long the carrier waits for an acknowledgement, so that tests are short
 
 

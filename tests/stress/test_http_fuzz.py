@@ -3,6 +3,8 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from monitor.build import Models
 from monitor.config.http import Http
 from monitor.inference.http_service import open_server
@@ -14,6 +16,8 @@ from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.fakes_http import FakeStatus
 
 
+@pytest.mark.slow
+@pytest.mark.stress
 def test_mutated_pictures_and_clips_are_judged_or_refused(tmp_path: Path) -> None:
     chance, outcome = random.Random(7), Outcome(limit_s=120)  # noqa: S311  (the same each time)
     pictures, clips = originals(tmp_path)

@@ -58,6 +58,7 @@ def test_a_second_start_reads_what_the_first_converted(weights: Path, cache: Pat
     assert np.array_equal(boxes(first, sheet)[0], boxes(second, sheet)[0])
 
 
+@pytest.mark.slow
 def test_a_damaged_conversion_is_made_anew(weights: Path, cache: Path) -> None:
     load_engine(weights, "cpu")
     (model,) = cache.glob("*.xml")
@@ -68,6 +69,7 @@ def test_a_damaged_conversion_is_made_anew(weights: Path, cache: Path) -> None:
     assert model.read_bytes().rstrip().endswith(b"</net>")
 
 
+@pytest.mark.slow
 def test_other_weights_are_converted_anew(weights: Path, cache: Path, tmp_path: Path) -> None:
     load_engine(weights, "cpu")
     other = save(tiny_model(), tmp_path / "tiny.pt", {0: "face"} | {1: "person"})
@@ -75,6 +77,7 @@ def test_other_weights_are_converted_anew(weights: Path, cache: Path, tmp_path: 
     assert len(list(cache.glob("*.xml"))) == 2
 
 
+@pytest.mark.slow
 def test_a_cache_that_cannot_be_written_costs_time_only(weights: Path, cache: Path) -> None:
     cache.write_text("a file where the folder should be")
     engine = load_engine(weights, "cpu", "openvino")

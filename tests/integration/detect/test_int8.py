@@ -48,6 +48,7 @@ def found_by(precision: str, input_px: int) -> list[Detection]:
     return one
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize("input_px", [320, 416])
 def test_int8_finds_nearly_what_float32_finds(input_px: int) -> None:
@@ -68,6 +69,7 @@ def test_the_embedded_ranges_are_those_of_the_embedded_weights() -> None:
     assert all(low <= 0 < high for low, high in ranges.values())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("cache")
 def test_the_command_measures_what_int8_needs(weights: Path, pictures: Path) -> None:
     with pytest.raises(ConfigError, match="monitor models quantise"):

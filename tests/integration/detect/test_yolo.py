@@ -153,6 +153,7 @@ def exported(trained: Path) -> Path:
     return export(trained, dynamic=True, imgsz=96)
 
 
+@pytest.mark.slow
 def test_what_is_found_lies_where_it_was_painted(trained: Path) -> None:
     detector = Yolo(trained, input_px=96, min_scores=EVERYTHING)
     person, face = (20, 30, 42, 74), (48, 8, 90, 28)
@@ -164,6 +165,7 @@ def test_what_is_found_lies_where_it_was_painted(trained: Path) -> None:
     assert found[0].score >= found[1].score
 
 
+@pytest.mark.slow
 def test_boxes_come_in_the_pixels_of_their_own_frame_whatever_the_batch(trained: Path) -> None:
     """One batch: a square, a wide and a tall frame, of different scales and paddings."""
     detector = Yolo(trained, input_px=96, min_scores=EVERYTHING)
@@ -182,6 +184,7 @@ def test_boxes_come_in_the_pixels_of_their_own_frame_whatever_the_batch(trained:
         assert one[0].score == pytest.approx(other[0].score, abs=0.05)
 
 
+@pytest.mark.slow
 def test_a_camera_is_looked_at_in_its_own_size_whatever_the_batch(trained: Path) -> None:
     truth = (300, 100, 322, 144)
     near = frame(384, 216, truth)
@@ -193,6 +196,7 @@ def test_a_camera_is_looked_at_in_its_own_size_whatever_the_batch(trained: Path)
     assert not any(overlap(one, truth) > 0.6 for one in second)
 
 
+@pytest.mark.slow
 def test_an_export_sees_the_same_as_its_checkpoint(trained: Path, exported: Path) -> None:
     frames = [frame(96, 96, (20, 30, 42, 74), (48, 8, 90, 28)), frame(160, 90, (60, 20, 90, 80))]
     ours = Yolo(trained, input_px=96, min_scores=EVERYTHING).detect(frames)
@@ -205,6 +209,7 @@ def test_an_export_sees_the_same_as_its_checkpoint(trained: Path, exported: Path
         assert one.box.bottom == pytest.approx(other.box.bottom, abs=0.5)
 
 
+@pytest.mark.slow
 def test_an_export_for_one_size_is_asked_at_that_size(trained: Path, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     copy = tmp_path / "fixed.pt"
@@ -216,6 +221,7 @@ def test_an_export_for_one_size_is_asked_at_that_size(trained: Path, tmp_path: P
     assert overlap(both[1][0], (120, 40, 180, 160)) > 0.6
 
 
+@pytest.mark.slow
 def test_each_kind_has_its_own_threshold(trained: Path) -> None:
     picture = frame(96, 96, (20, 30, 42, 74), (48, 8, 90, 28))
     strict = Yolo(trained, input_px=96, min_scores={Kind.PERSON: 1.0, Kind.FACE: 0.3})
@@ -224,6 +230,7 @@ def test_each_kind_has_its_own_threshold(trained: Path) -> None:
     assert {found.kind for found in only_people.detect([picture])[0]} == {Kind.PERSON}
 
 
+@pytest.mark.slow
 def test_no_frames_cost_nothing(trained: Path) -> None:
     assert Yolo(trained, min_scores=EVERYTHING).detect([]) == []
 
@@ -259,6 +266,7 @@ def test_a_folder_without_weights_is_the_operators_mistake(tmp_path: Path) -> No
             Yolo(folder, min_scores=EVERYTHING)
 
 
+@pytest.mark.slow
 def test_a_device_that_is_not_there_is_the_operators_mistake(trained: Path) -> None:
     with pytest.raises(ConfigError, match="cannot be loaded on abacus"):
         Yolo(trained, min_scores=EVERYTHING, device="abacus")
@@ -275,6 +283,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "sprung").exists()
 
 
+@pytest.mark.slow
 def test_loading_and_looking_contact_nobody_and_start_nothing(trained: Path) -> None:
     """In a fresh interpreter, watched by Python's own audit events.
 

@@ -19,6 +19,8 @@ from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest
 from monitor.serve.server import Server
 from tests.support.fakes_http import FakeService, answering_server, opened
 
+pytestmark = pytest.mark.slow
+
 load_all_checks()
 KEPT: Any = CHECKS.get_by_names(
     [

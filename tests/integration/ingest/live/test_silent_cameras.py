@@ -75,6 +75,7 @@ def test_silence_at_any_step_is_given_up_in_time(
             assert seconds_of_silence(source) < limit_s, f"{stage} takes too long"
 
 
+@pytest.mark.slow
 def test_a_camera_that_fell_silent_comes_back_and_its_neighbour_never_noticed(
     server: RtspServer,
 ) -> None:

@@ -14,7 +14,7 @@ from tests.support.camera_bench import rtsp
 from tests.support.clips import panning, write_clip
 from tests.support.rtsp_server import RtspServer
 
-pytestmark = pytest.mark.rtsp
+pytestmark = [pytest.mark.rtsp, pytest.mark.slow]
 
 LIMIT = 400  # frames in which it must have happened
 

@@ -155,6 +155,7 @@ def test_head_crops_are_scenes_of_one_face_and_some_are_dressed(tmp_path: Path) 
         assert 0 <= top < SIDE / 2 < bottom <= SIDE
 
 
+@pytest.mark.slow
 def test_batches_come_from_a_process_beside_as_well(folder: Path, tmp_path: Path) -> None:
     settings = config(folder, tmp_path / "out", drawer=True)
     prepare(settings)

@@ -222,6 +222,7 @@ def test_the_learning_rate_rises_at_once_and_falls_to_almost_nothing() -> None:
     assert rates[3] == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_training_leaves_weights_that_the_run_time_loads(folder: Path, tmp_path: Path) -> None:
     weights = train(config(folder, tmp_path / "out"))
     assert weights.stat().st_size < 6_000_000
@@ -251,6 +252,7 @@ def test_the_profile_says_what_the_program_reads(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_second_run_goes_on_where_the_first_stopped(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -262,6 +264,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     assert state["progress"][0] == 8
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(folder: Path, tmp_path: Path) -> None:
     states = []
     for name in ("one", "other"):

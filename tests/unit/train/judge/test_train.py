@@ -207,6 +207,7 @@ def test_the_score_leaves_out_what_is_neither_clear_nor_occluded() -> None:
     assert result.balaclavas_named == 1
 
 
+@pytest.mark.slow
 def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: Path) -> None:
     settings = {
         "heads": data / "heads",
