@@ -63,12 +63,12 @@ class DemoSubscriber:
             elif kind == "state":
                 self._show_state(StateV1.model_validate_json(text), message.arrived_at)
         except ValidationError:
-            self._say((f"{message.topic}: not a message of ours", "dim"))
+            self._print_for_people((f"{message.topic}: not a message of ours", "dim"))
 
     def _print(self, *parts: str | tuple[str, str]) -> None:
         self.console.print(Text.assemble(*parts), soft_wrap=True, highlight=False)
 
-    def _say(self, *parts: str | tuple[str, str]) -> None:
+    def _print_for_people(self, *parts: str | tuple[str, str]) -> None:
         """Print a line for people."""
         if not self.as_json:
             self._print(*parts)
@@ -78,22 +78,24 @@ class DemoSubscriber:
         try:
             path.write_bytes(jpeg)
         except OSError as error:
-            self._say(f"{_INDENT}picture not saved: {path}: {error.strerror}")
+            self._print_for_people(f"{_INDENT}picture not saved: {path}: {error.strerror}")
             return
-        self._say(f"{_INDENT}picture: {path}")
+        self._print_for_people(f"{_INDENT}picture: {path}")
 
     def _show_state(self, state: StateV1, arrived_at: datetime) -> None:
         if state.state != self._camera_state:  # it is also sent every few seconds without a change
             self._camera_state = state.state
-            self._say((f"{_clock_time(arrived_at)}  {state.camera}: {state.state}", "dim"))
+            self._print_for_people(
+                (f"{_format_time(arrived_at)}  {state.camera}: {state.state}", "dim")
+            )
 
     def _show_alert(self, alert: AlertV1, arrived_at: datetime) -> None:
         self.alerts.setdefault(alert.id, []).append(alert.state)
         raised_at = datetime.fromisoformat(alert.raised_at)
         after_ms = (arrived_at - raised_at).total_seconds() * 1000
         raised = alert.state == AlertState.RAISED
-        self._say(
-            f"{_clock_time(arrived_at)}  ",
+        self._print_for_people(
+            f"{_format_time(arrived_at)}  ",
             (f"{alert.state.upper():<10}", "bold red" if raised else "green"),
             f"{alert.severity}, {alert.camera}: ",
             (alert.covering.replace("_", " "), "bold"),
@@ -105,10 +107,10 @@ class DemoSubscriber:
         before_ms = sum(alert.timings_ms.model_dump(exclude={"publish"}).values())
         self.latencies_ms.append(before_ms + after_ms)
         if alert.thinking:
-            self._say(f"{_INDENT}the judge says: ", (alert.thinking, "italic"))
+            self._print_for_people(f"{_INDENT}the judge says: ", (alert.thinking, "italic"))
         if alert.evidence is not None:
-            self._say(f"{_INDENT}head: {self.out / EVIDENCE / alert.id / 'crop.jpg'}")
-        self._say(
+            self._print_for_people(f"{_INDENT}head: {self.out / EVIDENCE / alert.id / 'crop.jpg'}")
+        self._print_for_people(
             f"{_INDENT}{before_ms + after_ms:.0f} ms from the frame to this line, "
             f"{after_ms:.0f} ms of them over MQTT"
         )
@@ -213,6 +215,6 @@ def _print_summary(subscriber: DemoSubscriber, progress: Console) -> None:
     )
 
 
-def _clock_time(instant: datetime) -> str:
+def _format_time(instant: datetime) -> str:
     """Local time of day."""
     return f"{instant.astimezone():%H:%M:%S}"

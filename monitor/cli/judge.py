@@ -1,4 +1,4 @@
-"""``monitor judge``: what covers the faces in one picture or recording?"""
+"""``monitor judge``: judges the faces in one picture or recording."""
 
 import json
 import tempfile
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from monitor.inference.inference import Inference
 
 _ANALYSES_PER_S = 2.0
-_LARGEST_PICTURE = 50_000_000  # bytes; a larger file is a film, which is not read at once
+_MAX_PICTURE_BYTES = 50_000_000  # larger files are videos, which are not read at once
 
 
 def judge(
@@ -31,21 +31,21 @@ def judge(
     """Judge the faces in one picture or recording and print the HTTP contract's JSON."""
     logs.start("warning")
     with tempfile.TemporaryDirectory() as folder:
-        path, name = _found(what, Path(folder))
-        answer = _answer(path, name, _inference(quality_is_occlusion=quality_is_occlusion))
+        path, name = _find_file(what, Path(folder))
+        answer = _judge_file(path, name, _load_inference(quality_is_occlusion=quality_is_occlusion))
     print(json.dumps(answer, indent=2, ensure_ascii=False))
     return OK
 
 
-def _found(what: str, folder: Path) -> tuple[Path, str]:
-    """The file to judge, fetched into the folder if need be, and its name for messages."""
+def _find_file(what: str, folder: Path) -> tuple[Path, str]:
+    """The file to judge, fetched into the folder if it is a URL, and its name for messages."""
     if what.startswith(("http://", "https://")):
         path = folder / "fetched"
         path.write_bytes(fetch_anywhere(what))
         return path, redact_url(what)
     try:
         is_file = Path(what).is_file()
-    except OSError:  # longer than a path may be
+    except OSError:  # the path is too long
         is_file = False
     if not is_file:
         name = redact_url(what) if "://" in what else what
@@ -53,7 +53,7 @@ def _found(what: str, folder: Path) -> tuple[Path, str]:
     return Path(what), what
 
 
-def _inference(*, quality_is_occlusion: bool) -> "Inference":
+def _load_inference(*, quality_is_occlusion: bool) -> "Inference":
     from monitor.build import load_models  # noqa: PLC0415  (torch takes seconds)
     from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
@@ -64,15 +64,15 @@ def _inference(*, quality_is_occlusion: bool) -> "Inference":
     )
 
 
-def _answer(path: Path, name: str, inference: "Inference") -> dict[str, object]:
-    """As a picture if it is one, else as a video."""
+def _judge_file(path: Path, name: str, inference: "Inference") -> dict[str, object]:
+    """Judge a file as a picture if it is one, else as a video."""
     from monitor.inference.inference import REQUEST  # noqa: PLC0415
     from monitor.ingest.file import FileVideo  # noqa: PLC0415
     from monitor.ingest.frames.picture import ArrayPicture, read_picture  # noqa: PLC0415
     from monitor.ingest.untrusted.images import decode_images, is_image  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
-    if path.stat().st_size <= _LARGEST_PICTURE:
+    if path.stat().st_size <= _MAX_PICTURE_BYTES:
         encoded = path.read_bytes()
         if is_image(encoded):
             with suppress(SourceRejectedError):  # a damaged one is read below, as far as it goes

@@ -1,4 +1,4 @@
-"""``monitor models``: which judges there are, fetching one, and trying it."""
+"""``monitor models``: lists, fetches and tries judges."""
 
 import time
 from datetime import UTC, datetime
@@ -20,7 +20,9 @@ from monitor.runtime.resources import find_bundled
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
-_Name = Annotated[str, typer.Argument(help="Of the list, or OWNER/NAME at the Hugging Face hub.")]
+_Name = Annotated[
+    str, typer.Argument(help="A name of the list, or OWNER/NAME at the Hugging Face hub.")
+]
 _To = Annotated[Path, typer.Option(help="The folder to put the model's folder in.")]
 _Revision = Annotated[str | None, typer.Option(help="A commit; unset takes the list's.")]
 _Folder = Annotated[
@@ -29,7 +31,7 @@ _Folder = Annotated[
 
 
 def list_() -> int:
-    """Say which models are known to fit, for what, how large and on what terms."""
+    """List the models that are known to work, with purpose, size and licence."""
     table = Table("name", "for", "MB", "licence", "pinned to", "repository", box=None)
     for name, entry in catalogue().items():
         pin = "SHA256SUMS" if entry.repository is None else (entry.revision or "unpinned")
@@ -40,7 +42,7 @@ def list_() -> int:
 
 
 def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
-    """Fetch a model from the hub (or from HF_ENDPOINT); nothing else ever does."""
+    """Fetch a model from the hub (or from HF_ENDPOINT). No other command does."""
     logs.start("warning")
     pulled = pull(name, to, revision)
     how = "pinned" if pulled.pinned else "unpinned; --revision keeps to one"
@@ -51,8 +53,8 @@ def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
 
 
 def pin(folder: Annotated[Path, typer.Argument(help="A model's folder.")]) -> int:
-    """Write down what a model's files are now, so that check notices any change."""
-    print(f"{folder}: {write_pins(folder)} files written down in {PINS}")
+    """Write the checksums of a model's files, so that check notices any change."""
+    print(f"{folder}: checksums of {write_pins(folder)} files in {PINS}")
     return OK
 
 
@@ -79,7 +81,7 @@ def quantise(
 
 
 def check(folder: _Folder = None) -> int:
-    """Compare a model with what was fetched, load it and let it judge two pictures."""
+    """Verify a model's checksums, load it and let it judge two pictures."""
     logs.start("warning")
     place = find_bundled("models") / "judge" if folder is None else folder
     compared = verify(place)

@@ -49,20 +49,20 @@ def replay(
     )
     console = Console(stderr=True)
     failed = 0
-    for video, folder in zip(videos, folders(videos, out), strict=True):
+    for video, folder in zip(videos, name_folders(videos, out), strict=True):
         try:
             _play(player, video, folder, console, annotate=annotate)
-        except SourceError as error:  # the other files are still worth playing
+        except SourceError as error:  # play the other files
             print(f"monitor: {error}", file=console.file)
             failed += 1
     return FAILED if failed else OK
 
 
-class _Played(ProgressColumn):
-    """Seconds played, of how many where the file says so."""
+class _PlayedColumn(ProgressColumn):
+    """Seconds played, and the total if the file states it."""
 
     def render(self, task: Task) -> Text:
-        """What stands in the column."""
+        """The text of the column."""
         total = "" if task.total is None else f" of {task.total:.1f}"
         return Text(f"{task.completed:.1f}{total} s")
 
@@ -71,7 +71,7 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        _Played(),
+        _PlayedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
@@ -89,8 +89,8 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
     )
 
 
-def folders(videos: Sequence[Path], out: Path) -> list[Path]:
-    """A folder per file, all different, named by its stem; if that is taken, with a number."""
+def name_folders(videos: Sequence[Path], out: Path) -> list[Path]:
+    """A folder for each file, named by its stem, with a number if that is taken."""
     names: list[str] = []
     for video in videos:
         wanted = chain([video.stem], (f"{video.stem}-{n}" for n in count(2)))

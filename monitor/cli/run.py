@@ -15,7 +15,7 @@ def run(
     config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
-        typer.Option(case_sensitive=False, help="What is logged: this and worse."),
+        typer.Option(case_sensitive=False, help="Log this level and above."),
     ] = "info",
 ) -> int:
     """Watch cameras and publish alerts until SIGTERM or Ctrl-C."""

@@ -15,7 +15,7 @@ from monitor.serve import Metric
 
 @dataclass(frozen=True, slots=True)
 class StandaloneStatus:
-    """See Status. There is nothing but the models, which were tried at start."""
+    """See Status. Only the models could fail, and they were tried at start."""
 
     def problems(self) -> Iterable[str]:
         """See Status."""
@@ -28,7 +28,10 @@ class StandaloneStatus:
 
 def serve(
     config: Annotated[
-        Path | None, typer.Argument(help="YAML with detector, judge and http; default: none.")
+        Path | None,
+        typer.Argument(
+            help="A YAML file with detector, tracking, judge and http; unset takes the defaults."
+        ),
     ] = None,
     *,
     port: Annotated[

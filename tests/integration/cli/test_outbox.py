@@ -106,7 +106,7 @@ def test_a_file_that_was_set_aside_is_read_as_far_as_it_can_be(tmp_path: Path) -
 def test_an_outbox_that_is_not_there_is_named(tmp_path: Path) -> None:
     done = monitor("outbox", "list", configured(tmp_path))
     assert done.exit_code == 1
-    assert f"{tmp_path / 'outbox'}: there is no such file" in done.stderr
+    assert f"{tmp_path / 'outbox'}: no such file" in done.stderr
     assert not (tmp_path / "outbox").exists()
 
 

@@ -76,14 +76,14 @@ def test_only_the_last_pictures_are_kept() -> None:
 
 def test_a_frame_without_a_larger_picture_is_its_own_closest() -> None:
     alone = frame(1, SMALL)
-    assert alone.closest() == (SMALL, 1.0)
-    assert replace(alone, closer=lambda: SMALL).closest() == (SMALL, 1.0)
-    assert replace(alone, closer=lambda: LARGE).closest() == (LARGE, 4.0)
+    assert alone.get_closest_picture() == (SMALL, 1.0)
+    assert replace(alone, closer=lambda: SMALL).get_closest_picture() == (SMALL, 1.0)
+    assert replace(alone, closer=lambda: LARGE).get_closest_picture() == (LARGE, 4.0)
 
 
 def test_a_larger_stream_of_another_view_is_not_used() -> None:
     other = ArrayPicture(np.zeros((256, 256, 3), np.uint8))
-    assert replace(frame(1, SMALL), closer=lambda: other).closest() == (SMALL, 1.0)
+    assert replace(frame(1, SMALL), closer=lambda: other).get_closest_picture() == (SMALL, 1.0)
 
 
 @pytest.mark.parametrize(("larger", "looks"), [(True, 1), (False, 0)])
@@ -111,11 +111,11 @@ def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> Non
     with dual.open() as frames:
         first, second, third = next(frames), next(frames), next(frames)
         deadline = time.monotonic() + 10
-        while second.closest()[1] == 1 and time.monotonic() < deadline:
+        while second.get_closest_picture()[1] == 1 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert first.closest() == (LARGE, 4.0)
-        assert second.closest() == (LARGE, 4.0)
-        assert third.closest() == (SMALL, 1.0)
+        assert first.get_closest_picture() == (LARGE, 4.0)
+        assert second.get_closest_picture() == (LARGE, 4.0)
+        assert third.get_closest_picture() == (SMALL, 1.0)
         with pytest.raises(SourceUnavailableError):
             next(frames)
         assert large.abandoned is not None

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from monitor.cli.probe import described
+from monitor.cli.probe import describe_camera
 from monitor.config.sources import DecoderName
 from monitor.ingest.frames.decoder import Decoder
 from monitor.ingest.live.hardware import SOFTWARE, Hardware
@@ -107,8 +107,8 @@ def test_a_camera_that_wants_a_card_is_seen_without_one(clip: Path, wanted: str)
 
 def test_the_probe_says_who_decodes_and_why_not_a_card() -> None:
     facts = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
-    assert "decoding all of it takes 3 % of a core; " in described(facts)
+    assert "decoding all of it takes 3 % of a core; " in describe_camera(facts)
     refused = CameraFacts("h264", 640, 360, 15, 2, 0.6, 2, 0.1, SOFTWARE, "cuda: no such device")
-    assert "takes 3 % of a core, in software (cuda: no such device)" in described(refused)
+    assert "takes 3 % of a core, in software (cuda: no such device)" in describe_camera(refused)
     by_card = CameraFacts("h264", 640, 360, 15, 2, 0.6, 0.2, 0.1, "cuda")
-    assert "decoding all of it by cuda takes 0 % of a core" in described(by_card)
+    assert "decoding all of it by cuda takes 0 % of a core" in describe_camera(by_card)
