@@ -30,7 +30,7 @@ from monitor.pipeline import CameraPipeline, Pipeline
 from monitor.record.still import EvidenceFolder
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import Clock
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 from monitor.runtime.stop import Stop
 from monitor.track.bytetrack import BodyTracker
 
@@ -49,7 +49,7 @@ class Models:
     verifier_threads: int = 1
 
 
-def models(
+def load_models(
     detector: schema.Detector,
     judge: judges.Judge,
     clock: Clock,
@@ -103,7 +103,7 @@ def build_detector(
     from monitor.detect.yolo import Yolo  # noqa: PLC0415  (the engines load on demand)
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
-    sure_from = min_scores(settings)
+    sure_from = get_min_scores(settings)
     scores = dict.fromkeys(sure_from, _WIDE) if open_wide else doubtful_from(sure_from)
     found: Detector
     match settings:
@@ -131,7 +131,7 @@ def build_detector(
     return found if open_wide else TwoThresholdDetector(found, sure_from)
 
 
-def min_scores(settings: schema.Detector) -> dict[Kind, float]:
+def get_min_scores(settings: schema.Detector) -> dict[Kind, float]:
     """The thresholds that a detector runs with, by kind.
 
     Raises:
@@ -172,7 +172,7 @@ def build_judge(
 
     match settings:
         case judges.EmbeddedJudgeSettings():
-            judge = LocalJudge(bundled("models") / "judge", clock=clock, batch=settings.batch)
+            judge = LocalJudge(find_bundled("models") / "judge", clock=clock, batch=settings.batch)
         case judges.LocalJudgeSettings():
             judge = LocalJudge(
                 settings.model,
@@ -253,7 +253,7 @@ def build_pipeline(
     return pipeline, worker
 
 
-def verifier_workers(pipeline: Pipeline, models: Models) -> list[VerifierWorker]:
+def build_verifier_workers(pipeline: Pipeline, models: Models) -> list[VerifierWorker]:
     """What answers the requests for the verifier, one for each thread; empty without one."""
     if pipeline.verifier is None or models.verifier is None:
         return []

@@ -14,8 +14,11 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = sorted([*(ROOT / "monitor").rglob("*.py"), *(ROOT / "tests").rglob("*.py")])
 README = ROOT / "README.md"
+FOLDERS = [".github", "configs", "models", "monitor", "systemd", "tests"]
+DOCUMENTS = [README, *sorted(path for name in FOLDERS for path in (ROOT / name).rglob("*.md"))]
 FILE_LIMIT = 400
 FUNCTION_LIMIT = 60
+SCRIPTS = sorted(path for path in (ROOT / ".ci").iterdir() if not path.suffix)
 SKIPS = """
 import pytest
 
@@ -41,56 +44,100 @@ def name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= FILE_LIMIT
+def test_a_file_can_be_read_in_one_sitting() -> None:
+    lengths = {name(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert MODULES
+    assert {file: lines for file, lines in lengths.items() if lines > FILE_LIMIT} == {}
 
 
-@pytest.mark.parametrize("path", MODULES, ids=name)
-def test_a_function_fits_on_a_screen(path: Path) -> None:
-    functions = [
-        node
+def test_a_function_fits_on_a_screen() -> None:
+    lengths = {
+        f"{name(path)}: {node.name}": (node.end_lineno or 0) - node.lineno + 1
+        for path in MODULES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-    ]
-    long = [f.name for f in functions if (f.end_lineno or 0) - f.lineno + 1 > FUNCTION_LIMIT]
-    assert not long
+    }
+    assert lengths
+    assert {where: lines for where, lines in lengths.items() if lines > FUNCTION_LIMIT} == {}
 
 
-def test_every_relative_link_of_the_readme_leads_somewhere() -> None:
-    text = re.sub(r"(?ms)^```.*?^```", "", README.read_text(encoding="utf-8"))
-    targets = re.findall(r"\]\(([^)\s]+)\)", text)
-    assert targets
-    files = [target.partition("#")[0] for target in targets if "://" not in target]
-    assert [file for file in files if file and not (ROOT / file).exists()] == []
-    headings = {anchor(line) for line in re.findall(r"(?m)^#+ (.*)$", text)}
-    assert {target[1:] for target in targets if target.startswith("#")} <= headings
+def prose(document: Path) -> str:
+    """A document without its blocks of code."""
+    return re.sub(r"(?ms)^```.*?^```", "", document.read_text(encoding="utf-8"))
 
 
-def anchor(heading: str) -> str:
-    """A heading's anchor: lower case, punctuation gone, spaces turned into hyphens."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-")
+def links(document: Path) -> list[tuple[Path, str]]:
+    """The files and headings that a document's relative links lead to."""
+    targets = re.findall(r"\]\(([^)\s]+)\)", prose(document))
+    parts = [target.partition("#") for target in targets if "://" not in target]
+    return [((document.parent / file if file else document).resolve(), h) for file, _, h in parts]
 
 
-def test_the_readme_shows_an_alert_as_it_is_published() -> None:
-    (shown,) = re.findall(r"(?ms)^```json\n(.*?)^```", README.read_text(encoding="utf-8"))
+def anchors(document: Path) -> set[str]:
+    """The anchors of headings: lower case, no punctuation, hyphens for spaces."""
+    headings = re.findall(r"(?m)^#+ (.*)$", prose(document))
+    return {re.sub(r"[^\w\- ]", "", h.lower()).strip().replace(" ", "-") for h in headings}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=name)
+def test_every_relative_link_of_a_document_leads_somewhere(document: Path) -> None:
+    assert [path for path, _ in links(document) if not path.exists()] == []
+    wanted = [(path, heading) for path, heading in links(document) if heading]
+    assert [heading for path, heading in wanted if heading not in anchors(path)] == []
+
+
+def test_the_readme_links_to_every_document() -> None:
+    assert set(DOCUMENTS) - {README} <= {path for path, _ in links(README)}
+
+
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    text = (ROOT / "monitor/README.md").read_text(encoding="utf-8")
+    (drawn,) = re.findall(r"(?ms)^```text\nmonitor/\n(.*?)^```", text)
+    entries = dict(re.findall(r"(?m)^  (\S+) +(.*)$", drawn))
+    there = [path for path in (ROOT / "monitor").iterdir() if list(path.glob("*.py"))]
+    files = {path.name for path in (ROOT / "monitor").glob("*.py")} - {"__init__.py"}
+    assert entries.keys() == files | {f"{path.name}/" for path in there}
+    inner = [(outer, part) for outer, about in entries.items() for part in about.split()]
+    inner = [(outer, part.rstrip(",")) for outer, part in inner if part.rstrip(",").endswith("/")]
+    assert len(inner) > 10
+    assert [part for outer, part in inner if not (ROOT / "monitor" / outer / part).is_dir()] == []
+
+
+def test_the_table_of_tests_names_what_is_there() -> None:
+    text = (ROOT / "tests/README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"(?m)^\| `([\w.]+/?)` \|", text))
+    folders = {f"{path.name}/" for path in (ROOT / "tests").iterdir() if list(path.rglob("*.py"))}
+    assert named == folders | {path.name for path in (ROOT / "tests").glob("test_*.py")}
+
+
+def test_an_alert_is_shown_as_it_is_published() -> None:
+    text = (ROOT / "configs/mqtt/README.md").read_text(encoding="utf-8")
+    (shown,) = re.findall(r"(?ms)^```json\n(.*?)^```", text)
     golden = (ROOT / "tests/golden/alert_v1.json").read_text(encoding="utf-8")
     assert json.loads(shown) == json.loads(golden)
 
 
-def test_every_log_line_that_the_readme_explains_can_be_logged() -> None:
-    section = README.read_text(encoding="utf-8").partition("## Troubleshooting")[2]
-    lines = re.findall(r"\*\*`([^`]+)`\*\*", section.partition("\n## ")[0])
-    assert len(lines) > 5
+def test_every_log_line_that_is_explained_can_be_logged() -> None:
+    texts = {document: document.read_text(encoding="utf-8") for document in DOCUMENTS}
+    lines = re.findall(r"\*\*`([^`]+)`\*\*", "\n".join(texts.values()))
+    assert len(re.findall(r"\*\*`", texts[ROOT / "systemd/README.md"])) > 15
     sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "monitor").rglob("*.py"))
     pieces = [max(line.split("…"), key=len).removeprefix("HOST:PORT").strip(": ") for line in lines]
     assert [piece for piece in pieces if piece not in sources] == []
 
 
 def test_the_checks_run_the_tests_exactly_as_the_readme_says() -> None:
-    commands = re.findall(r"(?m)^python3 -m venv .*pytest$", README.read_text(encoding="utf-8"))
-    assert len(commands) == 1
-    assert commands[0] in (ROOT / ".ci/run").read_text(encoding="utf-8")
+    demo, tests = re.findall(r"(?m)^bash \.ci/.*$", README.read_text(encoding="utf-8"))
+    assert demo.endswith(".venv/bin/monitor demo")
+    assert tests in (ROOT / ".ci/run").read_text(encoding="utf-8").splitlines()
+    assert "run: bash .ci/run" in (ROOT / ".github/workflows/ci.yml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=name)
+def test_a_script_of_the_checks_can_be_read_by_bash(script: Path) -> None:
+    result = subprocess.run(["bash", "-n", script], capture_output=True, check=False)  # noqa: S603, S607
+    assert result.returncode == 0
+    assert "set -euo pipefail" in script.read_text(encoding="utf-8")
 
 
 def test_the_wheel_carries_models_and_configurations() -> None:
@@ -100,6 +147,7 @@ def test_the_wheel_carries_models_and_configurations() -> None:
     assert [folder for folder in carried if not any((ROOT / folder).iterdir())] == []
 
 
+@pytest.mark.slow
 def test_the_checks_fail_on_a_skipped_test(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = gpu: needs an accelerator\n")
     (tmp_path / "test_one.py").write_text(SKIPS)
@@ -110,7 +158,10 @@ def test_the_checks_fail_on_a_skipped_test(tmp_path: Path) -> None:
     assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 1 error" in last_line(
         tmp_path / "test_one.py", "-p", "tests.support.no_skips"
     )
-    assert "1 error" in last_line(tmp_path / "test_two.py", "-p", "tests.support.no_skips")
+    workers = ("-n", "2", "--dist", "loadfile")
+    assert "1 failed, 1 passed, 1 skipped, 1 xfailed, 2 errors" in last_line(
+        tmp_path, "-p", "tests.support.no_skips", *workers
+    )
 
 
 def last_line(tests: Path, *options: str) -> str:

@@ -22,7 +22,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="A real-time CCTV monitor that notices when somebody hides their face.",
+    help="A real-time CCTV monitor that notices hidden faces.",
 )
 commands = (
     demo.demo,
@@ -33,17 +33,19 @@ commands = (
     judge.judge,
     listen.listen,
 )
-for each in commands:
-    app.command()(command(each))
+for body in commands:
+    app.command()(command(body))
 app.command("schema")(command(schema.schema))
 
-boxes = typer.Typer(no_args_is_help=True, help="Look at the alerts that wait for the broker.")
+boxes = typer.Typer(
+    no_args_is_help=True, help="List, send or export the alerts that wait for the broker."
+)
 boxes.command("list")(command(outbox.list_))
 boxes.command("resend")(command(outbox.resend))
 boxes.command("export")(command(outbox.export))
 app.add_typer(boxes, name="outbox")
 
-judges = typer.Typer(no_args_is_help=True, help="See, fetch and try judges.")
+judges = typer.Typer(no_args_is_help=True, help="List, fetch and try judges.")
 judges.command("list")(command(models.list_))
 judges.command("pull")(command(models.pull_))
 judges.command("pin")(command(models.pin))
@@ -57,7 +59,7 @@ evaluations.command("detector")(command(evaluate.detector))
 evaluations.command("thresholds")(command(evaluate.thresholds))
 app.add_typer(evaluations, name="evaluate")
 
-trainings = typer.Typer(no_args_is_help=True, help="Train the embedded models on a folder.")
+trainings = typer.Typer(no_args_is_help=True, help="Train the embedded models.")
 trainings.command("judge")(command(train.judge))
 trainings.command("detector")(command(train.detector))
 trainings.command("unseen")(command(train.unseen))

@@ -1,4 +1,4 @@
-"""``monitor check``: is this configuration right?"""
+"""``monitor check``: checks a configuration."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from monitor.cli.errors import FAILED, OK
-from monitor.config import load
+from monitor.config import load_config
 from monitor.config.judges import BynnJudgeSettings, Judge, OpenAIJudgeSettings
 from monitor.config.schema import Mqtt
 from monitor.config.sources import Camera, HttpSource, RtspSource
@@ -18,13 +18,14 @@ def check(
     config: Annotated[Path, typer.Argument(help="A YAML file; configs/ has examples.")],
     *,
     probe: Annotated[
-        bool, typer.Option("--probe", help="Try cameras, broker and judges elsewhere too.")
+        bool,
+        typer.Option("--probe", help="Also connect to the cameras, the broker and remote judges."),
     ] = False,
 ) -> int:
-    """Read a configuration and say what it would do. Loads no model."""
-    settings = load(config)
+    """Read a configuration and describe it. Loads no model."""
+    settings = load_config(config)
     for name, camera in settings.cameras.items():
-        print(f"camera {name}: {_place(camera)}, {camera.analysis_fps:g} analyses/s")
+        print(f"camera {name}: {_format_source(camera)}, {camera.analysis_fps:g} analyses/s")
     verifier = settings.verifier.judge.kind if settings.verifier else "none"
     kinds = f"judge: {settings.judge.kind}; verifier: {verifier}"
     print(f"detector: {settings.detector.kind}; {kinds}")
@@ -34,26 +35,26 @@ def check(
     print(f"broker: {settings.mqtt.host}:{settings.mqtt.port}; outbox: {settings.outbox}")
     if not probe:
         return OK
-    cameras_well = _probe_cameras(settings.cameras)
-    tried = [_probe(settings.mqtt), _ask("judge", settings.judge)]
+    cameras_work = _probe_cameras(settings.cameras)
+    results = [_probe_broker(settings.mqtt), _probe_judge("judge", settings.judge)]
     if settings.verifier is not None:
-        tried.append(_ask("verifier", settings.verifier.judge))
-    return max(tried) if cameras_well else FAILED
+        results.append(_probe_judge("verifier", settings.verifier.judge))
+    return max(results) if cameras_work else FAILED
 
 
 def _probe_cameras(cameras: Mapping[str, Camera]) -> bool:
-    """Whether every camera sends pictures, and what they are like."""
-    from monitor.cli.probe import looked_at  # noqa: PLC0415  (without --probe, no FFmpeg)
+    """Print a line about each camera's stream. True if all of them send frames."""
+    from monitor.cli.probe import probe_cameras  # noqa: PLC0415  (without --probe, no FFmpeg)
 
-    all_well = True
-    for line, well in looked_at(cameras):
+    all_work = True
+    for line, works in probe_cameras(cameras):
         print(line)
-        all_well &= well
-    return all_well
+        all_work &= works
+    return all_work
 
 
-def _ask(role: str, settings: Judge) -> int:
-    """Whether a judge on another machine answers, and why not."""
+def _probe_judge(role: str, settings: Judge) -> int:
+    """Try a judge on another machine, and print the result."""
     if not isinstance(settings, OpenAIJudgeSettings | BynnJudgeSettings):
         return OK
     from monitor.build import build_judge  # noqa: PLC0415  (without --probe, no HTTP)
@@ -71,8 +72,8 @@ def _ask(role: str, settings: Judge) -> int:
     return OK
 
 
-def _probe(settings: Mqtt) -> int:
-    """Whether the broker takes us, and why not."""
+def _probe_broker(settings: Mqtt) -> int:
+    """Connect to the broker, and print the result."""
     from monitor.publish.mqtt.probe import probe  # noqa: PLC0415  (without --probe, no paho)
 
     try:
@@ -84,7 +85,7 @@ def _probe(settings: Mqtt) -> int:
     return OK
 
 
-def _place(camera: Camera) -> str:
+def _format_source(camera: Camera) -> str:
     source = camera.source
     where = source.url if isinstance(source, RtspSource | HttpSource) else source.path
     return f"{source.kind} {where}"

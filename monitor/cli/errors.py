@@ -1,4 +1,4 @@
-"""What a command does about errors: one line that names the thing, and an exit status."""
+"""Reports a command's errors in one line, and exits with a status."""
 
 import functools
 import os
@@ -31,7 +31,7 @@ def command(body: Callable[P, int]) -> Callable[P, None]:
             status = FAILED
         except KeyboardInterrupt:
             status = 130  # what shells report for a program that SIGINT ended
-        except BrokenPipeError:  # the reader of our output has seen enough
+        except BrokenPipeError:  # the reader of our output has closed it
             status = OK
         _finish_output()
         raise SystemExit(status)
@@ -40,7 +40,7 @@ def command(body: Callable[P, int]) -> Callable[P, None]:
 
 
 def _finish_output() -> None:
-    """Write what is still kept back now; at its exit Python would complain of a lost reader."""
+    """Flush the output now: at exit, Python would report a closed pipe as an error."""
     try:
         sys.stdout.flush()
     except BrokenPipeError:

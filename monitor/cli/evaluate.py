@@ -1,4 +1,4 @@
-"""``monitor evaluate``: how good a model is on labelled pictures."""
+"""``monitor evaluate``: measures a model on labelled pictures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +22,7 @@ _Split = Annotated[str, typer.Option(help="Only rows of this split; empty takes 
 _Sources = Annotated[list[str] | None, typer.Option("--source", help="Only of this source.")]
 
 
-def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     folder: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     json_path: _Json,
     config: _Config = None,
@@ -58,7 +58,10 @@ def calibrate(
     model: Annotated[Path, typer.Option(help="The judge's folder, with its monitor.json.")],
     size: Annotated[list[int], typer.Option(help="A crop's side; repeat for more.", min=8)],
     abstain: Annotated[
-        list[int] | None, typer.Option(help="At this side, unsure is unusable.", min=8)
+        list[int] | None,
+        typer.Option(
+            help="A crop's side at which unsure crops become unusable; repeat for more.", min=8
+        ),
     ] = None,
     split: _Split = "",
     sources: _Sources = None,
@@ -73,12 +76,14 @@ def calibrate(
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     row_filter = RowFilter(split, tuple(sources or ()))
-    sizes = sorted({*size, *(abstain or [])})  # too few crops of any are found before all else
+    sizes = sorted(
+        {*size, *(abstain or [])}
+    )  # so that too few crops of any size are reported first
     factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), sizes, row_filter)
     for side, temperature in store_temperatures(model, factors).items():
         print(f"{side} px: temperature {temperature}")
     if not abstain:
-        return OK  # the limits that are there stay
+        return OK  # stored limits stay
     store_abstain_limits(model, {})
     limits = fit_abstain_limits(folder, LocalJudge(model, clock=SystemClock()), abstain, row_filter)
     store_abstain_limits(model, limits)
@@ -90,7 +95,9 @@ def calibrate(
 def detector(
     folder: Annotated[Path, typer.Argument(help="A folder with boxes.csv and pictures.")],
     json_path: _Json,
-    iou: Annotated[float, typer.Option(help="Overlap that counts as found.", min=0, max=1)] = 0.5,
+    iou: Annotated[
+        float, typer.Option(help="The overlap (IoU) that counts as found.", min=0, max=1)
+    ] = 0.5,
     config: _Config = None,
     curves: Annotated[
         Path | None, typer.Option(help="Where to draw precision over recall, such as curves.png.")
@@ -99,16 +106,18 @@ def detector(
     """Detect in labelled pictures and write average precision, recall and times."""
     logs.start("warning")
     settings = load_replay(config)
-    from monitor.build import build_detector, min_scores  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import build_detector, get_min_scores  # noqa: PLC0415  (torch takes seconds)
     from monitor.evaluate.curves import draw_curves  # noqa: PLC0415
     from monitor.evaluate.detector import evaluate  # noqa: PLC0415
 
-    scores = dict.fromkeys(Kind, 0.0) | min_scores(settings.detector)
-    found_all = build_detector(settings.detector, open_wide=True)
-    report = evaluate(folder, found_all, min_scores=scores, iou=iou)
+    scores = dict.fromkeys(Kind, 0.0) | get_min_scores(settings.detector)
+    low_threshold = build_detector(settings.detector, open_wide=True)
+    report = evaluate(folder, low_threshold, min_scores=scores, iou=iou)
     _write(json_path, report.to_json())
     if curves:
-        names = {f"{kind} {_share(report.kinds[kind].ap)}": s for kind, s in report.scored.items()}
+        names = {
+            f"{kind} {_format_share(report.kinds[kind].ap)}": s for kind, s in report.scored.items()
+        }
         if not cv2.imwrite(str(curves), draw_curves(names)):
             raise OutputError(f"{curves}: cannot be written; name a .png in a folder that exists")
     print(
@@ -116,20 +125,23 @@ def detector(
         f"median {report.ms_median:.1f} ms"
     )
     for kind, figures in report.kinds.items():
+        recall = _format_share(figures.recall) + _format_range(figures.recall_wilson)
+        precision = _format_share(figures.precision) + _format_range(figures.precision_wilson)
         print(
-            f"  {kind}: {figures.boxes} boxes, AP{round(100 * iou)} {_share(figures.ap)}, "
-            f"recall {_share(figures.recall)}{_range(figures.recall_wilson)}, "
-            f"precision {_share(figures.precision)}{_range(figures.precision_wilson)} "
-            f"at {figures.threshold:.2f}; recall {_share(figures.recall_at_p90)} at precision 0.9; "
-            f"{figures.false_boxes} false boxes where nobody is"
+            f"  {kind}: {figures.boxes} boxes, AP{round(100 * iou)} {_format_share(figures.ap)}, "
+            f"recall {recall}, precision {precision} at {figures.threshold:.2f}; "
+            f"recall {_format_share(figures.recall_at_p90)} at precision 0.9; "
+            f"{figures.false_boxes} false boxes on pictures without anybody"
         )
     return OK
 
 
 def thresholds(
     folder: Annotated[Path, typer.Argument(help="A folder with boxes.csv and pictures.")],
-    weights: Annotated[Path, typer.Option(help="A trained checkpoint; its profile is written.")],
-    version: Annotated[str, typer.Option(help="Of the weights, for people.")],
+    weights: Annotated[
+        Path, typer.Option(help="A trained checkpoint; its profile is written beside it.")
+    ],
+    version: Annotated[str, typer.Option(help="The version of the weights.")],
     input_px: Annotated[int, typer.Option(help="The longer side of pictures.", min=32)] = 416,
 ) -> int:
     """Choose a detector's thresholds, where F1 is highest, and write its detector.json."""
@@ -146,7 +158,9 @@ def thresholds(
         if figures.best_threshold is None:
             raise ConfigError(f"{folder}: no {kind} was found; give scenes that show some")
         chosen[kind] = round(figures.best_threshold, 2)
-        print(f"{kind}: {chosen[kind]:.2f}, AP50 {_share(figures.ap)}, {figures.boxes} boxes")
+        print(
+            f"{kind}: {chosen[kind]:.2f}, AP50 {_format_share(figures.ap)}, {figures.boxes} boxes"
+        )
     try:
         print(write_profile(weights, chosen, input_px=input_px, version=version))
     except OSError as error:
@@ -154,11 +168,11 @@ def thresholds(
     return OK
 
 
-def _share(value: float | None) -> str:
+def _format_share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _range(interval: tuple[float, float] | None) -> str:
+def _format_range(interval: tuple[float, float] | None) -> str:
     return "" if interval is None else f" ({interval[0]:.3f} to {interval[1]:.3f})"
 
 

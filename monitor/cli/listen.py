@@ -29,13 +29,13 @@ _STYLES = {"critical": "bold red", "alert": "red", "note": "yellow"}
 
 @dataclass(frozen=True, slots=True)
 class Printer:
-    """Turns messages into lines. What is in them is untrusted: anybody may publish.
+    """Prints messages. Their content is untrusted: every client may publish.
 
     Args:
         console: Where readable lines go.
         as_json: Print payloads instead.
-        at_least: Alerts below this are passed over.
-        folder: Where snapshots go; None leaves them out.
+        at_least: Alerts below this severity are skipped.
+        folder: Where snapshots are saved; None saves none.
     """
 
     console: Console
@@ -44,38 +44,38 @@ class Printer:
     folder: Path | None
 
     def show(self, message: "Received") -> bool:
-        """Print one message. True if it was an alert that counts.
+        """Print one message. True if it was an alert that is severe enough.
 
         Raises:
             ConfigError: A snapshot cannot be written.
         """
         _, _, site, camera, kind = message.topic.split("/")
         if kind == "snapshot":
-            self._save(f"{site}-{camera}", message)
+            self._save_snapshot(f"{site}-{camera}", message)
             return False
         try:
             body = json.loads(message.payload)
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            self._line(Text(f"{message.topic}: not a message of ours", "dim"))
+            self._print_line(Text(f"{message.topic}: not a message of ours", "dim"))
             return False
-        if kind == "alert" and not self._counts(body):
+        if kind == "alert" and not self._is_severe_enough(body):
             return False
         if self.as_json:
             print(json.dumps(body, sort_keys=True), flush=True)
         else:
-            self._line(_alert_line(body) if kind == "alert" else _state_line(body))
+            self._print_line(_format_alert(body) if kind == "alert" else _format_state(body))
         return kind == "alert"
 
-    def _counts(self, body: dict[str, object]) -> bool:
-        """Whether an alert is severe enough; one of a later version's severities is."""
+    def _is_severe_enough(self, body: dict[str, object]) -> bool:
+        """Whether an alert is severe enough. Severities of later versions always are."""
         severity = str(body.get("severity"))
         return severity not in _ORDER or _ORDER.index(Severity(severity)) >= _ORDER.index(
             self.at_least
         )
 
-    def _save(self, name: str, message: "Received") -> None:
+    def _save_snapshot(self, name: str, message: "Received") -> None:
         if self.folder is None:
             return
         plain = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
@@ -85,9 +85,9 @@ class Printer:
             path.write_bytes(message.payload)
         except OSError as error:
             raise ConfigError(f"--save {path}: {error.strerror}") from error
-        self._line(Text(f"{len(message.payload)} bytes -> {path}", "dim"))
+        self._print_line(Text(f"{len(message.payload)} bytes -> {path}", "dim"))
 
-    def _line(self, text: Text) -> None:
+    def _print_line(self, text: Text) -> None:
         if self.as_json:
             return
         text.plain = "".join(
@@ -96,8 +96,8 @@ class Printer:
         self.console.print(text, soft_wrap=True, highlight=False)
 
 
-def _alert_line(body: dict[str, object]) -> Text:
-    """Time, place, what, how sure, since when; then the judge's own words."""
+def _format_alert(body: dict[str, object]) -> Text:
+    """Time, place, covering, probability and subject; then the judge's sentence."""
     severity = str(body.get("severity"))
     late = ", late" if body.get("late") is True else ""
     zone = f" ({body['zone']})" if body.get("zone") else ""
@@ -105,7 +105,7 @@ def _alert_line(body: dict[str, object]) -> Text:
     known = isinstance(probability, int | float) and 0 <= probability <= 1
     sure = f"{probability:.2f}" if known else "?"
     return Text.assemble(
-        (_clock_time(body.get("raised_at")), "dim"),
+        (_format_time(body.get("raised_at")), "dim"),
         "  ",
         (f"{severity:<8} {body.get('state')}", _STYLES.get(severity, "")),
         f"  {body.get('site')}/{body.get('camera')}{zone}  ",
@@ -115,8 +115,8 @@ def _alert_line(body: dict[str, object]) -> Text:
     )
 
 
-def _state_line(body: dict[str, object]) -> Text:
-    last = _clock_time(body.get("last_frame"))
+def _format_state(body: dict[str, object]) -> Text:
+    last = _format_time(body.get("last_frame"))
     return Text(
         f"{last}  {body.get('camera')}: {body.get('state')}, {body.get('fps')} frames/s, "
         f"{body.get('subjects')} subjects",
@@ -124,8 +124,8 @@ def _state_line(body: dict[str, object]) -> Text:
     )
 
 
-def _clock_time(stamp: object) -> str:
-    """Local time of day; dashes for what is none."""
+def _format_time(stamp: object) -> str:
+    """Local time of day; dashes if it is not a time."""
     try:
         return f"{datetime.fromisoformat(str(stamp)).astimezone():%H:%M:%S}"
     except (ValueError, OverflowError):
@@ -136,22 +136,24 @@ def listen(  # noqa: PLR0913  (one argument for each option)
     *,
     host: Annotated[str, typer.Option(help="The broker.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Its port.", min=1, max=65535)] = 1883,
-    username: Annotated[str | None, typer.Option(help="Who we are.")] = None,
-    password_file: Annotated[Path | None, typer.Option(help="Holds the password.")] = None,
+    username: Annotated[str | None, typer.Option(help="The user name.")] = None,
+    password_file: Annotated[Path | None, typer.Option(help="A file with the password.")] = None,
     ca_file: Annotated[
         Path | None, typer.Option(help="Connect with TLS, trusting the authorities in this file.")
     ] = None,
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     camera: Annotated[
-        list[str] | None, typer.Option(help="Only this camera; may be repeated.")
+        list[str] | None, typer.Option(help="Only this camera; repeat for more.")
     ] = None,
     severity: Annotated[
         Severity, typer.Option(help="Alerts of this severity and above.")
     ] = Severity.IGNORE,
-    states: Annotated[bool, typer.Option("--states", help="Cameras' states too.")] = False,
+    states: Annotated[
+        bool, typer.Option("--states", help="Print the cameras' states too.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print payloads as JSON lines.")] = False,
     count: Annotated[
-        int | None, typer.Option(help="End after so many alert messages.", min=1)
+        int | None, typer.Option(help="End after this many alert messages.", min=1)
     ] = None,
     save: Annotated[Path | None, typer.Option(help="A folder for the snapshots.")] = None,
 ) -> int:
@@ -166,13 +168,13 @@ def listen(  # noqa: PLR0913  (one argument for each option)
         password_file=password_file,
         tls=None if ca_file is None else Tls(ca_file=ca_file),
     )
-    cameras = [_named("--camera", name) for name in camera or []]
+    cameras = [_check_name("--camera", name) for name in camera or []]
     kinds = ["alert", *(["state"] if states else []), *(["snapshot"] if save else [])]
     arrived: queue.SimpleQueue[Received] = queue.SimpleQueue()
     subscriber = Subscriber(
         settings,
         arrived.put,
-        site="+" if site is None else _named("--site", site),
+        site="+" if site is None else _check_name("--site", site),
         cameras=cameras,
         kinds=kinds,
     )
@@ -183,12 +185,12 @@ def listen(  # noqa: PLR0913  (one argument for each option)
                 if printer.show(arrived.get()) and count is not None:
                     count -= 1
     except KeyboardInterrupt:
-        return OK  # the way it is meant to end
+        return OK  # the usual end
     return OK
 
 
-def _named(option: str, name: str) -> str:
-    """A word that stands for itself in a topic: no wildcard, no slash."""
+def _check_name(option: str, name: str) -> str:
+    """The name, if it can stand in a topic: no wildcard, no slash."""
     try:
         return _NAME.validate_python(name)
     except ValidationError:

@@ -1,4 +1,4 @@
-"""``monitor models``: which judges there are, fetching one, and trying it."""
+"""``monitor models``: lists, fetches and tries judges."""
 
 import time
 from pathlib import Path
@@ -12,11 +12,13 @@ from monitor.cli.errors import OK
 from monitor.config.judges import EmbeddedJudgeSettings, LocalJudgeSettings
 from monitor.judge.local.model_registry import EMBEDDED, PINS, catalogue, pull, verify, write_pins
 from monitor.runtime import logs
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 
 _PICTURES = {".jpg", ".jpeg", ".png", ".webp"}
 
-_Name = Annotated[str, typer.Argument(help="Of the list, or OWNER/NAME at the Hugging Face hub.")]
+_Name = Annotated[
+    str, typer.Argument(help="A name of the list, or OWNER/NAME at the Hugging Face hub.")
+]
 _To = Annotated[Path, typer.Option(help="The folder to put the model's folder in.")]
 _Revision = Annotated[str | None, typer.Option(help="A commit; unset takes the list's.")]
 _Folder = Annotated[
@@ -25,7 +27,7 @@ _Folder = Annotated[
 
 
 def list_() -> int:
-    """Say which models are known to fit, for what, how large and on what terms."""
+    """List the models that are known to work, with purpose, size and licence."""
     table = Table("name", "for", "MB", "licence", "pinned to", "repository", box=None)
     for name, entry in catalogue().items():
         pin = "SHA256SUMS" if entry.repository is None else (entry.revision or "unpinned")
@@ -36,7 +38,7 @@ def list_() -> int:
 
 
 def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
-    """Fetch a model from the hub (or from HF_ENDPOINT); nothing else ever does."""
+    """Fetch a model from the hub (or from HF_ENDPOINT). No other command does."""
     logs.start("warning")
     pulled = pull(name, to, revision)
     how = "pinned" if pulled.pinned else "unpinned; --revision keeps to one"
@@ -47,18 +49,18 @@ def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
 
 
 def pin(folder: Annotated[Path, typer.Argument(help="A model's folder.")]) -> int:
-    """Write down what a model's files are now, so that check notices any change."""
-    print(f"{folder}: {write_pins(folder)} files written down in {PINS}")
+    """Write the checksums of a model's files, so that check notices any change."""
+    print(f"{folder}: checksums of {write_pins(folder)} files in {PINS}")
     return OK
 
 
 def check(folder: _Folder = None) -> int:
-    """Compare a model with what was fetched, load it and let it judge two pictures."""
+    """Verify a model's checksums, load it and let it judge two pictures."""
     logs.start("warning")
-    place = bundled("models") / "judge" if folder is None else folder
+    place = find_bundled("models") / "judge" if folder is None else folder
     compared = verify(place)
     if folder is None:
-        verify(bundled("models") / "detector")
+        verify(find_bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
     from monitor.judge.warm_up import trial_crops  # noqa: PLC0415

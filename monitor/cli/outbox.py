@@ -1,4 +1,4 @@
-"""``monitor outbox``: what waits for the broker, sent or saved by hand."""
+"""``monitor outbox``: lists, sends or exports the messages that wait for the broker."""
 
 import base64
 import json
@@ -11,14 +11,14 @@ from rich.table import Table
 from rich.text import Text
 
 from monitor.cli.errors import OK
-from monitor.config import load
+from monitor.config import load_config
 from monitor.errors import OutboxError, OutputError
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage, rescued
 
 ConfigFile = Annotated[Path, typer.Argument(help="The daemon's configuration.")]
 From = Annotated[
     Path | None,
-    typer.Option("--from", help="Another file, such as one that was set aside as damaged."),
+    typer.Option("--from", help="Another outbox file, such as a damaged one that was set aside."),
 ]
 
 
@@ -28,15 +28,15 @@ def list_(
     source: From = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON lines.")] = False,
 ) -> int:
-    """Show what is waiting, oldest first. The daemon may run meanwhile."""
-    messages = _waiting(config, source)
+    """List the waiting messages, oldest first. The daemon may run meanwhile."""
+    messages = _read_messages(config, source)
     if as_json:
         for message in messages:
-            print(json.dumps(_facts(message), sort_keys=True))
+            print(json.dumps(_describe(message), sort_keys=True))
         return OK
     table = Table("since", "alert", "seq", "camera", "state", "severity", "bytes")
     for message in messages:
-        facts, body = _facts(message), _body(message)
+        facts, body = _describe(message), _parse_body(message)
         table.add_row(
             str(facts["created_at"]),
             *(Text(str(facts[key])) for key in ("id", "seq")),
@@ -51,14 +51,14 @@ def list_(
 
 
 def resend(config: ConfigFile, *, source: From = None) -> int:
-    """Send what is waiting now, in order, and forget what the broker confirms.
+    """Send the waiting messages in order, and remove those that the broker confirms.
 
-    Subscribers tell repetitions by id and seq, so the daemon may run meanwhile.
+    Subscribers recognise repetitions by id and seq, so the daemon may run meanwhile.
     """
     from monitor.publish.mqtt.probe import delivered  # noqa: PLC0415  (list needs no paho)
 
-    settings = load(config)
-    messages = _waiting(config, source)
+    settings = load_config(config)
+    messages = _read_messages(config, source)
     count = 0
     for message in delivered(settings.mqtt, messages) if messages else []:
         count += 1
@@ -73,12 +73,12 @@ def export(
     config: ConfigFile,
     *,
     source: From = None,
-    out: Annotated[Path | None, typer.Option(help="A file; default: the terminal.")] = None,
+    out: Annotated[Path | None, typer.Option(help="A file; unset prints them.")] = None,
 ) -> int:
-    """Write what is waiting as JSON lines: topic, id, seq, created_at, payload."""
+    """Write the waiting messages as JSON lines: topic, id, seq, created_at, payload."""
     lines = [
-        json.dumps(_facts(message) | {"payload": _payload(message)}, sort_keys=True)
-        for message in _waiting(config, source)
+        json.dumps(_describe(message) | {"payload": _to_json(message)}, sort_keys=True)
+        for message in _read_messages(config, source)
     ]
     if out is None:
         for line in lines:
@@ -92,18 +92,18 @@ def export(
     return OK
 
 
-def _waiting(config: Path, source: Path | None) -> list[OutboxMessage]:
+def _read_messages(config: Path, source: Path | None) -> list[OutboxMessage]:
     """The messages of the configured outbox, or of another file as far as it can be read."""
-    path = source or load(config).outbox
+    path = source or load_config(config).outbox
     if not path.is_file():
-        raise OutboxError(f"{path}: there is no such file; has the daemon run?")
+        raise OutboxError(f"{path}: no such file; has the daemon run?")
     if source is not None:
         return rescued(source)
     with Outbox(path) as outbox:
         return list(outbox)
 
 
-def _facts(message: OutboxMessage) -> dict[str, object]:
+def _describe(message: OutboxMessage) -> dict[str, object]:
     return {
         "id": str(message.id),
         "seq": message.seq,
@@ -114,8 +114,8 @@ def _facts(message: OutboxMessage) -> dict[str, object]:
     }
 
 
-def _body(message: OutboxMessage) -> dict[str, object]:
-    """An alert's payload; nothing for what is none."""
+def _parse_body(message: OutboxMessage) -> dict[str, object]:
+    """The payload's JSON object; empty if it is not one."""
     try:
         body = json.loads(message.payload)
     except ValueError:
@@ -123,6 +123,6 @@ def _body(message: OutboxMessage) -> dict[str, object]:
     return body if isinstance(body, dict) else {}
 
 
-def _payload(message: OutboxMessage) -> object:
-    """JSON as it is, anything else as base64."""
-    return _body(message) or base64.b64encode(message.payload).decode()
+def _to_json(message: OutboxMessage) -> object:
+    """The payload as JSON; base64 if it is not JSON."""
+    return _parse_body(message) or base64.b64encode(message.payload).decode()

@@ -1,4 +1,4 @@
-"""What ``monitor check --probe`` says of each camera."""
+"""``monitor check --probe``: describes each camera's stream."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -10,32 +10,33 @@ from monitor.ingest.live.hardware import SOFTWARE
 from monitor.ingest.live.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 
-AT_ONCE = 8  # cameras that are looked at together
-SKEW_S = 2.0  # beyond this the clock deserves a word
-LARGE_PX = 1_000_000  # a stream of more pixels than this is worth replacing by a smaller one
-RARE_KEYS_S = 4.0  # key frames that far apart make a camera slow to come back
+PARALLEL = 8  # cameras probed at the same time
+MAX_SKEW_S = 2.0  # of a camera's clock
+LARGE_PX = 1_000_000  # for a larger stream, a smaller one is recommended
+RARE_KEYS_S = 4.0  # key frames this far apart make reconnecting slow
 
 
-def looked_at(cameras: Mapping[str, Camera]) -> Iterator[tuple[str, bool]]:
-    """A line for each stream of each camera, and whether it is as it should be. Takes seconds."""
+def probe_cameras(cameras: Mapping[str, Camera]) -> Iterator[tuple[str, bool]]:
+    """For each stream of each camera, a line about it, and whether it works. Takes seconds."""
     streams: dict[str, Source] = {}
     for name, camera in cameras.items():
         streams[f"camera {name}"] = camera.source
         if camera.main is not None:
             streams[f"camera {name}, main stream"] = camera.main
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for name, (said, well) in zip(streams, pool.map(_line, streams.values()), strict=True):
-            yield f"{name}: {said}", well
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        results = pool.map(_probe_source, streams.values())
+        for name, (line, works) in zip(streams, results, strict=True):
+            yield f"{name}: {line}", works
 
 
-def _line(source: Source) -> tuple[str, bool]:
+def _probe_source(source: Source) -> tuple[str, bool]:
     try:
-        return _said(source), True
+        return _describe_source(source), True
     except MonitorError as error:
         return str(error), False
 
 
-def _said(source: Source) -> str:
+def _describe_source(source: Source) -> str:
     match source:
         case FileSource(path=path):
             info = file_facts(path)
@@ -43,31 +44,31 @@ def _said(source: Source) -> str:
             return f"{info.codec} {info.width}x{info.height}, {info.fps:.1f} pictures/s{length}"
         case FolderSource(path=path):
             if not path.is_dir():
-                raise SourceUnavailableError(f"{path}: no such folder; create it or mend path")
+                raise SourceUnavailableError(f"{path}: no such folder; create it or correct path")
             return f"folder {path} is there"
         case _:
-            return described(examine(source, SystemClock()))
+            return describe_camera(examine(source, SystemClock()))
 
 
-def described(facts: CameraFacts) -> str:
-    """What one stream is like, in one line, with what could be better about it."""
+def describe_camera(facts: CameraFacts) -> str:
+    """One stream in one line, with recommendations."""
     keys = "no second key frame came"
     if facts.key_frames_s is not None:
         keys = f"a key frame every {facts.key_frames_s:.1f} s"
     parts = [
         f"{facts.codec} {facts.width}x{facts.height}, {facts.fps:.1f} pictures/s, {keys}",
         f"{facts.megabits_s:.1f} Mbit/s",
-        _cost(facts),
-        _clock(facts.skew_s),
+        _describe_cost(facts),
+        _describe_clock(facts.skew_s),
     ]
     if facts.width * facts.height > LARGE_PX:
-        parts.append("its small stream would do, if it has one")
+        parts.append("its small stream is enough, if it has one")
     if facts.key_frames_s is None or facts.key_frames_s > RARE_KEYS_S:
         parts.append(f"set a key frame every {RARE_KEYS_S / 2:.0f} s or less")
     return "; ".join(parts)
 
 
-def _cost(facts: CameraFacts) -> str:
+def _describe_cost(facts: CameraFacts) -> str:
     cost = f"takes {100 * facts.core:.0f} % of a core"
     if facts.decoder != SOFTWARE:
         return f"decoding all of it by {facts.decoder} {cost}"
@@ -75,9 +76,9 @@ def _cost(facts: CameraFacts) -> str:
     return f"decoding all of it {cost}{why}"
 
 
-def _clock(skew_s: float | None) -> str:
+def _describe_clock(skew_s: float | None) -> str:
     if skew_s is None:
         return "it does not say what time it is"
-    if abs(skew_s) < SKEW_S:
+    if abs(skew_s) < MAX_SKEW_S:
         return "its clock is right"
     return f"its clock is {abs(skew_s):.0f} s {'ahead' if skew_s > 0 else 'behind'}; set it by NTP"

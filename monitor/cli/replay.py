@@ -39,30 +39,30 @@ def replay(
     """Play recordings through the pipeline and write alerts.jsonl, tracks.csv, summary.json."""
     logs.start("warning")
     settings = load_replay(config)
-    from monitor.build import models  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import load_models  # noqa: PLC0415  (torch takes seconds)
     from monitor.replay.player import Replay  # noqa: PLC0415
     from monitor.runtime.clock import RecordingClock  # noqa: PLC0415
 
     clock = RecordingClock()
     player = Replay(
-        settings, models(settings.detector, settings.judge, clock, settings.verifier), clock
+        settings, load_models(settings.detector, settings.judge, clock, settings.verifier), clock
     )
     console = Console(stderr=True)
     failed = 0
-    for video, folder in zip(videos, folders(videos, out), strict=True):
+    for video, folder in zip(videos, name_folders(videos, out), strict=True):
         try:
             _play(player, video, folder, console, annotate=annotate)
-        except SourceError as error:  # the other files are still worth playing
+        except SourceError as error:  # play the other files
             print(f"monitor: {error}", file=console.file)
             failed += 1
     return FAILED if failed else OK
 
 
-class _Played(ProgressColumn):
-    """Seconds played, of how many where the file says so."""
+class _PlayedColumn(ProgressColumn):
+    """Seconds played, and the total if the file states it."""
 
     def render(self, task: Task) -> Text:
-        """What stands in the column."""
+        """The text of the column."""
         total = "" if task.total is None else f" of {task.total:.1f}"
         return Text(f"{task.completed:.1f}{total} s")
 
@@ -71,11 +71,11 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        _Played(),
+        _PlayedColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(video.name, total=player.duration_s(video))
+        task = progress.add_task(video.name, total=player.read_duration_s(video))
         summary = player.play(
             video,
             folder,
@@ -89,8 +89,8 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
     )
 
 
-def folders(videos: Sequence[Path], out: Path) -> list[Path]:
-    """A folder per file, all different, named by its stem; if that is taken, with a number."""
+def name_folders(videos: Sequence[Path], out: Path) -> list[Path]:
+    """A folder for each file, named by its stem, with a number if that is taken."""
     names: list[str] = []
     for video in videos:
         wanted = chain([video.stem], (f"{video.stem}-{n}" for n in count(2)))

@@ -1,4 +1,4 @@
-"""``monitor schema``: the MQTT contract in files that other programs can read."""
+"""``monitor schema``: writes the MQTT contract as machine-readable files."""
 
 import json
 from pathlib import Path

@@ -15,7 +15,7 @@ from monitor.serve import Metric
 
 @dataclass(frozen=True, slots=True)
 class StandaloneStatus:
-    """See Status. There is nothing but the models, which were tried at start."""
+    """See Status. Only the models could fail, and they were tried at start."""
 
     def problems(self) -> Iterable[str]:
         """See Status."""
@@ -28,7 +28,10 @@ class StandaloneStatus:
 
 def serve(
     config: Annotated[
-        Path | None, typer.Argument(help="YAML with detector, judge and http; default: none.")
+        Path | None,
+        typer.Argument(
+            help="A YAML file with detector, tracking, judge and http; unset takes the defaults."
+        ),
     ] = None,
     *,
     port: Annotated[
@@ -39,8 +42,8 @@ def serve(
     logs.start("info")
     settings = load_serve(config)
     http = settings.http if port is None else settings.http.model_copy(update={"port": port})
-    from monitor.build import models  # noqa: PLC0415
-    from monitor.inference.http_service import opened  # noqa: PLC0415
+    from monitor.build import load_models  # noqa: PLC0415
+    from monitor.inference.http_service import open_server  # noqa: PLC0415
     from monitor.inference.inference import Inference  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
     from monitor.runtime.stop import StopSwitch  # noqa: PLC0415
@@ -48,9 +51,9 @@ def serve(
     from monitor.runtime.systemd import notify  # noqa: PLC0415
     from monitor.runtime.worker import Worker  # noqa: PLC0415
 
-    loaded = models(settings.detector, settings.judge, SystemClock())
+    loaded = load_models(settings.detector, settings.judge, SystemClock())
     inference = Inference(loaded, tracking=settings.tracking)
-    with opened(http, inference, StandaloneStatus()) as server:
+    with open_server(http, inference, StandaloneStatus()) as server:
         stop = StopSwitch()
         notify("READY=1")
         clean = supervise(

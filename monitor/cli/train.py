@@ -1,4 +1,4 @@
-"""``monitor train``: making the embedded models from pictures."""
+"""``monitor train``: trains the embedded models on pictures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -6,18 +6,18 @@ from typing import Annotated
 import typer
 
 from monitor.cli.errors import OK
-from monitor.config.load import load_given
+from monitor.config.load import load_section
 from monitor.runtime import logs
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 
 _Out = Annotated[Path, typer.Option(help="A folder for checkpoints and the finished model.")]
 _Config = Annotated[
-    Path | None, typer.Option(help="A YAML file; unset takes the one we used, in configs/.")
+    Path | None, typer.Option(help="A YAML file; unset takes the shipped one, in configs/.")
 ]
 _Seconds = Annotated[float | None, typer.Option(help="Stop after this long; resumable.")]
 
 
-def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     data: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     out: _Out,
     scenes: Annotated[Path, typer.Option(help="A folder with boxes.csv and whole pictures.")],
@@ -25,10 +25,12 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     landmarks: Annotated[Path | None, typer.Option(help="YuNet as ONNX.")] = None,
     config: _Config = None,
     seconds: _Seconds = None,
-    leave_out: Annotated[str | None, typer.Option(help="A source not to learn from.")] = None,
-    pool: Annotated[Path | None, typer.Option(help="Prepared pictures, to share.")] = None,
+    leave_out: Annotated[str | None, typer.Option(help="A source to leave out.")] = None,
+    pool: Annotated[
+        Path | None, typer.Option(help="A folder of prepared pictures, to share between runs.")
+    ] = None,
 ) -> int:
-    """Train the embedded judge. Called again with the same --out, it goes on."""
+    """Train the embedded judge. Called again with the same --out, it continues."""
     logs.start("info")
     from monitor.train.judge.config import TrainJudgeConfig  # noqa: PLC0415
     from monitor.train.judge.train import train  # noqa: PLC0415  (torch is slow)
@@ -44,12 +46,12 @@ def judge(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "pool": pool,
     }
     known = {name: value for name, value in given.items() if value is not None}
-    path = config or bundled("configs") / "train-judge.yaml"
-    print(train(load_given(path, TrainJudgeConfig, known)))
+    path = config or find_bundled("configs") / "train-judge.yaml"
+    print(train(load_section(path, TrainJudgeConfig, known)))
     return OK
 
 
-def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
     data: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     out: Annotated[Path, typer.Option(help="A folder; each source gets one inside.")],
     scenes: Annotated[Path, typer.Option(help="A folder with boxes.csv and whole pictures.")],
@@ -69,7 +71,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     print("| source left out | crops of it | accuracy | 95 % interval | false alarms |")
     print("|---|--:|--:|--:|--:|")
     for each in source:
-        pool = out / "pool"  # for all of them: each leaves out what is not for it
+        pool = out / "pool"  # shared: each run leaves out its source
         judge(data, out / each, scenes, overlays, landmarks, config, seconds, each, pool)
         trained = LocalJudge(out / each / "model", clock=SystemClock())
         report = evaluate(data, trained, RowFilter(split="train", sources=(each,)))
@@ -83,7 +85,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     return OK
 
 
-def sheet(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+def sheet(  # noqa: PLR0913, PLR0917  (each is an option)
     data: Annotated[Path, typer.Argument(help="A folder with labels.csv and head crops.")],
     out: Annotated[Path, typer.Option(help="Where to write the picture, such as sheet.png.")],
     scenes: Annotated[Path | None, typer.Option(help="Whole pictures, as backgrounds.")] = None,
@@ -91,7 +93,7 @@ def sheet(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     landmarks: Annotated[Path | None, typer.Option(help="YuNet as ONNX.")] = None,
     kind: Annotated[list[str] | None, typer.Option(help="A covering; repeat for more.")] = None,
     columns: Annotated[int, typer.Option(help="Pictures of each kind.", min=1, max=40)] = 12,
-    seed: Annotated[int, typer.Option(help="Equal seeds draw equal sheets.", min=0)] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed draws the same sheet.", min=0)] = 0,
 ) -> int:
     """Draw a contact sheet of the coverings that the judge is trained on."""
     import numpy as np  # noqa: PLC0415  (other commands need no more than a help text)
@@ -106,7 +108,7 @@ def sheet(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     return OK
 
 
-def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+def detector(  # noqa: PLR0913, PLR0917  (each is an option)
     data: Annotated[Path, typer.Argument(help="A folder with boxes.csv and whole pictures.")],
     out: _Out,
     heads: Annotated[Path | None, typer.Option(help="A folder with labels.csv and crops.")] = None,
@@ -116,7 +118,7 @@ def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
     config: _Config = None,
     seconds: _Seconds = None,
 ) -> int:
-    """Train the embedded detector. Called again with the same --out, it goes on."""
+    """Train the embedded detector. Called again with the same --out, it continues."""
     logs.start("info")
     from monitor.train.detector.settings import TrainDetectorConfig  # noqa: PLC0415
     from monitor.train.detector.train import train  # noqa: PLC0415  (torch is slow)
@@ -132,6 +134,6 @@ def detector(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
         "time_limit_s": seconds,
     }
     known = {name: value for name, value in given.items() if value is not None}
-    path = config or bundled("configs") / "train-detector.yaml"
-    print(train(load_given(path, TrainDetectorConfig, known)))
+    path = config or find_bundled("configs") / "train-detector.yaml"
+    print(train(load_section(path, TrainDetectorConfig, known)))
     return OK

@@ -1,4 +1,4 @@
-"""Where an alert goes when its state has changed."""
+"""Stores and publishes each new state of an alert."""
 
 import logging
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from monitor.publish.contract.frigate import FrigateFormat
 from monitor.publish.contract.payload import alert_payload, alert_topic
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import OutboxMessage
-from monitor.publish.retained.retained_topics import OVER, OpenAlerts, RetainedPublisher
+from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.record.retention import Retention
 from monitor.runtime.clock import Clock
 
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class AlertDispatch:
-    """Where the analyst's alerts go: to disk first, their pictures too. One thread's own."""
+    """Stores the analyst's alerts on disk and publishes their pictures. Owned by one thread."""
 
     site: str
     buffered: BufferedOutbox
@@ -28,8 +28,8 @@ class AlertDispatch:
     frigate: FrigateFormat | None = None
     retention: Retention | None = None
 
-    def hand_out(self, change: Change) -> None:
-        """Store one alert's new state and show its picture."""
+    def publish_change(self, change: Change) -> None:
+        """Store one alert's new state for sending, and publish its picture."""
         alert = change.alert
         log.info(
             "%s: alert %s %s: %s, %s, probability %.2f",
@@ -42,13 +42,13 @@ class AlertDispatch:
         )
         topic = alert_topic(self.site, alert.camera)
         payload = alert_payload(self.site, alert)
-        note, over = alert.severity is Severity.NOTE, alert.state in OVER
+        note, over = alert.severity is Severity.NOTE, alert.state.is_final
         self.buffered.add(
             OutboxMessage(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
         self.covered.note(alert)
         if self.retention is not None:
-            self.retention.note(alert)
+            self.retention.record_outcome(alert)
         if change.pictures is not None:
             self.retained.snapshot(alert.camera, change.pictures.snapshot)
         if self.frigate is not None:

@@ -1,4 +1,4 @@
-"""The loop that takes frames through the pipeline and hands out what it decides."""
+"""The loop that moves frames through the pipeline and publishes the alerts."""
 
 import threading
 import time
@@ -16,15 +16,15 @@ from monitor.runtime.clock import Clock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 
-_BATCH = 8  # frames in one go; more would make the first of them wait for the last
-POLL_S = 0.1  # how late an alert may end when no camera sends anything
-_LAST_WORDS_S = 1.0  # what the judge gets after the last frame of a recording
-_DRAIN_S = 5.0  # what the broker gets after the last recording; the rest stays in the outbox
+_BATCH = 8  # frames; in a larger batch the first would wait too long for the last
+POLL_S = 0.1  # alerts end at most this late while no camera sends frames
+_JUDGE_TIME_S = 1.0  # for the judge after the last frame of a recording
+_DRAIN_S = 5.0  # for sending after the last recording; the rest stays in the outbox
 
 
 @dataclass(slots=True)
 class Analyst:
-    """Takes the newest frame of each camera through the pipeline. Owned by one thread."""
+    """Moves the newest frame of each camera through the pipeline. Owned by one thread."""
 
     pipeline: Pipeline
     boxes: Mapping[CameraId, Mailbox[Frame]]
@@ -33,37 +33,41 @@ class Analyst:
     dispatch: AlertDispatch
     pictures: SnapshotRequests
     shedder: LoadShedder | None = None
-    _served: dict[CameraId, float] = field(init=False, default_factory=dict)
+    _taken_at: dict[CameraId, float] = field(init=False, default_factory=dict)
     _swept_at: float = field(init=False, default=float("-inf"))
 
     def run(self, stop: Stop) -> None:
-        """Work until stop is requested or every source has ended and been decided on."""
+        """Analyse until stop is requested, or until all sources have ended and are decided."""
         with DetectionQueue(self.pipeline) as queue:
-            open_cameras = self._watched(stop, queue)
-        for camera in open_cameras:  # a restarted daemon knows nothing of this one's subjects
-            self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+            open_cameras = self._analyse(stop, queue)
+        for camera in open_cameras:  # the next run does not know these subjects
+            self._publish_changes(self.pipeline.finish(camera, self.pipeline.get_moment(camera)))
 
-    def _watched(self, stop: Stop, queue: DetectionQueue) -> set[CameraId]:
-        """Work; gives back which sources have not ended."""
+    def _analyse(self, stop: Stop, queue: DetectionQueue) -> set[CameraId]:
+        """Analyse; returns the cameras whose sources have not ended."""
         open_cameras = set(self.boxes)
         while open_cameras and not stop.requested:
             if not queue.cameras:
                 self.bell.wait(POLL_S)
             self.bell.clear()
-            frames = self._observed(queue)
-            self.pictures.serve(self.pipeline.cameras)
-            for camera in self._undecided(frames):
-                self._hand_out(self.pipeline.decide(camera, self.pipeline.now(camera)))
+            frames = self._observe(queue)
+            self.pictures.render_requested(self.pipeline.cameras)
+            for camera in self._find_undecided(frames):
+                self._publish_changes(
+                    self.pipeline.decide(camera, self.pipeline.get_moment(camera))
+                )
             if frames:
-                self.bell.set()  # there may be more where these came from
-            for camera in [c for c in open_cameras - queue.cameras if self._over(c)]:
+                self.bell.set()  # more frames may be waiting
+            for camera in [c for c in open_cameras - queue.cameras if self._has_ended(c)]:
                 open_cameras.discard(camera)
-                self._hand_out(self.pipeline.finish(camera, self.pipeline.now(camera)))
+                self._publish_changes(
+                    self.pipeline.finish(camera, self.pipeline.get_moment(camera))
+                )
         return open_cameras
 
-    def _undecided(self, frames: Sequence[Frame]) -> list[CameraId]:
-        """The cameras of which something may have changed; of most of many, nothing has."""
-        new = {frame.camera for frame in frames} | self.pipeline.answered
+    def _find_undecided(self, frames: Sequence[Frame]) -> list[CameraId]:
+        """The cameras with new frames or verdicts, and every ``POLL_S`` those with subjects."""
+        new = {frame.camera for frame in frames} | self.pipeline.answered_cameras
         now = self.clock.seconds()
         if now - self._swept_at < POLL_S:
             return [camera for camera in self.boxes if camera in new]
@@ -71,52 +75,52 @@ class Analyst:
         cameras = self.pipeline.cameras
         return [c for c in self.boxes if c in new or not cameras[c].policy.empty]
 
-    def _newest(self, but: Collection[CameraId]) -> Sequence[Frame]:
-        """The newest frames of a few cameras: those that have waited longest for their turn."""
+    def _take_newest(self, exclude: Collection[CameraId]) -> Sequence[Frame]:
+        """The newest frame of each of a few cameras, those first that waited longest."""
         frames: list[Frame] = []
-        for camera in sorted(self.boxes, key=lambda camera: self._served.get(camera, 0.0)):
-            if camera not in but and (frame := self.boxes[camera].take(0)) is not None:
-                self._served[camera] = self.clock.seconds()
+        for camera in sorted(self.boxes, key=lambda camera: self._taken_at.get(camera, 0.0)):
+            if camera not in exclude and (frame := self.boxes[camera].take(0)) is not None:
+                self._taken_at[camera] = self.clock.seconds()
                 frames.append(frame)
                 if len(frames) == _BATCH:
                     break
         return frames
 
-    def _observed(self, queue: DetectionQueue) -> Sequence[Frame]:
-        """Follow whom the detector has found while it looks at what has come meanwhile."""
-        queue.fill(self._newest)
-        if (seen := queue.take()) is None:
+    def _observe(self, queue: DetectionQueue) -> Sequence[Frame]:
+        """Track one detected batch while the detector works on the next ones."""
+        queue.fill(self._take_newest)
+        if (detected := queue.take()) is None:
             return ()
-        frames = seen.batch.frames
-        queue.fill(self._newest, but=frames)
+        frames = detected.batch.frames
+        queue.fill(self._take_newest, exclude=frames)
         started = self.clock.seconds()
-        self.pipeline.follow(seen)
+        self.pipeline.track_batch(detected)
         if self.shedder is not None:
             now = self.clock.seconds()
-            busy_s = max(now - started, seen.detect_s / queue.most)
-            self.shedder.note([now - f.moment.seconds for f in frames], busy_s, now)
+            busy_s = max(now - started, detected.detect_s / queue.max_batches)
+            self.shedder.record_batch([now - f.moment.seconds for f in frames], busy_s, now)
         return frames
 
-    def _hand_out(self, changes: Sequence[Change]) -> None:
+    def _publish_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:
-            self.dispatch.hand_out(change)
+            self.dispatch.publish_change(change)
 
-    def _over(self, camera: CameraId) -> bool:
-        """Whether a source has ended and its subjects have had time for their verdicts."""
+    def _has_ended(self, camera: CameraId) -> bool:
+        """Whether a source has ended and the verdicts on its last subjects have arrived."""
         if not self.boxes[camera].finished:
             return False
         stages = self.pipeline.cameras[camera]
         result = stages.result
         seconds = result.frame.moment.seconds if result else float("-inf")
-        idle_s = self.pipeline.now(camera).seconds - seconds
-        return idle_s > _LAST_WORDS_S and stages.policy.settled
+        idle_s = self.pipeline.get_moment(camera).seconds - seconds
+        return idle_s > _JUDGE_TIME_S and stages.policy.settled
 
 
-def ending(analyst: Analyst, buffered: BufferedOutbox) -> Callable[[StopSwitch], None]:
-    """The analyst's loop, after which the program ends: recordings do not go on for ever."""
+def build_analyst_loop(analyst: Analyst, buffered: BufferedOutbox) -> Callable[[StopSwitch], None]:
+    """A loop for the analyst's worker that stops the program when all recordings have ended."""
 
     def loop(stop: StopSwitch) -> None:
-        """Analyse to the end, let the outbox drain, stop the program."""
+        """Analyse, wait for the outbox to drain, stop the program."""
         analyst.run(stop)
         deadline = time.monotonic() + _DRAIN_S
         while len(buffered) and time.monotonic() < deadline and not stop.wait(POLL_S):

@@ -1,4 +1,4 @@
-"""What can be done with a running camera from outside."""
+"""Carries out commands for running cameras."""
 
 import logging
 import queue
@@ -13,20 +13,20 @@ from monitor.errors import CommandError, EvidenceError, OutboxError
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import CameraPipeline
 from monitor.publish.retained.retained_topics import RetainedPublisher
-from monitor.record.still import still
+from monitor.record.still import render_still
 from monitor.track.bodies import find_private_areas
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 2.0  # for the analyst to come round to a picture
-_NOBODY = SubjectId(-1)  # everybody's head is hidden
+TIMEOUT_S = 2.0  # for the analyst to render a requested picture
+_NO_SUBJECT = SubjectId(-1)  # all heads are hidden
 
 
 @dataclass(slots=True)
 class SnapshotRequests:
-    """Where a picture of a camera can be asked for. Thread-safe.
+    """Takes requests for pictures of cameras. Thread-safe.
 
-    The pictures belong to the analyst, so it is the analyst's thread that makes them.
+    The analyst owns the frames, so its thread renders them.
     """
 
     bell: threading.Event
@@ -34,11 +34,11 @@ class SnapshotRequests:
         init=False, default_factory=queue.SimpleQueue
     )
 
-    def ask(self, camera: CameraId) -> bytes:
-        """The newest picture as JPEG, with every head pixelated.
+    def request_picture(self, camera: CameraId) -> bytes:
+        """The newest frame as JPEG, with every head pixelated.
 
         Raises:
-            CommandError: There is none.
+            CommandError: There is no frame.
         """
         answer: Future[bytes] = Future()
         self._asked.put((camera, answer))
@@ -48,19 +48,19 @@ class SnapshotRequests:
         except TimeoutError:
             raise CommandError("no picture: nothing is being analysed") from None
 
-    def serve(self, cameras: Mapping[CameraId, CameraPipeline]) -> None:
-        """Make the pictures that were asked for. On the analyst's thread."""
+    def render_requested(self, cameras: Mapping[CameraId, CameraPipeline]) -> None:
+        """Render the requested pictures. Called on the analyst's thread."""
         while not self._asked.empty():
             camera, answer = self._asked.get()
             stages = cameras[camera]
             try:
-                answer.set_result(_picture(stages))
+                answer.set_result(_render_picture(stages))
             except (CommandError, EvidenceError) as error:
                 answer.set_exception(CommandError(str(error)))
 
 
 class Memory(Protocol):
-    """Knows after a restart which cameras are to pause. Thread-safe. May raise OutboxError."""
+    """Stores which cameras are paused, over restarts. Thread-safe. May raise OutboxError."""
 
     def paused(self) -> set[str]:
         """Cameras that were told to pause and not to resume since."""
@@ -78,8 +78,8 @@ class CameraControl:
     retained: RetainedPublisher
     memory: Memory
 
-    def restore(self) -> None:
-        """Pause what was paused when the program ended: somebody wanted it so."""
+    def restore_pauses(self) -> None:
+        """Pause the cameras that were paused when the program ended."""
         try:
             paused = self.memory.paused()
         except OutboxError as error:
@@ -91,18 +91,18 @@ class CameraControl:
                 log.warning("%s: still paused, as before the restart", camera)
 
     def carry_out(self, command: str, camera: CameraId) -> None:
-        """Pause or resume a camera, or publish its picture of now.
+        """Pause or resume a camera, or publish its current picture.
 
         Raises:
             CommandError: It cannot be done.
         """
         reader = self.readers.get(camera)
         if reader is None:
-            raise CommandError("there is no such camera here")
+            raise CommandError("no such camera")
         if command == "snapshot":
             if reader.paused:
                 raise CommandError("the camera is paused; resume it first")
-            self.retained.snapshot(camera, self.pictures.ask(camera))
+            self.retained.snapshot(camera, self.pictures.request_picture(camera))
         elif not reader.live:
             raise CommandError("a recording cannot be paused")
         else:
@@ -116,12 +116,12 @@ class CameraControl:
         try:
             self.memory.note_paused(camera, paused=paused)
         except OutboxError as error:
-            log.warning("%s; a restart will not know that %s was told", error, camera)
+            log.warning("%s: the command is not stored for a restart: %s", camera, error)
 
 
-def _picture(stages: CameraPipeline) -> bytes:
+def _render_picture(stages: CameraPipeline) -> bytes:
     result = stages.result
     if result is None:
         raise CommandError("no picture has come from this camera yet")
     seen = find_private_areas(result.detections, result.frame.width, result.frame.height)
-    return still(result.frame, result.subjects, _NOBODY, seen).snapshot
+    return render_still(result.frame, result.subjects, _NO_SUBJECT, seen).snapshot

@@ -1,4 +1,4 @@
-"""Detecting on threads beside the analyst's, so that it can follow people meanwhile."""
+"""Runs the detector on other threads, so that the analyst can track people meanwhile."""
 
 import logging
 from collections import deque
@@ -10,24 +10,24 @@ from typing import Self, TypeAlias
 
 from monitor.domain import CameraId, Frame
 from monitor.pipeline import Batch, DetectedBatch, Pipeline
-from monitor.runtime.openvino_runtime import parallel_requests
+from monitor.runtime.openvino_runtime import count_parallel_requests
 from monitor.runtime.pool import DaemonPool
 
 log = logging.getLogger(__name__)
 
-LEAVE_S = 5.0  # what a call of the detector gets to end in; less than all of the program gets
+LEAVE_S = 5.0  # for running detector calls to end; less than the program's GRACE_S
 
-Fresh: TypeAlias = Callable[[Collection[CameraId]], Sequence[Frame]]
+TakeFrames: TypeAlias = Callable[[Collection[CameraId]], Sequence[Frame]]
 
 
 class DetectionQueue:
-    """Has a few batches at the detector. Owned by one thread; leaving the block ends it."""
+    """Keeps a few batches at the detector. Owned by one thread; leaving the block ends it."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self.most = parallel_requests()  # batches at the detector side by side
-        self._pool = DaemonPool(self.most, "detect")
-        self._coming: deque[tuple[Batch, Future[DetectedBatch]]] = deque()
+        self.max_batches = count_parallel_requests()  # at the detector at the same time
+        self._pool = DaemonPool(self.max_batches, "detect")
+        self._batches: deque[tuple[Batch, Future[DetectedBatch]]] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -43,25 +43,29 @@ class DetectionQueue:
 
     @property
     def cameras(self) -> set[CameraId]:
-        """Whose frames are at the detector."""
-        return {frame.camera for batch, _ in self._coming for frame in batch.frames}
+        """The cameras with a frame at the detector."""
+        return {frame.camera for batch, _ in self._batches for frame in batch.frames}
 
-    def fill(self, fresh: Fresh, but: Sequence[Frame] = ()) -> None:
-        """Give the detector all that it can have.
+    def fill(self, take_frames: TakeFrames, exclude: Sequence[Frame] = ()) -> None:
+        """Give the detector batches until it has ``max_batches``.
 
         Args:
-            fresh: Gives frames of any cameras but those that it is told.
-            but: Those that are to be followed first; a camera's frames follow one another.
+            take_frames: Gives frames of all cameras except the given ones.
+            exclude: Frames still to be tracked: a camera's frames are tracked in order.
         """
-        first = {frame.camera for frame in but}
-        while len(self._coming) < self.most and (frames := fresh(self.cameras | first)):
-            batch = self._pipeline.chosen(frames)
-            self._coming.append((batch, self._pool.submit(partial(self._pipeline.detected, batch))))
+        waiting = {frame.camera for frame in exclude}
+        while len(self._batches) < self.max_batches and (
+            frames := take_frames(self.cameras | waiting)
+        ):
+            batch = self._pipeline.select_frames(frames)
+            self._batches.append(
+                (batch, self._pool.submit(partial(self._pipeline.detect_batch, batch)))
+            )
 
     def take(self) -> DetectedBatch | None:
-        """The batch that was begun first, once the detector is done with it; None without one.
+        """The oldest batch, after waiting for the detector; None if there is no batch.
 
         Raises:
             Exception: Whatever the detector raised.
         """
-        return self._coming.popleft()[1].result() if self._coming else None
+        return self._batches.popleft()[1].result() if self._batches else None

@@ -1,22 +1,40 @@
-"""How the daemon is, as ``/readyz`` and ``/metrics`` tell it."""
+"""The daemon's state for ``/readyz`` and ``/metrics``."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Final
 
 from monitor.daemon.mqtt_service import MqttService
 from monitor.domain import CameraId, StreamState
-from monitor.ingest.live.reader import Reader
+from monitor.ingest.live.reader import Reader, ReaderStatus
 from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.pipeline import Pipeline
 from monitor.serve import Metric
 
+_CAMERA_METRICS: Final[tuple[tuple[str, str, Callable[[ReaderStatus], float]], ...]] = (
+    (
+        "monitor_camera_streaming",
+        "1 while the camera sends frames, else 0.",
+        lambda status: float(status.state is StreamState.STREAMING),
+    ),
+    (
+        "monitor_camera_fps",
+        "Frames decoded per second, over the last seconds.",
+        lambda status: status.fps,
+    ),
+    ("monitor_camera_frames_total", "Frames decoded.", lambda status: float(status.decoded)),
+    (
+        "monitor_camera_reconnects_total",
+        "Connections after the first.",
+        lambda status: float(status.reconnects),
+    ),
+)
 _FINE: Final = frozenset({StreamState.STREAMING, StreamState.PAUSED, StreamState.ENDED})
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """See Status. Everything is read where others write it; nothing is kept here."""
+    """See Status. Reads the other parts' own numbers; stores nothing."""
 
     readers: Mapping[CameraId, Reader]
     pipeline: Pipeline
@@ -36,32 +54,25 @@ class DaemonStatus:
 
     def metrics(self) -> Iterable[Metric]:
         """See Status."""
-        yield from self._cameras()
-        for count in fields(counts := self.pipeline.scheduler.counts):
-            value = float(getattr(counts, count.name))
-            said = "What became of the heads that could have been looked at."
-            yield Metric("monitor_crops_total", said, value, {"outcome": count.name})
-        failing = float(self.judge.trouble is not None)
-        yield Metric("monitor_judge_failing", "Whether the judge fails: 1 or 0.", failing)
-        connected = float(self.mqtt.connected)
-        yield Metric("monitor_broker_connected", "Whether the broker has us: 1 or 0.", connected)
-        said = "Alert messages that wait for the broker."
-        yield Metric("monitor_outbox_messages", said, float(len(self.mqtt.buffered)))
-
-    def _cameras(self) -> Iterator[Metric]:
         statuses = {camera: reader.status() for camera, reader in self.readers.items()}
-        for camera, status in statuses.items():
-            streaming = float(status.state is StreamState.STREAMING)
-            said = "Whether frames come: 1 or 0."
-            yield Metric("monitor_camera_streaming", said, streaming, {"camera": camera})
-        for camera, status in statuses.items():
-            said = "Pictures decoded a second, lately."
-            yield Metric("monitor_camera_fps", said, status.fps, {"camera": camera})
-        for camera, status in statuses.items():
-            said = "Pictures decoded."
-            value = float(status.decoded)
-            yield Metric("monitor_camera_frames_total", said, value, {"camera": camera})
-        for camera, status in statuses.items():
-            said = "Connections made after the first."
-            value = float(status.reconnects)
-            yield Metric("monitor_camera_reconnects_total", said, value, {"camera": camera})
+        for name, help_text, measure in _CAMERA_METRICS:
+            for camera, status in statuses.items():
+                yield Metric(name, help_text, measure(status), {"camera": camera})
+        for outcome, count in asdict(self.pipeline.scheduler.counts).items():
+            help_text = "Heads offered for judging, by outcome."
+            yield Metric("monitor_crops_total", help_text, float(count), {"outcome": outcome})
+        yield Metric(
+            "monitor_judge_failing",
+            "1 while the judge fails, else 0.",
+            float(self.judge.trouble is not None),
+        )
+        yield Metric(
+            "monitor_broker_connected",
+            "1 while connected to the MQTT broker, else 0.",
+            float(self.mqtt.connected),
+        )
+        yield Metric(
+            "monitor_outbox_messages",
+            "Alert messages that wait in the outbox.",
+            float(len(self.mqtt.buffered)),
+        )

@@ -1,4 +1,4 @@
-"""Everything between this program and the broker, opened and kept going."""
+"""All parts between this program and the broker."""
 
 import logging
 import time
@@ -37,16 +37,16 @@ from monitor.runtime.worker import Worker
 
 log = logging.getLogger(__name__)
 
-_LAST_WORDS_S = 2.0  # what the broker gets for alerts that end with the program
+_LAST_ALERTS_S = 2.0  # for sending alerts that end with the program
 _POLL_S = 0.02
 _BROKER_PAUSE = (0.1, 2.0)  # seconds between tries of the broker, first and longest
-_KEPT_STATES = 3  # a camera's state expires when this many were not renewed
+_MISSED_STATES = 3  # a camera's state expires after this many missed updates
 _MEGABYTE = 1_000_000
 _DAY_S = 86_400.0
 
 
 class MqttService:
-    """The outbox and the connection to the broker, within the block.
+    """Within the block, the outbox and the connection to the broker.
 
     Raises:
         ConfigError: A password file or a certificate is missing.
@@ -64,7 +64,7 @@ class MqttService:
             ]
         )
         self._publisher = MqttPublisher(mqtt, site, self._commands)
-        expiry_s = round(_KEPT_STATES * mqtt.state_every_s)
+        expiry_s = round(_MISSED_STATES * mqtt.state_every_s)
         self.retained = RetainedPublisher(self._publisher, site, expiry_s=max(expiry_s, 120))
         self.health = HealthReporter(self.retained, site, clock)
         self.outbox = Outbox(
@@ -73,7 +73,7 @@ class MqttService:
             on_damage=self.health.damaged,
         )
         self.saved_state = SavedState(self.outbox.file)
-        self.buffered = BufferedOutbox(self.outbox, clock, self._disk)
+        self.buffered = BufferedOutbox(self.outbox, clock, self._report_disk)
         self._relay = OutboxRelay(
             self.buffered,
             self._publisher,
@@ -83,12 +83,12 @@ class MqttService:
             expendable_s=config.outbox_note_days * _DAY_S,
         )
         self.frigate = None if mqtt.frigate_prefix is None else FrigateFormat(mqtt.frigate_prefix)
-        self._carrying: Worker | None = None
+        self._relay_worker: Worker | None = None
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self.outbox)
-        self._end_what_was_left()
+        self._end_open_alerts()
         self._stack.enter_context(self._publisher)
         return self
 
@@ -97,18 +97,18 @@ class MqttService:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker has us now. Thread-safe."""
+        """Whether the broker has accepted us. Thread-safe."""
         return self._publisher.connected
 
-    def workers(
+    def build_workers(
         self, executor: CommandExecutor, zones: Mapping[CameraId, str | None], stop: StopSwitch
     ) -> list[Worker]:
-        """The threads that keep it going.
+        """The workers of all parts, not started.
 
         Args:
-            executor: Carries out what is asked for over MQTT.
+            executor: Carries out commands that arrive over MQTT.
             zones: Every camera, and the name of its place.
-            stop: Ends them.
+            stop: Ends the workers.
         """
         mqtt, site = self._config.mqtt, self._config.site
         shown = ha.discovery(mqtt.discovery_prefix, site, zones) if mqtt.home_assistant else {}
@@ -120,28 +120,30 @@ class MqttService:
         handler = CommandHandler(
             self._commands, self._publisher, executor, announcements, site=site, clock=self._clock
         )
-        self._carrying = Worker("outbox-relay", self._relay.run, stop)
+        self._relay_worker = Worker("outbox-relay", self._relay.run, stop)
         return [
             Worker("retained", self.retained.run, stop),
-            self._carrying,
+            self._relay_worker,
             Worker("commands", handler.run, stop),
         ]
 
-    def last_words(self) -> None:
-        """Send what was decided while the program ended, if the broker is there."""
-        if self._carrying is not None and not self._carrying.running:  # it has one owner
-            stop, deadline = StopSwitch(), time.monotonic() + _LAST_WORDS_S
-            relay = Worker("last words", self._relay.run, stop)
+    def send_last_alerts(self) -> None:
+        """Send the alerts that were decided while the program ended, if connected."""
+        if (
+            self._relay_worker is not None and not self._relay_worker.running
+        ):  # the relay has one owner
+            stop, deadline = StopSwitch(), time.monotonic() + _LAST_ALERTS_S
+            relay = Worker("last-alerts", self._relay.run, stop)
             relay.start()
             while len(self.buffered) and self._publisher.connected and time.monotonic() < deadline:
                 time.sleep(_POLL_S)
             stop.request()
-            relay.join(_LAST_WORDS_S)
+            relay.join(_LAST_ALERTS_S)
         if lost := self.buffered.settle():
             log.error("%d alert messages are lost: the disk refuses them", lost)
 
-    def _end_what_was_left(self) -> None:
-        """Alerts that were open when the program was killed: nobody follows them any more."""
+    def _end_open_alerts(self) -> None:
+        """End the alerts that were open when the program was killed."""
         try:
             left = self.saved_state.unfinished()
         except OutboxError as error:
@@ -156,7 +158,7 @@ class MqttService:
         if left:
             log.warning("%d alerts were open when the program ended last; they end now", len(left))
 
-    def _disk(self, trouble: str | None) -> None:
+    def _report_disk(self, trouble: str | None) -> None:
         if trouble is None:
             self.health.clear("outbox_refuses")
         else:

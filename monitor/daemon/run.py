@@ -1,4 +1,4 @@
-"""``monitor run``: cameras in, alerts out, until somebody says stop."""
+"""``monitor run``: cameras in, alerts out, until a signal stops it."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -6,10 +6,16 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from monitor.build import Models, PipelineSettings, build_pipeline, build_source, verifier_workers
+from monitor.build import (
+    Models,
+    PipelineSettings,
+    build_pipeline,
+    build_source,
+    build_verifier_workers,
+)
 from monitor.config.schema import Config
 from monitor.daemon.alert_dispatch import AlertDispatch
-from monitor.daemon.analyst import Analyst, ending
+from monitor.daemon.analyst import Analyst, build_analyst_loop
 from monitor.daemon.camera_control import CameraControl, SnapshotRequests
 from monitor.daemon.metrics import DaemonStatus
 from monitor.daemon.mqtt_service import MqttService
@@ -43,7 +49,7 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     """Watch the cameras until a signal comes or all recordings have ended.
 
     Returns:
-        Whether everything ended in time and without failing, and there was anything to see.
+        Whether all workers ended in time and without failing, and any source could be read.
 
     Raises:
         ConfigError: A password file or a certificate is missing.
@@ -53,23 +59,24 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
     if config.http:  # requests use the judge between two passes for the cameras
         models = replace(models, judge=SharedJudge(models.judge))
     zones = {CameraId(name): camera.zone for name, camera in config.cameras.items()}
-    demand = _demand(config)
+    demand = _build_demand(config)
     stop = StopSwitch()
     bell = threading.Event()
-    pipeline, judge = build_pipeline(_watch(config), zones, models, clock, bell, demand)
-    verifiers = verifier_workers(pipeline, models)
+    pipeline, judge = build_pipeline(_build_settings(config), zones, models, clock, bell, demand)
+    verifiers = build_verifier_workers(pipeline, models)
     boxes: dict[CameraId, Mailbox[Frame]] = {}
     readers: dict[CameraId, Reader] = {}
     sources: dict[CameraId, Source] = {}
     for name, camera in config.cameras.items():
         source = build_source(name, camera, clock, stop, demand[CameraId(name)])
-        box = Mailbox[Frame](1 if source.live else 2, lossless=not source.live, bell=bell)
+        live = source.traits.live
+        box = Mailbox[Frame](1 if live else 2, lossless=not live, bell=bell)
         boxes[CameraId(name)], sources[CameraId(name)] = box, source
         readers[CameraId(name)] = Reader(source, box, Backoff(*_CAMERA_PAUSE), clock)
     pictures = SnapshotRequests(bell)
     with MqttService(config, clock) as mqtt, ExitStack() as stack:
         retention = Retention(config.evidence, config.evidence_days.model_dump(), clock)
-        dispatch = _dispatch(config.site, mqtt, readers, clock, retention)
+        dispatch = _build_dispatch(config.site, mqtt, readers, clock, retention)
         shedder = LoadShedder(demand, config.economy.least_fps)
         analyst = Analyst(pipeline, boxes, bell, clock, dispatch, pictures, shedder)
         every_s = config.mqtt.state_every_s
@@ -79,38 +86,38 @@ def run(config: Config, models: Models, clock: Clock | None = None) -> bool:
             readers, pipeline, judge, mqtt.retained, mqtt.health, every_s, verifiers, analysis
         )
         control = CameraControl(readers, pictures, mqtt.retained, mqtt.saved_state)
-        control.restore()
+        control.restore_pauses()
         workers = [
             *(Worker(f"read-{camera}", reader.run, stop) for camera, reader in readers.items()),
-            Worker("analyst", ending(analyst, mqtt.buffered), stop),
+            Worker("analyst", build_analyst_loop(analyst, mqtt.buffered), stop),
             Worker("judge", judge.run, stop),
             *(Worker(f"verify-{n}", worker.run, stop) for n, worker in enumerate(verifiers)),
             Worker("status", reporter.run, stop),
-            *mqtt.workers(control, zones, stop),
+            *mqtt.build_workers(control, zones, stop),
             Worker("retention", retention.run, stop),
         ]
         status = DaemonStatus(readers, pipeline, judge, mqtt)
-        if (server := _http_service(config, models, status, stack)) is not None:
+        if (server := _open_http_service(config, models, status, stack)) is not None:
             workers.append(Worker("http", server.run, stop))
         notify("READY=1")
-        clean = supervise(workers, stop, _beat(readers.values(), clock))
-        mqtt.last_words()
-    return clean and not all(_refused_file(sources[c], r) for c, r in readers.items())
+        clean = supervise(workers, stop, _build_beat(readers.values(), clock))
+        mqtt.send_last_alerts()
+    return clean and not all(_is_refused_file(sources[c], r) for c, r in readers.items())
 
 
-def _beat(readers: Iterable[Reader], clock: Clock) -> Callable[[], None]:
-    """What is done every second, as long as all goes well."""
+def _build_beat(readers: Iterable[Reader], clock: Clock) -> Callable[[], None]:
+    """The function that runs every second while all workers run."""
     trimmer = Trimmer(lambda: sum(reader.status().reconnects for reader in readers), clock)
 
     def beat() -> None:
-        """Tell systemd so, and give back what old connections held."""
+        """Notify the watchdog, and return the memory of old connections."""
         notify("WATCHDOG=1")
-        trimmer.tick()
+        trimmer.trim_if_due()
 
     return beat
 
 
-def _dispatch(
+def _build_dispatch(
     site: str, mqtt: MqttService, cameras: Iterable[CameraId], clock: Clock, retention: Retention
 ) -> AlertDispatch:
     covered = OpenAlerts(mqtt.retained, site, cameras)
@@ -119,8 +126,8 @@ def _dispatch(
     )
 
 
-def _watch(config: Config) -> PipelineSettings:
-    """What all cameras share."""
+def _build_settings(config: Config) -> PipelineSettings:
+    """The settings that all cameras share."""
     return PipelineSettings(
         config.tracking,
         config.scheduler,
@@ -131,8 +138,8 @@ def _watch(config: Config) -> PipelineSettings:
     )
 
 
-def _demand(config: Config) -> dict[CameraId, CameraDemand]:
-    """What the readers and the analyst tell each other."""
+def _build_demand(config: Config) -> dict[CameraId, CameraDemand]:
+    """For each camera, what the analyst asks of its reader."""
     keys, tampering = config.economy.key_frames_only, config.tampering
     return {
         CameraId(name): CameraDemand(
@@ -142,17 +149,17 @@ def _demand(config: Config) -> dict[CameraId, CameraDemand]:
     }
 
 
-def _http_service(
+def _open_http_service(
     config: Config, models: Models, status: DaemonStatus, stack: ExitStack
 ) -> "Server | None":
-    """The HTTP API, if it is wanted; ``stack`` closes it."""
+    """The HTTP API, if configured; ``stack`` closes it."""
     if config.http is None:
         return None
-    from monitor.inference.http_service import opened  # noqa: PLC0415  (a second, for those without it)
+    from monitor.inference.http_service import open_server  # noqa: PLC0415  (takes a second)
 
     inference = Inference(models, tracking=config.tracking)
-    return stack.enter_context(opened(config.http, inference, status))
+    return stack.enter_context(open_server(config.http, inference, status))
 
 
-def _refused_file(source: Source, reader: Reader) -> bool:
-    return not source.live and reader.status().state is StreamState.REJECTED
+def _is_refused_file(source: Source, reader: Reader) -> bool:
+    return not source.traits.live and reader.status().state is StreamState.REJECTED

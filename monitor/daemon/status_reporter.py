@@ -1,4 +1,4 @@
-"""Telling the broker how the cameras, the judge and the analyst are."""
+"""Publishes the state of the cameras, the judge and the analyst."""
 
 import logging
 import time
@@ -16,30 +16,30 @@ from monitor.publish.retained.health import HealthReporter, ProblemKind
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.publish.retained.tampering import TamperAlerts
 from monitor.runtime.clock import Clock
+from monitor.runtime.repeat_log import RepeatLog
 from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-_WARN_EVERY_S = 60.0
-_STATES_S = 1.0  # how often changes of a camera's state are looked for
+_CHECK_EVERY_S = 1.0  # for changes of a camera's state
 
 
 @dataclass(frozen=True, slots=True)
 class AnalysisStatus:
-    """What the cameras' states say beside the connection: how well they see, and how often."""
+    """Adds tampering, analysis rate and skipped frames to a camera's state."""
 
     demand: Mapping[CameraId, CameraDemand]
     shedder: LoadShedder
     tamper_alerts: TamperAlerts
     clock: Clock
 
-    def told(self, state: CameraState) -> CameraState:
-        """The same state, with that; alerts go out as it changes."""
+    def add_analysis(self, state: CameraState) -> CameraState:
+        """The state with these added. Publishes tamper alerts when the reason changes."""
         demand = self.demand[state.camera]
         state = replace(
             state,
             analysis_fps=demand.current.fps,
-            skipped=round(self.shedder.skipped * demand.full_fps) + demand.left_out,
+            skipped=round(self.shedder.skipped * demand.full_fps) + demand.dropped,
         )
         if state.state is not StreamState.STREAMING:
             return state
@@ -50,7 +50,7 @@ class AnalysisStatus:
 
 @dataclass(slots=True)
 class StatusReporter:
-    """Tells the broker how the cameras and the judge are. Owned by one thread."""
+    """Publishes the state of cameras and judges. Owned by one thread."""
 
     readers: Mapping[CameraId, Reader]
     pipeline: Pipeline
@@ -61,42 +61,44 @@ class StatusReporter:
     verifiers: Sequence[VerifierWorker] = ()
     analysis: AnalysisStatus | None = None
     _lost: int = field(init=False, default=0)
-    _warn_at: float = field(init=False, default=0.0)
+    _overloads: RepeatLog = field(init=False, default_factory=lambda: RepeatLog(log))
 
     def run(self, stop: Stop) -> None:
-        """Post each camera's state when it changes, and now and then anyway."""
+        """Publish each camera's state when it changes, and every ``every_s`` seconds."""
         posted: dict[CameraId, tuple[float, StreamState]] = {}
         while True:
             for camera, reader in self.readers.items():
-                state = self._state(camera, reader)
+                state = self._read_state(camera, reader)
                 if self.analysis is not None:
-                    state = self.analysis.told(state)
+                    state = self.analysis.add_analysis(state)
                 at, before = posted.get(camera, (float("-inf"), None))
                 now = time.monotonic()
                 if state.state is not before or now - at >= self.every_s:
                     self.retained.post(state)
                     posted[camera] = (now, state.state)
-            self._tell_of("judge_fails", self.judge.trouble)
-            self._tell_of("verifier_fails", trouble(self.verifiers))
+            self._publish_problem("judge_fails", self.judge.trouble)
+            self._publish_problem("verifier_fails", trouble(self.verifiers))
             self._warn_of_overload()
-            if stop.wait(_STATES_S):
+            if stop.wait(_CHECK_EVERY_S):
                 return
 
-    def _tell_of(self, kind: ProblemKind, trouble: str | None) -> None:
+    def _publish_problem(self, kind: ProblemKind, trouble: str | None) -> None:
         if trouble is None:
             self.health.clear(kind)
         else:
             self.health.report(kind, trouble)
 
     def _warn_of_overload(self) -> None:
-        """Say once a minute how many crops were lost because the judge is behind."""
+        """Warn of crops that were dropped because the judge is behind."""
         counts = self.pipeline.scheduler.counts
-        lost, now = counts.stale + counts.refused, time.monotonic()
-        if lost > self._lost and now >= self._warn_at:
-            log.warning("judge overloaded: %d crops dropped since last told", lost - self._lost)
-            self._lost, self._warn_at = lost, now + _WARN_EVERY_S
+        lost = counts.stale + counts.refused
+        if lost > self._lost:
+            self._overloads.write(
+                logging.WARNING, "judge overloaded: crop dropped", times=lost - self._lost
+            )
+            self._lost = lost
 
-    def _state(self, camera: CameraId, reader: Reader) -> CameraState:
+    def _read_state(self, camera: CameraId, reader: Reader) -> CameraState:
         status = reader.status()
         streaming = status.state is StreamState.STREAMING
         subjects = len(self.pipeline.cameras[camera].subjects) if streaming else 0

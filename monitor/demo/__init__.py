@@ -1,1 +1,1 @@
-"""Everything that ``monitor demo`` plays with: a clip, its scene and a broker."""
+"""The parts of ``monitor demo``: its clip, its scene and its broker."""

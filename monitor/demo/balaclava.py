@@ -12,13 +12,13 @@ import numpy as np
 from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
-    blurred,
-    clouds,
-    filled,
-    laid,
-    shaded,
-    smooth,
-    stroke,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
+    make_clouds,
+    round_corners,
     to_pixels,
 )
 from monitor.domain import Pixels
@@ -63,89 +63,94 @@ class Balaclava:
     """One balaclava, fitted to one face. Immutable once made.
 
     Args:
-        face: Whom it is for. The square must hold the whole head with the collar.
+        face: The wearer. The square must hold the whole head with the collar.
     """
 
     def __init__(self, face: LandmarkedFace) -> None:
-        slot = filled(face, _closed(_SLOT), 0.013)
-        head = filled(face, _closed(_OUTLINE), 0.013)
-        rim = blurred(stroke(face, _closed(_SLOT), 0.065, closed=True), 0.016 * face.unit_px)
-        inner = np.clip(1.3 * blurred(1 - slot, 0.115 * face.unit_px) - 0.25, 0, 1)
+        slot = fill_polygon(face, _round_polygon(_SLOT), 0.013)
+        head = fill_polygon(face, _round_polygon(_OUTLINE), 0.013)
+        rim = blur(draw_line(face, _round_polygon(_SLOT), 0.065, closed=True), 0.016 * face.unit_px)
+        inner = np.clip(1.3 * blur(1 - slot, 0.115 * face.unit_px) - 0.25, 0, 1)
         self._face = face
         self._shadow = inner * slot
-        self._cloth = _cloth(face, head) * (1 + 0.55 * rim)[..., None]
+        self._cloth = _draw_cloth(face, head) * (1 + 0.55 * rim)[..., None]
         self._alpha = head * (1 - slot)
 
-    def worn(self, pulled: float = 1.0) -> Pixels:
+    def put_on(self, pull: float = 1.0) -> Pixels:
         """The face's square with the balaclava on, (S, S, 3).
 
         Args:
-            pulled: How far it has been pulled down: 0 not at all, 1 into the collar.
+            pull: How far it is pulled down: 0 not at all, 1 into the collar.
         """
         side = self._face.pixels.shape[0]
-        hem = np.array([[0.0, _CROWN + pulled * (_COLLAR - _CROWN)]], dtype=np.float32)
+        hem = np.array([[0.0, _CROWN + pull * (_COLLAR - _CROWN)]], dtype=np.float32)
         above_hem = to_pixels(self._face, hem)[0, 1] - np.arange(side, dtype=np.float32)
-        there = np.clip(above_hem + 0.5, 0, 1)[:, None]  # (S, 1)
+        covered = np.clip(above_hem + 0.5, 0, 1)[:, None]  # (S, 1)
         roll = np.exp(-((above_hem / self._face.unit_px - 0.09) ** 2) / 0.003)[:, None]
-        if pulled >= 1:
+        if pull >= 1:
             roll = np.zeros_like(roll)  # the hem is inside the collar
-        below = shaded(self._face.pixels, self._shadow * there, 0.75)
-        return laid(below, self._cloth * (1 + 0.7 * roll)[..., None], self._alpha * there)
+        below = darken(self._face.pixels, self._shadow * covered, 0.75)
+        return blend_layer(below, self._cloth * (1 + 0.7 * roll)[..., None], self._alpha * covered)
 
 
-def _cloth(face: LandmarkedFace, head: Floats) -> Floats:
+def _draw_cloth(face: LandmarkedFace, head: Floats) -> Floats:
     """(S, S, 3) knitted cloth in the light that falls on the head."""
     side, unit = face.pixels.shape[0], face.unit_px
     rng = np.random.default_rng(_SEED)
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / unit
-    phase = 2 * np.pi * (xs + 0.1 * clouds(side, 1.15 * unit, rng)) / _WALE
+    phase = 2 * np.pi * (xs + 0.1 * make_clouds(side, 1.15 * unit, rng)) / _WALE
     knit = np.sin(phase) * (0.75 + 0.25 * np.sin(77 * ys + phase / 2))
-    seam = blurred(stroke(face, _curve(_SEAM), 0.03), 0.013 * unit)
-    value = _form(head, unit) * _relief(face) * (1 - 0.55 * _folds(face)) * (1 - 0.5 * seam)
-    value = value * (1 + 0.1 * knit + 0.06 * clouds(side, 0.43 * unit, rng))
+    seam = blur(draw_line(face, _fit_curve(_SEAM), 0.03), 0.013 * unit)
+    value = (
+        _light_form(head, unit)
+        * _draw_relief(face)
+        * (1 - 0.55 * _draw_folds(face))
+        * (1 - 0.5 * seam)
+    )
+    value = value * (1 + 0.1 * knit + 0.06 * make_clouds(side, 0.43 * unit, rng))
     sheen = 30 * np.clip(value - 0.6, 0, None)  # black cloth is not black in the light
     return np.asarray(_YARN * (0.45 + 1.1 * value)[..., None] + sheen[..., None], np.float32)
 
 
-def _form(head: Floats, unit: float) -> Floats:
+def _light_form(head: Floats, unit: float) -> Floats:
     """(S, S) how the lamp lights a rounded body with this outline, 0 to 1."""
     radius = _ROUNDNESS * unit
     inside = cv2.distanceTransform((head > 0.5).astype(np.uint8), cv2.DIST_L2, 5)  # noqa: PLR2004
     height = radius * np.sqrt(1 - (1 - np.clip(inside / radius, 0, 1)) ** 2)
-    down, right = np.gradient(blurred(np.asarray(height, np.float32), 0.08 * unit))
+    down, right = np.gradient(blur(np.asarray(height, np.float32), 0.08 * unit))
     normal = np.stack([-right, -down, np.ones_like(right)], axis=-1)  # (S, S, 3)
     normal /= np.linalg.norm(normal, axis=-1, keepdims=True)
     return np.asarray(np.clip(normal @ (_LAMP / np.linalg.norm(_LAMP)), 0, None), np.float32)
 
 
-def _relief(face: LandmarkedFace) -> Floats:
+def _draw_relief(face: LandmarkedFace) -> Floats:
     """(S, S) about 1: nose, mouth and chin as they press through the cloth."""
     unit = face.unit_px
     grey = cv2.cvtColor(face.pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) + 12
-    shading = np.clip(blurred(grey, 0.08 * unit) / blurred(grey, 0.43 * unit), 0.55, 1.5)
+    shading = np.clip(blur(grey, 0.08 * unit) / blur(grey, 0.43 * unit), 0.55, 1.5)
     return np.asarray(
-        1 + 0.9 * filled(face, _closed(_LOWER_FACE), 0.16) * (shading - 1), np.float32
+        1 + 0.9 * fill_polygon(face, _round_polygon(_LOWER_FACE), 0.16) * (shading - 1), np.float32
     )
 
 
-def _folds(face: LandmarkedFace) -> Floats:
+def _draw_folds(face: LandmarkedFace) -> Floats:
     """(S, S) how deep the cloth lies, about 0; negative on the ridges beside the folds."""
     unit = face.unit_px
     depth = np.zeros(face.pixels.shape[:2], dtype=np.float32)
     for fold in _FOLDS:
-        line = _curve(fold)
+        line = _fit_curve(fold)
         ridge = line + np.array((-0.065, 0.1), dtype=np.float32)
-        depth += blurred(stroke(face, line, 0.08), 0.05 * unit)
-        depth -= 0.8 * blurred(stroke(face, ridge, 0.1), 0.065 * unit)
+        depth += blur(draw_line(face, line, 0.08), 0.05 * unit)
+        depth -= 0.8 * blur(draw_line(face, ridge, 0.1), 0.065 * unit)
     return depth
 
 
-def _closed(line: _Line) -> Floats:
+def _round_polygon(line: _Line) -> Floats:
     """(N, 2) corners of a polygon, rounded."""
-    return smooth(np.array(line, dtype=np.float32))
+    return round_corners(np.array(line, dtype=np.float32))
 
 
-def _curve(line: _Line) -> Floats:
+def _fit_curve(line: _Line) -> Floats:
     """(40, 2) points of a curve through up to four points."""
     points = np.array(line)
     at = np.linspace(0, 1, len(points))

@@ -1,8 +1,8 @@
 """A small MQTT broker inside this process, for ``monitor demo``. The only user of ``amqtt``.
 
-It speaks MQTT 3.1.1. amqtt would leave an MQTT 5 client with a will or a user name without
-any answer, so this module reads the protocol level itself and refuses other versions with
-the CONNACK that MQTT 3.1.1 has for it; clients then know to fall back.
+It speaks MQTT 3.1.1. amqtt never answers an MQTT 5 client that has a will or a user name, so
+this module reads the protocol level itself and refuses other versions with the CONNACK of
+MQTT 3.1.1; clients then fall back.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ _LISTENER = "default"
 _ANONYMOUS = {"amqtt.plugins.authentication.AnonymousAuthPlugin": {"allow_anonymous": True}}
 _LEVEL = 4  # the protocol level of MQTT 3.1.1
 _REFUSED = bytes([0x20, 2, 0, 1])  # CONNACK: unacceptable protocol version
-_CONNECT_TIMEOUT_S = 5.0  # a client that has said nothing by then is let go
+_CONNECT_TIMEOUT_S = 5.0  # for a client's first packet
 _START_LIMIT_S = 10.0
-_STOP_LIMIT_S = 1.5  # amqtt may take longer to part from its clients; then it is cut short
+_STOP_LIMIT_S = 1.5  # amqtt may take longer to leave its clients; then it is cancelled
 _LOGS = ("amqtt", "transitions")
 
 
 class DemoBroker:
     """Within the block, an MQTT broker runs on a free loopback port, on a thread of its own.
 
-    Anybody on this machine may connect; nothing is written to disk and nothing reaches out.
+    Every program on this machine may connect. Nothing is written to disk or sent elsewhere.
     Retained messages, wills and QoS 1 work; sessions end with their connection.
 
     Raises:
@@ -54,7 +54,7 @@ class DemoBroker:
         return self._port
 
     def __enter__(self) -> Self:
-        self._quieten()
+        self._silence_logs()
         self._thread.start()
         if not self._settled.wait(_START_LIMIT_S) or self._port == 0:
             self._restore_logs()
@@ -72,8 +72,8 @@ class DemoBroker:
         self._thread.join(2 * _STOP_LIMIT_S)
         self._restore_logs()
 
-    def _quieten(self) -> None:
-        """Silence amqtt, which reports every connection: noise between the alerts."""
+    def _silence_logs(self) -> None:
+        """Silence amqtt, which logs every connection."""
         for name in _LOGS:
             logger = logging.getLogger(name)
             self._levels[name] = logger.level
@@ -96,18 +96,18 @@ class DemoBroker:
         self._loop = asyncio.get_running_loop()
         broker = Broker(
             BrokerConfig(
-                # amqtt's own listener cannot tell which free port it got, so we listen.
+                # amqtt does not report which free port it got, so we listen.
                 listeners={_LISTENER: ListenerConfig(type=ListenerType.EXTERNAL)},
                 plugins=_ANONYMOUS,
             )
         )
         await broker.start()
 
-        async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            """Let one client in, or refuse its protocol."""
-            await _admit(broker, reader, writer)
+        async def admit(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            """Admit one client, or refuse its protocol."""
+            await _admit_client(broker, reader, writer)
 
-        server = await asyncio.start_server(connected, _HOST, 0)
+        server = await asyncio.start_server(admit, _HOST, 0)
         self._port = server.sockets[0].getsockname()[1]
         self._settled.set()
         await self._stopping.wait()
@@ -119,8 +119,8 @@ class DemoBroker:
             return  # asyncio.run cancels what is left
 
 
-class _Resumed:
-    """What amqtt needs of a reader, with the bytes we have already read in front."""
+class _ResumedReader:
+    """The part of a reader that amqtt uses, preceded by bytes that were read already."""
 
     def __init__(self, head: bytes, reader: asyncio.StreamReader) -> None:
         self._head = head
@@ -139,26 +139,26 @@ class _Resumed:
         self._reader.feed_eof()
 
 
-async def _admit(
+async def _admit_client(
     broker: Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 ) -> None:
     """Hand an MQTT 3.1.1 client to amqtt and refuse every other."""
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT_S):
-            head = await _connect_head(reader)
+            head = await _read_connect_head(reader)
         if head[-1] == _LEVEL:
-            resumed = _Resumed(head, reader)
+            resumed = _ResumedReader(head, reader)
             await broker.external_connected(resumed, StreamWriterAdapter(writer), _LISTENER)
         else:
             writer.write(_REFUSED)
             await writer.drain()
     except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
-        return  # it went, or never spoke: nobody to tell
+        return  # the client has gone, or never spoke
     finally:
         writer.close()
 
 
-async def _connect_head(reader: asyncio.StreamReader) -> bytes:
+async def _read_connect_head(reader: asyncio.StreamReader) -> bytes:
     """The start of a CONNECT packet; the last byte is the protocol level.
 
     Source:

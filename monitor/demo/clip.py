@@ -1,4 +1,4 @@
-"""The demo's recording, made on the spot.
+"""Renders the demo's recording.
 
 A security camera pans slowly over two people; one of them pulls a balaclava over his head
 and some time later takes it off.
@@ -15,7 +15,15 @@ import numpy as np
 
 from monitor.demo.balaclava import Balaclava
 from monitor.demo.drawing import LandmarkedFace
-from monitor.demo.scene import BYSTANDER, FACE, FACE_POINTS, MARGIN, PICTURE, picture, widened
+from monitor.demo.scene import (
+    BYSTANDER,
+    FACE,
+    FACE_POINTS,
+    MARGIN,
+    PICTURE,
+    load_picture,
+    widen_picture,
+)
 from monitor.domain import Pixels
 from monitor.geometry import Box
 from monitor.record.annotate import AnnotatedVideo
@@ -26,7 +34,7 @@ _MIDDLE: Final = 640.0  # what it points at
 _PAN: Final = (55.0, 23.0)  # picture pixels to either side, seconds from side to side and back
 _TILT: Final = (8.0, 17.0)
 _ZOOM: Final = (0.06, 31.0)  # of the size, to either side
-_PULL_S: Final = 0.8  # pulling it on or off takes
+_PULL_S: Final = 0.8  # to put it on, and to take it off
 _NOISE: Final = 1.6  # grey levels, standard deviation: a sensor in the evening
 _SEED: Final = 20
 
@@ -50,35 +58,35 @@ class DemoScript:
 
     @property
     def covered_from_s(self) -> float:
-        """From here on the balaclava is wholly on."""
+        """When the balaclava is wholly on."""
         return self.seconds / 3
 
     @property
     def covered_until_s(self) -> float:
-        """From here on it is being taken off."""
+        """When he begins to take it off."""
         return self.seconds * 0.7
 
     @property
     def pull_s(self) -> float:
-        """How long pulling it on or off takes, before and after the time it is on."""
+        """How long putting it on takes, and taking it off."""
         return min(_PULL_S, self.seconds / 10)
 
-    def pulled(self, seconds: float) -> float:
-        """How far the balaclava is on: 0 bare, 1 wholly covered but for the eyes."""
+    def get_pull(self, seconds: float) -> float:
+        """How far the balaclava is on: 0 is bare, 1 leaves only the eyes free."""
         on = 1 + (seconds - self.covered_from_s) / self.pull_s
         off = 1 - (seconds - self.covered_until_s) / self.pull_s
         return min(max(min(on, off), 0.0), 1.0)
 
-    def face(self, seconds: float) -> Box:
-        """The face, forehead to chin, of the man who covers himself: pixels of that frame."""
-        return self._seen(FACE, seconds)
+    def locate_face(self, seconds: float) -> Box:
+        """The face of the man who covers himself, forehead to chin, in pixels of that frame."""
+        return self._to_frame(FACE, seconds)
 
-    def bystander(self, seconds: float) -> Box:
+    def locate_bystander(self, seconds: float) -> Box:
         """The face of the man who stays bare, in pixels of that frame."""
-        return self._seen(BYSTANDER, seconds)
+        return self._to_frame(BYSTANDER, seconds)
 
-    def view(self, seconds: float) -> Box:
-        """What the camera shows, in pixels of the scene's picture; it may reach beyond it."""
+    def get_view(self, seconds: float) -> Box:
+        """The part of the scene that the camera shows, in pixels of its picture; may exceed it."""
         (pan, pan_s), (tilt, tilt_s), (zoom, zoom_s) = _PAN, _TILT, _ZOOM
         scale = self.widest * (1 + zoom * (1 - math.cos(math.tau * seconds / zoom_s)))
         width, height = self.width / scale, self.height / scale
@@ -96,11 +104,12 @@ class DemoScript:
         """Frame pixels per picture pixel when the camera is zoomed in."""
         return self.widest * (1 + 2 * _ZOOM[0])
 
-    def _seen(self, box: Box, seconds: float) -> Box:
-        view = self.view(seconds)
+    def _to_frame(self, box: Box, seconds: float) -> Box:
+        """A box of the scene's picture, in pixels of the frame."""
+        view = self.get_view(seconds)
         scale = self.width / view.width
-        seen = box.move(-view.left, -view.top).scale(scale)
-        return seen.clip(self.width, self.height)
+        moved = box.move(-view.left, -view.top).scale(scale)
+        return moved.clip(self.width, self.height)
 
 
 def write_demo_clip(
@@ -123,12 +132,12 @@ def write_demo_clip(
     """
     script = DemoScript(seconds, fps, width, height)
     with AnnotatedVideo(path, width, height, fps) as video:
-        for pixels in demo_frames(script):
+        for pixels in render_frames(script):
             video.write(pixels)
     return script
 
 
-def demo_frames(script: DemoScript) -> Iterator[Pixels]:
+def render_frames(script: DemoScript) -> Iterator[Pixels]:
     """The pictures of the clip, each (height, width, 3), the same at every call.
 
     Raises:
@@ -137,47 +146,47 @@ def demo_frames(script: DemoScript) -> Iterator[Pixels]:
     stage = _Stage(script)
     noise = _Sensor(script)
     for number in range(round(script.seconds * script.fps)):
-        yield noise.added(stage.seen(number / script.fps), number)
+        yield noise.add_to(stage.render(number / script.fps), number)
 
 
 class _Stage:
-    """The scene with the man dressed as the script says, as the camera sees it."""
+    """The scene as the camera sees it, with the man dressed as the script says."""
 
     def __init__(self, script: DemoScript) -> None:
         x, y, side = _HEAD
-        pixels = picture()
+        pixels = load_picture()
         points = np.array(FACE_POINTS, dtype=np.float32) - (x, y)
         self._script = script
-        self._scene = widened(pixels)
+        self._scene = widen_picture(pixels)
         self._corner = (x + MARGIN[0], y + MARGIN[1])
         self._balaclava = Balaclava(
             LandmarkedFace(pixels[y : y + side, x : x + side].copy(), points)
         )
         self._dressed = (-1.0, self._scene)
 
-    def seen(self, seconds: float) -> Pixels:
-        """(height, width, 3): the camera's picture at one time."""
-        view = self._script.view(seconds)
+    def render(self, seconds: float) -> Pixels:
+        """The camera's picture at one time, (height, width, 3)."""
+        view = self._script.get_view(seconds)
         scale = self._script.width / view.width
         shrink = scale / self._script.closest
         left, top = view.left + MARGIN[0], view.top + MARGIN[1]
         move = np.array([[shrink, 0, -left * scale], [0, shrink, -top * scale]])
         size = (self._script.width, self._script.height)
-        scene = self._at(self._script.pulled(seconds))
+        scene = self._dress(self._script.get_pull(seconds))
         return cv2.warpAffine(scene, move, size, borderMode=cv2.BORDER_REPLICATE).astype(np.uint8)
 
-    def _at(self, pulled: float) -> Pixels:
-        """The whole scene at the camera's closest zoom."""
-        if self._dressed[0] != pulled:
+    def _dress(self, pull: float) -> Pixels:
+        """The whole scene with the balaclava on so far, at the camera's closest zoom."""
+        if self._dressed[0] != pull:
             scene = self._scene
-            if pulled > 0:
+            if pull > 0:
                 (x, y), side = self._corner, _HEAD[2]
                 scene = scene.copy()
-                scene[y : y + side, x : x + side] = self._balaclava.worn(pulled)
+                scene[y : y + side, x : x + side] = self._balaclava.put_on(pull)
             # Resized once, and well; the frames are then cut from it almost one to one.
             share = self._script.closest
             small = cv2.resize(scene, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
-            self._dressed = (pulled, small.astype(np.uint8))
+            self._dressed = (pull, small.astype(np.uint8))
         return self._dressed[1]
 
 
@@ -190,8 +199,8 @@ class _Sensor:
         grey = self._rng.normal(0, _NOISE, shape)
         self._grain = np.repeat(np.round(grey), 3, axis=2).astype(np.int16)
 
-    def added(self, pixels: Pixels, number: int) -> Pixels:
-        """The picture with noise, other noise for each number."""
+    def add_to(self, pixels: Pixels, number: int) -> Pixels:
+        """The picture with noise, which differs for each number."""
         height, width = pixels.shape[:2]
         y, x = (number * 37) % 64, (number * 23) % 64
         noisy = pixels + self._grain[y : y + height, x : x + width]

@@ -1,4 +1,4 @@
-"""Faces to draw on: their axes, and soft shapes in their units.
+"""Faces to draw on, with their axes, and soft shapes in face units.
 
 Everything is drawn in *face units*: the origin lies between the eyes, x runs along the
 eyes to the picture's right, y down towards the mouth, and one unit is the distance of the
@@ -78,7 +78,7 @@ def to_pixels(face: LandmarkedFace, shape: Floats) -> Floats:
     return np.asarray(shape @ axes[:, :2].T + axes[:, 2], dtype=np.float32)
 
 
-def smooth(shape: Floats) -> Floats:
+def round_corners(shape: Floats) -> Floats:
     """(N, 2) corners of a polygon, rounded. Source: Chaikin's corner cutting, 1974."""
     for _ in range(_CORNER_CUTS):
         after = np.roll(shape, -1, axis=0)
@@ -87,29 +87,29 @@ def smooth(shape: Floats) -> Floats:
     return np.asarray(shape, dtype=np.float32)
 
 
-def ellipse(x: float, y: float, rx: float, ry: float) -> Floats:
+def make_ellipse(x: float, y: float, rx: float, ry: float) -> Floats:
     """(24, 2) points of an upright ellipse in face units."""
     turn = np.linspace(0, 2 * np.pi, 24, endpoint=False)
     ring = np.stack([x + rx * np.cos(turn), y + ry * np.sin(turn)], axis=1)
     return np.asarray(ring, dtype=np.float32)
 
 
-def mirrored(half: list[tuple[float, float]], shift: float = 0.0) -> Floats:
+def mirror_polygon(half: list[tuple[float, float]], shift: float = 0.0) -> Floats:
     """A polygon from its right half, top to bottom; ``shift`` moves it sideways."""
     right = np.array(half, dtype=np.float32)
     left = right[::-1] * np.array([-1, 1], dtype=np.float32)
     return np.concatenate([right, left]) + np.array([shift, 0], dtype=np.float32)
 
 
-def filled(face: LandmarkedFace, shape: Floats, soft: float = 0.03) -> Floats:
+def fill_polygon(face: LandmarkedFace, shape: Floats, soft: float = 0.03) -> Floats:
     """(S, S) coverage in 0..1 of a polygon in face units, with edges ``soft`` units wide."""
     mask = np.zeros(face.pixels.shape[:2], np.uint8)
     corners = np.round(to_pixels(face, shape) * 16).astype(np.int32)
     cv2.fillPoly(mask, [corners], 255, cv2.LINE_AA, shift=4)
-    return blurred(np.asarray(mask / 255, np.float32), soft * face.unit_px)
+    return blur(np.asarray(mask / 255, np.float32), soft * face.unit_px)
 
 
-def stroke(face: LandmarkedFace, line: Floats, width: float, *, closed: bool = False) -> Floats:
+def draw_line(face: LandmarkedFace, line: Floats, width: float, *, closed: bool = False) -> Floats:
     """(S, S) coverage in 0..1 of a line ``width`` face units wide."""
     mask = np.zeros(face.pixels.shape[:2], np.uint8)
     points = np.round(to_pixels(face, line) * 16).astype(np.int32)
@@ -118,14 +118,14 @@ def stroke(face: LandmarkedFace, line: Floats, width: float, *, closed: bool = F
     return np.asarray(mask / 255, dtype=np.float32)
 
 
-def blurred(values: Floats, sigma_px: float) -> Floats:
+def blur(values: Floats, sigma_px: float) -> Floats:
     """A Gaussian blur; sigmas below a third of a pixel leave the values as they are."""
     if sigma_px < 0.3:  # noqa: PLR2004  (see above)
         return values
     return np.asarray(cv2.GaussianBlur(values, (0, 0), sigma_px), dtype=np.float32)
 
 
-def clouds(side: int, grain: float, rng: Rng) -> Floats:
+def make_clouds(side: int, grain: float, rng: Rng) -> Floats:
     """(side, side) smooth noise about 0 with deviation 1, ``grain`` pixels from hill to hill."""
     coarse = max(2, round(side / max(grain, 1.0)) + 1)
     noise = rng.standard_normal((coarse, coarse)).astype(np.float32)
@@ -134,13 +134,13 @@ def clouds(side: int, grain: float, rng: Rng) -> Floats:
     )
 
 
-def laid(pixels: Pixels, layer: Floats, alpha: Floats) -> Pixels:
+def blend_layer(pixels: Pixels, layer: Floats, alpha: Floats) -> Pixels:
     """A picture with a layer (S, S, 3) or a colour (3,) laid over it where alpha says so."""
     mixed = pixels + (layer - pixels) * alpha[..., None]
     return np.asarray(np.clip(mixed, 0, 255), dtype=np.uint8)
 
 
-def shaded(pixels: Pixels, alpha: Floats, depth: float) -> Pixels:
+def darken(pixels: Pixels, alpha: Floats, depth: float) -> Pixels:
     """A picture made darker by up to ``depth`` of its light where alpha says so."""
     darker = pixels * (1 - np.clip(alpha, 0, 1)[..., None] * depth)
     return np.asarray(darker, dtype=np.uint8)

@@ -1,9 +1,9 @@
-"""What the demo's camera looks at: two people before a crowd.
+"""The scene before the demo's camera: two people before a crowd.
 
 They come from a picture inside the ultralytics package, so no recording has to be shipped
 or fetched. A security camera sees people smaller than that picture does, so the blurred
-crowd behind them is continued beyond the picture's edges. What had to be measured in the
-picture by eye stands here as constants, in its pixels.
+crowd behind them is continued beyond the picture's edges. Positions that were measured
+in the picture by eye are constants here, in its pixels.
 """
 
 import importlib.util
@@ -36,7 +36,7 @@ _CLEAR_ROWS: Final = 36  # above everybody's hair
 _CROWD: Final = (slice(0, 190), slice(0, 880))  # rows and columns that show only crowd
 
 
-def picture(package: str = _PACKAGE) -> Pixels:
+def load_picture(package: str = _PACKAGE) -> Pixels:
     """The picture that the scene is made of, (720, 1280, 3).
 
     Args:
@@ -45,8 +45,8 @@ def picture(package: str = _PACKAGE) -> Pixels:
     Raises:
         ConfigError: The package or the picture inside it is missing.
     """
-    found = importlib.util.find_spec(package)
-    for folder in (found and found.submodule_search_locations) or ():
+    spec = importlib.util.find_spec(package)
+    for folder in (spec and spec.submodule_search_locations) or ():
         path = Path(folder) / _ASSET
         if path.is_file():
             pixels = cv2.imread(str(path))
@@ -58,12 +58,12 @@ def picture(package: str = _PACKAGE) -> Pixels:
     )
 
 
-def widened(pixels: Pixels) -> Pixels:
+def widen_picture(pixels: Pixels) -> Pixels:
     """The picture with its crowd going on: (1060, 1900, 3), the picture at the bottom middle."""
     side, top = MARGIN
-    below = _with_sides(pixels, side)
+    below = _add_sides(pixels, side)
     edge = cv2.blur(below[:_CLEAR_ROWS].mean(axis=0, keepdims=True), (21, 1))  # (1, W, 3)
-    above = _crowd(pixels, below.shape[1], top)
+    above = _draw_crowd(pixels, below.shape[1], top)
     above *= edge.mean() / above.mean()
     near = np.exp(-np.arange(top, 0, -1, dtype=np.float32) / 45)[:, None, None]
     above += (edge - above) * near
@@ -72,7 +72,7 @@ def widened(pixels: Pixels) -> Pixels:
     return np.asarray(np.clip(np.concatenate([above, below]), 0, 255), dtype=np.uint8)
 
 
-def _with_sides(pixels: Pixels, side: int) -> Floats:
+def _add_sides(pixels: Pixels, side: int) -> Floats:
     """The picture made wider: its outermost columns folded outwards, stretched and blurred."""
     height, width = pixels.shape[:2]
     x = np.arange(-side, width + side, dtype=np.float32)
@@ -85,7 +85,7 @@ def _with_sides(pixels: Pixels, side: int) -> Floats:
     return np.asarray(sharp + (cv2.GaussianBlur(sharp, (0, 0), 12) - sharp) * share, np.float32)
 
 
-def _crowd(pixels: Pixels, width: int, height: int) -> Floats:
+def _draw_crowd(pixels: Pixels, width: int, height: int) -> Floats:
     """(height, width, 3) of crowd: a clean part of the picture beside its mirror image."""
     rows, columns = _CROWD
     part = cv2.flip(pixels[rows, columns], 0)

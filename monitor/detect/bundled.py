@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from monitor.domain import Kind
 from monitor.errors import ConfigError
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 
-FOLDER: Final = bundled("models") / "detector"
+FOLDER: Final = find_bundled("models") / "detector"
 
 
 class DetectorCard(BaseModel):

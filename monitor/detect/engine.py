@@ -15,8 +15,12 @@ from numpy.typing import NDArray
 from monitor.detect.checkpoint import open_backend
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.runtime.openvino_runtime import core as openvino_core
-from monitor.runtime.openvino_runtime import cores, installed, parallel_requests
+from monitor.runtime.openvino_runtime import (
+    count_cores,
+    count_parallel_requests,
+    get_core,
+    is_installed,
+)
 
 _FILES: Final = (".xml", ".pt", ".onnx", ".engine", ".torchscript")
 _FOLDERS: Final = {"_openvino_model": "*.xml"}
@@ -162,24 +166,24 @@ def _select(
 
 def _load_export(weights: Path) -> Engine:
     """Our own export, ready to run: several requests side by side, each on some of the cores."""
-    if not installed():
+    if not is_installed():
         raise ConfigError(f"{weights}: needs OpenVINO; pip install openvino")
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",  # what is not int8: bfloat16 moves boxes
-        "INFERENCE_NUM_THREADS": cores(),
-        "NUM_STREAMS": parallel_requests(),
+        "INFERENCE_NUM_THREADS": count_cores(),
+        "NUM_STREAMS": count_parallel_requests(),
         "ENABLE_CPU_PINNING": False,  # other threads want the same cores
     }
     try:
-        model = openvino_core().read_model(weights)
+        model = get_core().read_model(weights)
         names = json.loads(model.get_rt_info(_NAMES).astype(str))
-        compiled = openvino_core().compile_model(model, "CPU", settings)
+        compiled = get_core().compile_model(model, "CPU", settings)
     except (RuntimeError, ValueError) as error:
         raise ConfigError(
             f"{weights}: not an export of monitor train detector; give one, or a .pt"
         ) from error
     free: SimpleQueue[Any] = SimpleQueue()
-    for _ in range(parallel_requests()):
+    for _ in range(count_parallel_requests()):
         free.put(compiled.create_infer_request())
 
     def forward(sheet: Pixels) -> NDArray[np.float32]:

@@ -52,7 +52,7 @@ class SecondLook:
         """
         now = frame.moment.seconds
         self._attempts = {s: a for s, a in self._attempts.items() if now < a.due + _FORGET_S}
-        picture, factor = frame.closest()
+        picture, factor = frame.get_closest_picture()
         parts = []
         for subject in sorted(subjects, key=lambda s: self._due(s.id)):
             if subject.person is None or self._due(subject.id) > now:

@@ -18,6 +18,11 @@ class AlertState(StrEnum):
     UNVERIFIED = "unverified"
     ENDED = "ended"
 
+    @property
+    def is_final(self) -> bool:
+        """Whether no other state follows this one."""
+        return self in (AlertState.REJECTED, AlertState.ENDED)
+
 
 class Severity(StrEnum):
     """How much an alert matters; what ``ignore`` says is never published."""

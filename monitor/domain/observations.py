@@ -38,7 +38,7 @@ class Picture(Protocol):
         """The part inside ``box``, clipped to the picture; at least 1 by 1 pixel."""
 
 
-def _nothing() -> Picture | None:
+def _no_picture() -> Picture | None:
     return None
 
 
@@ -53,7 +53,7 @@ class Frame:
     decode_ms: float  # what decoding this picture cost
     moved: bool = True  # whether anything moves; true too where nobody has looked for it
     # The same moment in a larger stream of the same camera, if there is one and it has come:
-    closer: Callable[[], Picture | None] = field(default=_nothing, repr=False)
+    closer: Callable[[], Picture | None] = field(default=_no_picture, repr=False)
 
     @property
     def width(self) -> int:
@@ -73,7 +73,7 @@ class Frame:
         """The part inside ``box``, clipped to the frame; at least 1 by 1 pixel."""
         return self.picture.cut(box)
 
-    def closest(self) -> tuple[Picture, float]:
+    def get_closest_picture(self) -> tuple[Picture, float]:
         """The most detailed picture of this moment, and how many times larger it is, at least 1.
 
         A larger stream of other proportions shows another view, and is not used.

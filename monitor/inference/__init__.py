@@ -1,1 +1,1 @@
-"""One picture or recording in, one answer out: ``monitor judge`` and the HTTP API."""
+"""``monitor judge`` and the HTTP API: judges one picture or recording at a time."""

@@ -1,4 +1,4 @@
-"""One picture or one recording in, one answer out: the HTTP contract's JSON."""
+"""Judges the faces in one picture or recording; answers with the HTTP contract's JSON."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -26,72 +26,71 @@ from monitor.domain import (
 from monitor.domain.framing import crop_window
 from monitor.errors import JudgeError
 from monitor.geometry import Box
-from monitor.inference.response import OCCLUDED_FROM, FaceResult, answer, ranked
+from monitor.inference.response import OCCLUDED_FROM, FaceResult, build_response, rank_faces
 from monitor.judge.quality import flaws
 from monitor.judge.scoring import one_line
 from monitor.track.bodies import assemble_bodies
 from monitor.track.bytetrack import BodyTracker
 
 REQUEST = CameraId("request")
-"""The camera of a single picture or recording."""
+"""The camera name of single pictures and recordings."""
 
-_EXPLAINED = 4  # faces that get a sentence of their own; writing is slow
+_MAX_SENTENCES = 4  # faces with a sentence of their own; writing is slow
 
 
-def _never() -> bool:
+def _never_late() -> bool:
     return False
 
 
 @dataclass(slots=True)
 class Inference:
-    """Answers single pictures and recordings. Not thread-safe, as its models are not.
+    """Judges single pictures and recordings. Not thread-safe, because its models are not.
 
-    All faces are judged and listed; the worst decides. Where a picture shows no face it is
-    looked at again, smaller; if that shows nobody either, the whole picture is judged, and
-    the answer says so. Once ``hurry`` says that time is up, the
-    answer is made of what was judged until then, and says that it is not complete.
+    All faces are judged and listed; the worst decides. A picture without a face is searched again
+    at a smaller size. If that finds none either, the whole picture is judged and ``head_found`` is
+    false. When ``is_late`` becomes true, judging stops and ``complete`` is false.
     """
 
     models: Models
     quality_is_occlusion: bool = True
     tracking: Tracking = field(default_factory=Tracking)
-    hurry: Callable[[], bool] = _never
+    is_late: Callable[[], bool] = _never_late
 
-    def picture(self, picture: Picture) -> dict[str, object]:
-        """The answer for one picture.
+    def judge_picture(self, picture: Picture) -> dict[str, object]:
+        """The response for one picture.
 
         Raises:
             JudgeError: The model cannot answer.
         """
-        return self.pictures([picture])
+        return self.judge_pictures([picture])
 
-    def pictures(self, pictures: Iterable[Picture]) -> dict[str, object]:
-        """The answer for one picture, or the worst picture of an animation.
+    def judge_pictures(self, pictures: Iterable[Picture]) -> dict[str, object]:
+        """The response for one picture, or for the worst picture of an animation.
 
         Raises:
             JudgeError: The model cannot answer.
             ValueError: There are no pictures.
         """
         worst: tuple[bool, bool, float] | None = None
-        told: tuple[list[FaceResult], bool] = [], False
+        order: list[FaceResult] = []
+        head_found = False
         complete = True
         for number, picture in enumerate(pictures):
-            if number and self.hurry():
+            if number and self.is_late():
                 complete = False
                 break
-            faces, head_found, all_judged = self._seen(picture)
+            faces, found, all_judged = self._judge_faces(picture)
             complete = complete and all_judged
-            order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
-            badness = order[0].badness(quality_is_occlusion=self.quality_is_occlusion)
-            if worst is None or badness > worst:
-                worst, told = badness, (order, head_found)
+            ranked = rank_faces(faces, quality_is_occlusion=self.quality_is_occlusion)
+            rank = ranked[0].rank(quality_is_occlusion=self.quality_is_occlusion)
+            if worst is None or rank > worst:
+                worst, order, head_found = rank, ranked, found
         if worst is None:
             raise ValueError("there is no picture to judge")
-        order, head_found = told
-        return self._told("image", order, head_found=head_found, complete=complete)
+        return self._build_response("image", order, head_found=head_found, complete=complete)
 
-    def video(self, frames: Iterable[Frame]) -> dict[str, object]:
-        """The answer for a recording: each person's crops are fused over time.
+    def judge_video(self, frames: Iterable[Frame]) -> dict[str, object]:
+        """The response for a recording: each person's crops are fused over time.
 
         Raises:
             JudgeError: The model cannot answer.
@@ -103,18 +102,18 @@ class Inference:
             (detections,) = self.models.detector.detect([frame])
             subjects = tracker.update(frame, detections)
             heads = [(s, s.head) for s in subjects if s.head is not None]
-            crops = [_crop(frame, subject.id, head) for subject, head in heads]
-            verdicts = self._judged(crops)
+            crops = [_cut_head(frame, subject.id, head) for subject, head in heads]
+            verdicts = self._judge_crops(crops)
             for (subject, head), verdict, crop in zip(heads, verdicts, crops, strict=False):
                 people.setdefault(subject.id, _Person()).add(head, verdict, crop, frame)
-            if self.hurry():
+            if self.is_late():
                 complete = False
                 break
-        faces = [person.face() for person in people.values()]
-        order = ranked(faces, quality_is_occlusion=self.quality_is_occlusion)
-        return self._told("video", order, head_found=bool(faces), complete=complete)
+        faces = [person.to_result() for person in people.values()]
+        order = rank_faces(faces, quality_is_occlusion=self.quality_is_occlusion)
+        return self._build_response("video", order, head_found=bool(faces), complete=complete)
 
-    def _seen(self, picture: Picture) -> tuple[list[FaceResult], bool, bool]:
+    def _judge_faces(self, picture: Picture) -> tuple[list[FaceResult], bool, bool]:
         """The faces of one picture, whether any was found, and whether all were judged."""
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
@@ -122,13 +121,13 @@ class Inference:
         found = sorted(self._find_heads(frame, detections), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
         if found:
-            crops = [_crop(frame, SubjectId(n), head) for n, head in enumerate(found)]
+            crops = [_cut_head(frame, SubjectId(n), head) for n, head in enumerate(found)]
         else:
             size = float(max(frame.width, frame.height))
             crops = [HeadCrop(REQUEST, SubjectId(0), moment, frame.cut(whole), size)]
-        verdicts = self._judged(crops)
+        verdicts = self._judge_crops(crops)
         faces = [
-            _face(frame, head, verdict, crop)
+            _build_result(frame, head, verdict, crop)
             for head, verdict, crop in zip(found or [whole], verdicts, crops, strict=False)
         ]
         return faces, bool(found), len(faces) == len(crops)
@@ -148,16 +147,16 @@ class Inference:
         closer = SecondLook(self.models.detector, max_parts=len(bodies))
         return found + list(closer.find_heads(frame, missing).values())
 
-    def _judged(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
+    def _judge_crops(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """Verdicts of the first crops: of all of them, unless time runs out."""
         verdicts: list[Verdict] = []
         for start in range(0, len(crops), self.models.batch):
-            if start and self.hurry():
+            if start and self.is_late():
                 break
             verdicts += self.models.judge.judge(crops[start : start + self.models.batch])
         return verdicts
 
-    def _told(
+    def _build_response(
         self,
         kind: str,
         order: Sequence[FaceResult],
@@ -165,8 +164,8 @@ class Inference:
         head_found: bool,
         complete: bool,
     ) -> dict[str, object]:
-        sentences = [self._sentence(face) for face in order[:_EXPLAINED]]
-        return answer(
+        sentences = [self._write_sentence(face) for face in order[:_MAX_SENTENCES]]
+        return build_response(
             kind,
             list(zip(order, [*sentences, *[""] * len(order)], strict=False)),
             self.models.judge.name,
@@ -174,9 +173,9 @@ class Inference:
             facts={"head_found": head_found, "complete": complete},
         )
 
-    def _sentence(self, face: FaceResult) -> str:
-        """What the judge says of a face that looks covered; nothing if it cannot."""
-        if face.evaluable and face.probability >= OCCLUDED_FROM and not self.hurry():
+    def _write_sentence(self, face: FaceResult) -> str:
+        """The judge's sentence about a covered face; empty if there is none."""
+        if face.evaluable and face.probability >= OCCLUDED_FROM and not self.is_late():
             with suppress(JudgeError):
                 return one_line(self.models.judge.explain(face.crop))
         return ""
@@ -184,42 +183,42 @@ class Inference:
 
 @dataclass(slots=True)
 class _Person:
-    """One person of a recording: what their crops add up to, and the most telling one."""
+    """One person of a recording: the fused evidence, and the clearest crop."""
 
     evidence: LogOddsFusion = field(default_factory=lambda: LogOddsFusion(Policy()))
-    telling: tuple[Box, Verdict, HeadCrop, Frame] | None = None
-    belief: tuple[Covering, float] | None = None  # when they looked most covered
+    clearest: tuple[Box, Verdict, HeadCrop, Frame] | None = None
+    belief: tuple[Covering, float] | None = None  # the one with the highest probability
 
     def add(self, head: Box, verdict: Verdict, crop: HeadCrop, frame: Frame) -> None:
-        """Take in what was seen of them in one frame."""
+        """Add the verdict about them in one frame."""
         if verdict.evaluable:
             self.evidence.add(verdict)
             now = self.evidence.belief
             enough = self.evidence.agreeing >= Policy().min_crops
             if now and (self.belief is None or (enough and now[1] > self.belief[1])):
                 self.belief = now
-        if self.telling is None or _telling(verdict) > _telling(self.telling[1]):
-            self.telling = head, verdict, crop, frame
+        if self.clearest is None or _rank_verdict(verdict) > _rank_verdict(self.clearest[1]):
+            self.clearest = head, verdict, crop, frame
 
-    def face(self) -> FaceResult:
-        """What is said of them. What is wrong with one crop matters only if all were poor."""
-        assert self.telling is not None, "a person is made when they are first seen"  # noqa: S101
-        head, verdict, crop, frame = self.telling
+    def to_result(self) -> FaceResult:
+        """The face entry for this person. Flaws are reported only if no crop was evaluable."""
+        assert self.clearest is not None, "made with the first verdict"  # noqa: S101
+        head, verdict, crop, frame = self.clearest
         if self.belief is None:
-            return _face(frame, head, verdict, crop)
+            return _build_result(frame, head, verdict, crop)
         covering, probability = self.belief
-        return FaceResult(head, covering, probability, True, (), crop)  # noqa: FBT003
+        return FaceResult(head, covering, probability, evaluable=True, flaws=(), crop=crop)
 
 
-def _telling(verdict: Verdict) -> tuple[bool, float]:
+def _rank_verdict(verdict: Verdict) -> tuple[bool, float]:
     return verdict.evaluable, verdict.occluded
 
 
-def _crop(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
+def _cut_head(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
     size = max(head.longer_side, 1.0)
     return HeadCrop(REQUEST, subject, frame.moment, frame.cut(crop_window(head)), size)
 
 
-def _face(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:
-    wrong = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
-    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, wrong, crop)
+def _build_result(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:
+    found = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
+    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, found, crop)

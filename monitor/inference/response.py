@@ -1,7 +1,7 @@
-"""From judged faces to the HTTP contract's JSON."""
+"""Builds the HTTP contract's JSON from judged faces."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import uuid4
 
@@ -12,12 +12,12 @@ from monitor.judge.quality import HIDING, Flaw
 MODEL_ID: Final = "face_occlusion_detection"
 MODEL_NAME: Final = "Face Occlusion Detection"
 OCCLUDED_FROM: Final = 0.5  # probability from which the answer is yes
-_MAIN = 0.5  # of the largest head's longer side: smaller heads are passers-by
+_MAIN = 0.5  # of the longest head; shorter heads are passers-by
 
 
 @dataclass(frozen=True, slots=True)
 class FaceResult:
-    """What was found about one head."""
+    """The result for one head."""
 
     head: Box  # pixels of the picture
     covering: Covering
@@ -25,13 +25,13 @@ class FaceResult:
     evaluable: bool
     flaws: tuple[Flaw, ...]
     crop: HeadCrop = field(repr=False)
-    main: bool = True  # false: somebody in the background
+    main: bool = True  # false: a person in the background
 
-    def occluded(self, *, quality_is_occlusion: bool) -> bool:
-        """Whether it counts as occluded; a head too poor to judge does if told so.
+    def counts_as_occluded(self, *, quality_is_occlusion: bool) -> bool:
+        """Whether this face counts as occluded. Unusable heads count if ``quality_is_occlusion``.
 
-        A passer-by far behind, blurred or cut off, does not make the answer yes, and neither does
-        a face that nobody can judge because it is small.
+        Exceptions: a passer-by who is blurred or cut off, and a face that is too small to judge,
+        do not count.
         """
         if self.evaluable and self.probability >= OCCLUDED_FROM:
             return True
@@ -41,38 +41,35 @@ class FaceResult:
         unusable = not self.evaluable and self.covering is not Covering.AWAY and not small
         return unusable or not HIDING.isdisjoint(self.flaws)
 
-    def badness(self, *, quality_is_occlusion: bool) -> tuple[bool, bool, float]:
-        """What faces are ranked by: the greatest decides."""
-        occluded = self.occluded(quality_is_occlusion=quality_is_occlusion)
-        return occluded, self.evaluable, self.probability
+    def rank(self, *, quality_is_occlusion: bool) -> tuple[bool, bool, float]:
+        """The sort key of faces: the greatest decides."""
+        counts = self.counts_as_occluded(quality_is_occlusion=quality_is_occlusion)
+        return counts, self.evaluable, self.probability
 
 
-def ranked(faces: Sequence[FaceResult], *, quality_is_occlusion: bool) -> list[FaceResult]:
-    """The faces, the worst first.
+def rank_faces(faces: Sequence[FaceResult], *, quality_is_occlusion: bool) -> list[FaceResult]:
+    """The faces, the worst first, with passers-by marked.
 
-    Who is much smaller than the largest is a passer-by, and so is who stands out of focus
-    behind a larger face that can be judged.
+    A passer-by is much smaller than the largest face, or is out of focus and smaller than a face
+    that can be judged.
     """
     largest = max((face.head.longer_side for face in faces), default=0.0)
     judged = max((face.head.longer_side for face in faces if face.evaluable), default=0.0)
 
     def is_main(face: FaceResult) -> bool:
-        """Whether the picture is of them."""
+        """Whether this is not a passer-by."""
         side = face.head.longer_side
         return side >= _MAIN * largest and (face.evaluable or side >= judged)
 
-    sized = [_sized(face, main=is_main(face)) for face in faces]
-
-    def badness(face: FaceResult) -> tuple[bool, bool, float]:
-        """How bad one is."""
-        return face.badness(quality_is_occlusion=quality_is_occlusion)
-
-    return sorted(sized, key=badness, reverse=True)
+    marked = [replace(face, main=is_main(face)) for face in faces]
+    return sorted(
+        marked, key=lambda f: f.rank(quality_is_occlusion=quality_is_occlusion), reverse=True
+    )
 
 
-def answer(
+def build_response(
     kind: str,
-    told: Sequence[tuple[FaceResult, str]],
+    faces: Sequence[tuple[FaceResult, str]],
     judge: JudgeName,
     *,
     quality_is_occlusion: bool,
@@ -82,20 +79,22 @@ def answer(
 
     Args:
         kind: ``image`` or ``video``.
-        told: The faces, the worst first, each with what the judge says of it.
-        judge: Who judged.
-        quality_is_occlusion: Whether a head too poor to judge counts as occluded.
-        facts: More to stand beside ``occluded``.
+        faces: The faces, the worst first, each with the judge's sentence.
+        judge: The judge that answered.
+        quality_is_occlusion: Whether an unusable head counts as occluded.
+        facts: More fields beside ``occluded``.
     """
-    worst, thinking = told[0] if told else (None, "")
+    worst, thinking = faces[0] if faces else (None, "")
     response = {
-        "occluded": bool(worst and worst.occluded(quality_is_occlusion=quality_is_occlusion)),
+        "occluded": bool(
+            worst and worst.counts_as_occluded(quality_is_occlusion=quality_is_occlusion)
+        ),
         "covering": worst.covering if worst else None,
         "probability": round(worst.probability, 4) if worst else None,
         "evaluable": bool(worst and worst.evaluable),
         "quality": list(worst.flaws) if worst else [],
         **facts,
-        "faces": [_listed(face, sentence) for face, sentence in told],
+        "faces": [_format_face(face, sentence) for face, sentence in faces],
         "judge": {"name": judge.name, "version": judge.version},
     }
     return {
@@ -108,13 +107,7 @@ def answer(
     }
 
 
-def _sized(face: FaceResult, *, main: bool) -> FaceResult:
-    return FaceResult(
-        face.head, face.covering, face.probability, face.evaluable, face.flaws, face.crop, main
-    )
-
-
-def _listed(face: FaceResult, thinking: str) -> dict[str, object]:
+def _format_face(face: FaceResult, thinking: str) -> dict[str, object]:
     return {
         "box": [round(edge, 1) for edge in face.head.edges],
         "covering": face.covering,

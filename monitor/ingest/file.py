@@ -1,7 +1,6 @@
 """Recordings: every frame that is due comes, at the recorded time, the same on each replay."""
 
 import logging
-import math
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -14,11 +13,11 @@ from av.video.stream import VideoStream
 
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceError, SourceRejectedError, SourceUnavailableError
-from monitor.ingest.frames.av_errors import translated
-from monitor.ingest.frames.decoder import Decoded, Decoder, video_stream
+from monitor.ingest import SourceTraits
+from monitor.ingest.frames.av_errors import map_av_errors
+from monitor.ingest.frames.decoder import DecodedFrame, Decoder, find_video_stream
 from monitor.ingest.frames.picture import VideoPicture
-from monitor.ingest.frames.sampling import TimelineSampler
-from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.frames.timing import Timeline, TimelineSampler
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock, SystemClock
@@ -65,37 +64,11 @@ class FileVideo:
     stop: Stop = field(kw_only=True, default_factory=StopSwitch)
     threads: int = field(kw_only=True, default=0)
     demand: CameraDemand | None = field(kw_only=True, default=None)
-    _decoded: int = field(init=False, default=0)
+    decoded: int = field(init=False, default=0)
+    traits: SourceTraits = field(init=False)
 
-    @property
-    def label(self) -> str:
-        """See Source."""
-        return self.camera
-
-    @property
-    def live(self) -> bool:
-        """See Source."""
-        return False
-
-    @property
-    def decoded(self) -> int:
-        """See Source."""
-        return self._decoded
-
-    @property
-    def hang_timeout_s(self) -> float:
-        """See Source. A slow disk or taker is waited for."""
-        return math.inf
-
-    @property
-    def stall_timeout_s(self) -> float:
-        """See Source."""
-        return math.inf
-
-    @property
-    def access(self) -> None:
-        """See Source."""
-        return
+    def __post_init__(self) -> None:
+        self.traits = SourceTraits(self.camera, live=False)
 
     @property
     def info(self) -> VideoInfo:
@@ -107,9 +80,9 @@ class FileVideo:
         return probe(self.path)
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
-        del left  # its frames are waited for by ``stop`` only
+        del abandoned  # it waits for ``stop`` only
         with _opened(self.path) as (container, stream):
             stream.thread_type = "AUTO"
             stream.thread_count = self.threads
@@ -130,11 +103,11 @@ class FileVideo:
         started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         sequence = 0
         for picture in self._pictures(container, stream, decoder):
-            self._decoded += 1
-            seconds = timeline.seconds(picture.frame.pts)
+            self.decoded += 1
+            seconds = timeline.place(picture.frame.pts)
             if self.demand is not None:
-                sampler.pace(self.demand.current.fps)
-            if not sampler.due(seconds):
+                sampler.set_fps(self.demand.current.fps)
+            if not sampler.take(seconds):
                 continue
             taken_at = started_at + timedelta(seconds=seconds)
             if self.paced:
@@ -146,20 +119,20 @@ class FileVideo:
                 sequence=sequence,
                 moment=Moment(seconds=seconds, taken_at=taken_at),
                 picture=VideoPicture(picture.frame),
-                decode_ms=picture.milliseconds,
-                moved=frame_watch is None or frame_watch.sees_motion(picture.frame, seconds),
+                decode_ms=picture.decode_ms,
+                moved=frame_watch is None or frame_watch.process_frame(picture.frame, seconds),
             )
             sequence += 1
 
     def _pictures(
         self, container: av.container.InputContainer, stream: VideoStream, decoder: Decoder
-    ) -> Iterator[Decoded]:
+    ) -> Iterator[DecodedFrame]:
         """Everything that can be decoded. A file that is cut off ends early, with a warning."""
         problem = ""
         try:
-            with translated("reading"):
+            with map_av_errors("reading"):
                 for packet in container.demux(stream):
-                    yield from decoder.pictures(packet)
+                    yield from decoder.decode(packet)
         except SourceError as error:
             problem = str(error)
         if not decoder.decoded:
@@ -169,7 +142,7 @@ class FileVideo:
         if problem or decoder.damaged or decoder.decoded < MIN_DECODED_SHARE * stream.frames:
             log.warning(
                 "%s: %s is damaged or cut off: %d of %s pictures could be decoded",
-                self.label,
+                self.camera,
                 self.path,
                 decoder.decoded,
                 stream.frames or "an unknown number of",
@@ -203,9 +176,9 @@ def _first_frame(
     container: av.container.InputContainer, stream: VideoStream, path: Path
 ) -> av.VideoFrame:
     decoder = Decoder(stream, SystemClock())
-    with suppress(SourceError), translated("reading"):
+    with suppress(SourceError), map_av_errors("reading"):
         for packet in container.demux(stream):
-            for picture in decoder.pictures(packet):
+            for picture in decoder.decode(packet):
                 return picture.frame
     raise SourceRejectedError(f"{path}: no picture could be decoded; check that it plays elsewhere")
 
@@ -215,12 +188,12 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStre
     """The open file and its video stream; every failure to open is a SourceRejectedError."""
     try:
         # The prefix keeps FFmpeg from reading "10:30.mp4" as an address.
-        with translated(str(path)):
+        with map_av_errors(str(path)):
             container = av.open(f"file:{path}")
     except SourceUnavailableError as error:
         raise SourceRejectedError(f"{error}; give a video file that is complete") from None
     with container:
-        yield container, video_stream(container, str(path))
+        yield container, find_video_stream(container, str(path))
 
 
 def _fps(stream: VideoStream) -> float:

@@ -11,6 +11,7 @@ from pathlib import Path
 from monitor.config.sources import FolderSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceRejectedError, SourceUnavailableError
+from monitor.ingest import SourceTraits
 from monitor.ingest.frames.picture import ArrayPicture, read_picture
 from monitor.runtime.clock import Clock
 from monitor.runtime.stop import Stop, StopSwitch
@@ -46,49 +47,20 @@ class FolderPictures:
         self._source = source
         self._pause_s = 1 / analysis_fps
         self._clock = clock
-        self._decoded = 0
+        self.traits = SourceTraits(camera, live=True, stall_timeout_s=source.silence_limit_s)
+        self.decoded = 0
         self._known: dict[Path, _State] | None = None  # None before the first look
         self._tries: dict[Path, int] = {}
 
-    @property
-    def label(self) -> str:
-        """See Source."""
-        return self._camera
-
-    @property
-    def live(self) -> bool:
-        """See Source."""
-        return True
-
-    @property
-    def decoded(self) -> int:
-        """See Source."""
-        return self._decoded
-
-    @property
-    def hang_timeout_s(self) -> float:
-        """See Source. Nothing may come for a week."""
-        return float("inf")
-
-    @property
-    def stall_timeout_s(self) -> float:
-        """See Source."""
-        return self._source.silence_limit_s
-
-    @property
-    def access(self) -> None:
-        """See Source."""
-        return
-
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
         if self._known is None:
             self._known, _ = self._look()
-        with closing(self._frames(left or StopSwitch())) as frames:
+        with closing(self._frames(abandoned or StopSwitch())) as frames:
             yield frames
 
-    def _frames(self, left: Stop) -> Generator[Frame, None, None]:
+    def _frames(self, abandoned: Stop) -> Generator[Frame, None, None]:
         """The pictures as they appear. Ends only when nobody wants them any more."""
         sequence = 0
         growing: dict[Path, _State] = {}
@@ -109,10 +81,10 @@ class FolderPictures:
                 moment = Moment(self._clock.seconds(), taken_at)
                 yield Frame(self._camera, sequence, moment, picture, decode_ms)
                 sequence += 1
-                if left.wait(self._pause_s):
+                if abandoned.wait(self._pause_s):
                     return
             growing = new
-            if left.wait(max(POLL_S, SHARE * spent_s)):
+            if abandoned.wait(max(POLL_S, SHARE * spent_s)):
                 return
 
     def _look(self) -> tuple[dict[Path, _State], float]:
@@ -151,16 +123,16 @@ class FolderPictures:
         except SourceRejectedError as error:
             self._tries[path] = self._tries.get(path, 0) + 1
             if self._tries[path] >= TRIES:
-                log.warning("%s: %s", self.label, error)
+                log.warning("%s: %s", self._camera, error)
                 self._settle(path, state)
             return None
-        self._decoded += 1
+        self.decoded += 1
         self._settle(path, state)
         if self._source.remove:
             try:
                 path.unlink()
             except OSError as error:
-                log.warning("%s: %s cannot be removed: %s", self.label, path, error.strerror)
+                log.warning("%s: %s cannot be removed: %s", self._camera, path, error.strerror)
         return picture
 
     def _settle(self, path: Path, state: _State) -> None:

@@ -1,1 +1,1 @@
-"""Stage 6: Keeping what people will want to see: pictures and videos with the boxes drawn in."""
+"""Stage 6: Keeping pictures and videos of what happened, with boxes drawn in."""

@@ -1,4 +1,4 @@
-"""Videos and pictures with boxes and labels drawn in."""
+"""Draws boxes and labels into pictures and videos."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -69,7 +69,7 @@ class AnnotatedVideo:
         if pixels.shape != (height, width, 3):
             raise ValueError(f"expected a picture of {(height, width, 3)}, got {pixels.shape}")
         if self._container is None or self._stream is None:
-            self._container, self._stream = self._begin()
+            self._container, self._stream = self._open_file()
         even = np.ascontiguousarray(pixels[: height - height % 2, : width - width % 2])
         frame = av.VideoFrame.from_ndarray(even, format="bgr24").reformat(
             format="yuv420p",
@@ -78,7 +78,7 @@ class AnnotatedVideo:
         )
         self._container.mux(self._stream.encode(frame))
 
-    def _begin(self) -> tuple[OutputContainer, VideoStream]:
+    def _open_file(self) -> tuple[OutputContainer, VideoStream]:
         """Create the file. Its index goes to the front, so that it plays while it loads."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
         container = av.open(
@@ -98,7 +98,7 @@ class AnnotatedVideo:
         return container, stream
 
 
-def draw(
+def draw_subjects(
     pixels: Pixels,
     subjects: Sequence[Subject],
     labels: Mapping[SubjectId, str],
@@ -108,29 +108,29 @@ def draw(
 
     Args:
         pixels: (height, width, 3); the subjects' boxes are in its pixels.
-        subjects: Who is in it.
+        subjects: The people in it.
         labels: A few words per subject; those without any get only boxes.
-        alarmed: Whose boxes are red.
+        alarmed: The subjects with red boxes.
     """
     thickness = max(1, round(pixels.shape[0] / 360))
     for subject in subjects:
         colour = _ALARM if subject.id in alarmed else _CALM
         if subject.person is not None:
-            _rectangle(pixels, subject.person, colour, thickness)
+            _draw_box(pixels, subject.person, colour, thickness)
         if subject.head is not None:
-            _rectangle(pixels, subject.head, colour, 2 * thickness)
+            _draw_box(pixels, subject.head, colour, 2 * thickness)
         place = subject.head or subject.person
         if place is not None and (label := labels.get(subject.id)):
-            _label(pixels, label, place, colour)
+            _draw_label(pixels, label, place, colour)
 
 
-def _rectangle(pixels: Pixels, box: Box, colour: tuple[int, int, int], thickness: int) -> None:
+def _draw_box(pixels: Pixels, box: Box, colour: tuple[int, int, int], thickness: int) -> None:
     corners = (round(box.left), round(box.top)), (round(box.right), round(box.bottom))
     cv2.rectangle(pixels, *corners, colour, thickness)
 
 
-def _label(pixels: Pixels, text: str, place: Box, colour: tuple[int, int, int]) -> None:
-    """White on the box's colour, above its place, or wherever it is inside the picture."""
+def _draw_label(pixels: Pixels, text: str, place: Box, colour: tuple[int, int, int]) -> None:
+    """White text on the box's colour, above the place, moved so that it lies in the picture."""
     rows, columns = pixels.shape[:2]
     scale = max(0.4, rows / 1000)
     thickness = max(1, round(1.5 * scale))

@@ -1,4 +1,4 @@
-"""Deleting the pictures of alerts when they have been kept long enough."""
+"""Deletes the pictures of alerts after a number of days."""
 
 import logging
 import shutil
@@ -15,21 +15,21 @@ log = logging.getLogger(__name__)
 
 SWEEP_EVERY_S = 3600.0
 _DAY_S = 86_400.0
-_NAME = "outcome"  # the file in an alert's folder that says what became of it
+_FILE = "outcome"  # in an alert's folder; holds the outcome
 _UNVERIFIED = "unverified"
-_TOLD = (AlertState.CONFIRMED, AlertState.REJECTED, AlertState.UNVERIFIED)
+_OUTCOMES = (AlertState.CONFIRMED, AlertState.REJECTED, AlertState.UNVERIFIED)
 
 
 class Retention:
-    """Remembers what became of alerts, and deletes their folders in time.
+    """Records the outcome of each alert, and deletes its folder when it is old enough.
 
-    ``note`` belongs to one thread, ``run`` to another. What is not a folder named after an
-    alert's id is left alone.
+    One thread calls ``record_outcome``, another ``run``. Only folders named by an alert's id are
+    touched.
 
     Args:
         folder: The evidence folder.
-        days: For each outcome, how long its alerts are kept; None is for ever.
-        clock: Tells how old they are.
+        days: How long alerts are kept, by outcome; None keeps them for ever.
+        clock: The present, to tell their age.
     """
 
     def __init__(self, folder: Path, days: Mapping[str, float | None], clock: Clock) -> None:
@@ -37,31 +37,31 @@ class Retention:
         self._days = days
         self._clock = clock
 
-    def note(self, alert: Alert) -> None:
-        """Remember what one state of an alert says about its outcome."""
-        path = self._folder / str(alert.id) / _NAME
-        outcome = _outcome(alert)
+    def record_outcome(self, alert: Alert) -> None:
+        """Store the outcome of an alert, if this state decides one."""
+        path = self._folder / str(alert.id) / _FILE
+        outcome = _get_outcome(alert)
         if outcome is None or not path.parent.is_dir():
             return
         try:
             path.write_text(outcome, encoding="utf-8")
         except OSError as error:
-            log.warning("%s: %s; kept as %s", path, error.strerror, _UNVERIFIED)
+            log.warning("%s: %s; the outcome stays %s", path, error.strerror, _UNVERIFIED)
 
     def run(self, stop: Stop) -> None:
-        """Sweep now and then until stop is requested."""
+        """Sweep every hour until stop is requested."""
         while not stop.requested:
             self.sweep(stop)
             stop.wait(SWEEP_EVERY_S)
 
     def sweep(self, stop: Stop | None = None) -> int:
-        """Delete what has been kept long enough, or until stop; how many alerts' folders."""
+        """Delete folders that are old enough, until stop is requested. Returns their number."""
         now, deleted = self._clock.now().timestamp(), 0
-        for folder in self._alerts():
+        for folder in self._list_folders():
             if stop is not None and stop.requested:
                 break
             try:
-                days = self._days.get(_noted(folder))
+                days = self._days.get(_read_outcome(folder))
                 if days is None or now - folder.stat().st_mtime < days * _DAY_S:
                     continue
                 shutil.rmtree(folder)
@@ -72,8 +72,8 @@ class Retention:
             log.info("%s: deleted the pictures of %d alerts", self._folder, deleted)
         return deleted
 
-    def _alerts(self) -> Iterator[Path]:
-        """The folders of alerts; a link out of here is none."""
+    def _list_folders(self) -> Iterator[Path]:
+        """Alert folders; symlinks are skipped."""
         entries = list(self._folder.iterdir()) if self._folder.is_dir() else []
         for entry in entries:
             with suppress(ValueError):
@@ -81,18 +81,18 @@ class Retention:
                     yield entry
 
 
-def _outcome(alert: Alert) -> str | None:
-    """What a state says; None if nothing new."""
-    if alert.state in _TOLD:
+def _get_outcome(alert: Alert) -> str | None:
+    """The outcome that a state decides; None if it decides none."""
+    if alert.state in _OUTCOMES:
         return alert.state.value
     if alert.state is AlertState.ENDED:
         return None
     return "note" if alert.severity is Severity.NOTE else _UNVERIFIED
 
 
-def _noted(folder: Path) -> str:
-    """What became of an alert; without a word of it, nobody has verified it."""
+def _read_outcome(folder: Path) -> str:
+    """The stored outcome of an alert; unverified if none is stored."""
     try:
-        return (folder / _NAME).read_text(encoding="utf-8")
+        return (folder / _FILE).read_text(encoding="utf-8")
     except (FileNotFoundError, UnicodeDecodeError):
         return _UNVERIFIED

@@ -1,4 +1,4 @@
-"""Stills for alerts: who it is about is shown, everybody else's head is pixelated."""
+"""Stills for alerts: they show one subject, and pixelate all other heads."""
 
 import hashlib
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class AlertPictures:
     crop: bytes  # the head
 
 
-def still(
+def render_still(
     frame: Frame, subjects: Sequence[Subject], shown: SubjectId, private: Sequence[Box] = ()
 ) -> AlertPictures:
     """The pictures of an alert about one of the subjects in a frame.
@@ -42,15 +42,15 @@ def still(
     """
     about = next((subject.head for subject in subjects if subject.id == shown), None)
     others = [s.head for s in subjects if s.id != shown and s.head is not None]
-    others += [head for head in private if about is None or not _same(head, about)]
+    others += [head for head in private if about is None or not _is_same_head(head, about)]
     scale = min(1.0, _LONGEST_PX / max(frame.width, frame.height))
     picture = frame.resize(round(frame.width * scale), round(frame.height * scale))
     picture = picture.copy() if not picture.flags.writeable else picture
-    _hide(picture, [head.scale(scale) for head in others], about and about.scale(scale))
+    _hide_heads(picture, [head.scale(scale) for head in others], about and about.scale(scale))
     if about is None:
-        return AlertPictures(_jpeg(picture), _jpeg(picture))
-    _outline(picture, about.scale(scale))
-    return AlertPictures(_jpeg(picture), _jpeg(_crop(frame, about, others)))
+        return AlertPictures(_encode_jpeg(picture), _encode_jpeg(picture))
+    _draw_outline(picture, about.scale(scale))
+    return AlertPictures(_encode_jpeg(picture), _encode_jpeg(_cut_head(frame, about, others)))
 
 
 class EvidenceFolder:
@@ -63,9 +63,9 @@ class EvidenceFolder:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def keep(self, alert: Alert, pictures: AlertPictures) -> Evidence:
-        """Write the pictures; the names in the answer are relative to the folder."""
-        # An alert that grows keeps the pictures that its earlier messages named.
+    def save(self, alert: Alert, pictures: AlertPictures) -> Evidence:
+        """Write the pictures; the names in the result are relative to the folder."""
+        # The pictures that earlier messages of the same alert named must stay.
         number = f"-{alert.seq}" if alert.seq else ""
         name = f"{alert.id}/snapshot{number}.jpg"
         try:
@@ -79,34 +79,34 @@ class EvidenceFolder:
         return Evidence(name, None, hashlib.sha256(pictures.snapshot).hexdigest())
 
 
-def _crop(frame: Frame, about: Box, others: Sequence[Box]) -> Pixels:
-    """The head with a margin; whoever else is in it is hidden there too."""
+def _cut_head(frame: Frame, about: Box, others: Sequence[Box]) -> Pixels:
+    """The head with a margin; other heads in it are hidden."""
     size = max(about.longer_side, 1.0)
     window = square_around(about, _CROP_MARGIN * size).clip(frame.width, frame.height)
     left, top = round(window.left), round(window.top)
     pixels = frame.cut(window)
     pixels = pixels.copy() if not pixels.flags.writeable else pixels
-    _hide(pixels, [head.move(-left, -top) for head in others], about.move(-left, -top))
+    _hide_heads(pixels, [head.move(-left, -top) for head in others], about.move(-left, -top))
     return pixels
 
 
-def _hide(picture: Pixels, heads: Sequence[Box], kept: Box | None) -> None:
-    """Pixelate some heads in place, but for the one that the picture is about."""
-    left, top, right, bottom = _edges(picture, kept) if kept else (0, 0, 0, 0)
+def _hide_heads(picture: Pixels, heads: Sequence[Box], kept: Box | None) -> None:
+    """Pixelate heads in place, except the one that is shown."""
+    left, top, right, bottom = _clip_edges(picture, kept) if kept else (0, 0, 0, 0)
     own = picture[top:bottom, left:right].copy()
     for head in heads:
-        _pixelate(picture, _enlarged(head))
+        _pixelate(picture, _enlarge(head))
     picture[top:bottom, left:right] = own
 
 
-def _same(head: Box, about: Box) -> bool:
+def _is_same_head(head: Box, about: Box) -> bool:
     """Whether a detected head is the one that the alert is about."""
     return about.iou(head) > _SAME
 
 
 def _pixelate(picture: Pixels, box: Box) -> None:
     """Replace an area by a few blocks of its mean colours, in place."""
-    left, top, right, bottom = _edges(picture, box)
+    left, top, right, bottom = _clip_edges(picture, box)
     if right <= left or bottom <= top:
         return
     area = picture[top:bottom, left:right]
@@ -117,21 +117,21 @@ def _pixelate(picture: Pixels, box: Box) -> None:
     )
 
 
-def _outline(picture: Pixels, box: Box) -> None:
-    left, top, right, bottom = _edges(picture, box)
+def _draw_outline(picture: Pixels, box: Box) -> None:
+    left, top, right, bottom = _clip_edges(picture, box)
     cv2.rectangle(picture, (left, top), (right, bottom), _RED, 2)
 
 
-def _edges(picture: Pixels, box: Box) -> tuple[int, int, int, int]:
+def _clip_edges(picture: Pixels, box: Box) -> tuple[int, int, int, int]:
     inside = box.clip(picture.shape[1], picture.shape[0])
     return round(inside.left), round(inside.top), round(inside.right), round(inside.bottom)
 
 
-def _enlarged(head: Box) -> Box:
+def _enlarge(head: Box) -> Box:
     return square_around(head, _HEAD_MARGIN * head.longer_side)
 
 
-def _jpeg(pixels: Pixels) -> bytes:
+def _encode_jpeg(pixels: Pixels) -> bytes:
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])
     if not done:
         raise EvidenceError(f"a picture of shape {pixels.shape} cannot be written as JPEG")

@@ -1,4 +1,4 @@
-"""Playing recordings through the pipeline as fast as it goes, with the same alerts each time."""
+"""Plays recordings through the pipeline, as fast as possible and with the same alerts each time."""
 
 import csv
 import json
@@ -11,14 +11,14 @@ from typing import TextIO
 from uuid import UUID
 
 from monitor.alert.policy import AlertPolicy
-from monitor.build import Models, PipelineSettings, build_pipeline, verifier_workers
+from monitor.build import Models, PipelineSettings, build_pipeline, build_verifier_workers
 from monitor.config.schema import ReplayConfig
 from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
 from monitor.ingest.file import FileVideo
 from monitor.pipeline import Change
 from monitor.publish.contract.payload import recorded_body
-from monitor.record.annotate import AnnotatedVideo, draw
+from monitor.record.annotate import AnnotatedVideo, draw_subjects
 from monitor.replay.prefetch import PrefetchingDetector
 from monitor.runtime.clock import RecordingClock
 from monitor.runtime.meter import StageMeter
@@ -28,7 +28,7 @@ _ANNOTATED_PX = 1280  # longer side of the annotated video
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What one replay did; ``summary.json``."""
+    """The results of one replay; ``summary.json``."""
 
     file: str
     frames_decoded: int
@@ -43,23 +43,23 @@ class Summary:
 
 @dataclass(slots=True)
 class Replay:
-    """Plays files one after another. Models are loaded once, by the caller.
+    """Plays files one after another with models that the caller loaded.
 
-    All decisions depend on the recording's own time, so the same file gives the same alerts
-    on a fast machine and on a slow one.
+    All decisions depend on the recording's own time, so the same file gives the same alerts on
+    fast and slow machines.
     """
 
     config: ReplayConfig
     models: Models
     clock: RecordingClock  # the one the judge was built with
 
-    def duration_s(self, path: Path) -> float | None:
-        """How long a recording says it is, in seconds.
+    def read_duration_s(self, path: Path) -> float | None:
+        """The length that a recording states, in seconds; None if it states none.
 
         Raises:
             SourceRejectedError: The file is no video.
         """
-        return self._source(path).info.duration_s
+        return self._open_source(path).info.duration_s
 
     def play(
         self, path: Path, out: Path, *, annotate: bool, progress: Callable[[float], None]
@@ -76,7 +76,7 @@ class Replay:
             SourceRejectedError: The file is no video.
             OutputError: The results cannot be written.
         """
-        source = self._source(path)
+        source = self._open_source(path)
         try:
             out.mkdir(parents=True, exist_ok=True)
             with ExitStack() as stack:
@@ -89,15 +89,15 @@ class Replay:
         except OSError as error:
             raise OutputError(f"{out}: {error.strerror}; choose another folder") from error
 
-    def _source(self, path: Path) -> FileVideo:
-        camera = CameraId(_topic_word(path.stem))
+    def _open_source(self, path: Path) -> FileVideo:
+        camera = CameraId(_to_topic_word(path.stem))
         fps = self.config.analysis_fps
-        still = RecordingClock()  # decoding runs ahead of the recording's time, and takes none
+        still = RecordingClock()  # prefetching decodes ahead, so no decoding time is charged
         return FileVideo(camera, path, analysis_fps=fps, paced=False, clock=still)
 
 
 class _Session:
-    """One file on its way through the pipeline."""
+    """Plays one file through the pipeline."""
 
     def __init__(
         self,
@@ -121,7 +121,7 @@ class _Session:
         self._prefetching = prefetching
         models = replace(replay.models, detector=prefetching)
         self._pipeline, self._judge = build_pipeline(settings, {camera: None}, models, replay.clock)
-        self._verifiers = verifier_workers(self._pipeline, replay.models)[:1]
+        self._verifiers = build_verifier_workers(self._pipeline, replay.models)[:1]
         self._replay, self._camera, self._source, self._out = replay, camera, source, out
         self._tracks = csv.writer(tracks)
         self._tracks.writerow(
@@ -143,13 +143,13 @@ class _Session:
         started = time.perf_counter()
         analysed, last = 0, None
         meter = self._pipeline.meter
-        frames = self._prefetching.frames()
-        while (frame := _next(frames, meter)) is not None:
+        frames = self._prefetching.read_frames()
+        while (frame := _take_frame(frames, meter)) is not None:
             analysed, last = analysed + 1, frame.moment
-            self._step(frame)
+            self._play_frame(frame)
             progress(frame.moment.seconds)
         if last is not None:
-            self._note(self._pipeline.finish(self._camera, last))
+            self._store_changes(self._pipeline.finish(self._camera, last))
         alerts = list(self._alerts.values())
         self._write_alerts(alerts)
         summary = Summary(
@@ -171,29 +171,29 @@ class _Session:
         )
         return summary
 
-    def _step(self, frame: Frame) -> None:
+    def _play_frame(self, frame: Frame) -> None:
         self._replay.clock.set(frame.moment.seconds, frame.moment.taken_at)
         self._pipeline.observe([frame])
         with self._pipeline.meter.measure("judge"):
             self._judge.answer_all()
-        self._note(self._pipeline.decide(self._camera, frame.moment))
+        self._store_changes(self._pipeline.decide(self._camera, frame.moment))
         for verifier in self._verifiers:
             with self._pipeline.meter.measure("verify"):
                 verifier.answer_all()
-            self._note(self._pipeline.decide(self._camera, frame.moment))
+            self._store_changes(self._pipeline.decide(self._camera, frame.moment))
         subjects = self._pipeline.cameras[self._camera].subjects
         self._subjects |= {subject.id for subject in subjects}
         for subject in subjects:
             self._write_track(frame.moment, subject)
         if self._annotate:
             with self._pipeline.meter.measure("annotate"):
-                self._draw(frame, subjects)
+                self._draw_frame(frame, subjects)
 
-    def _note(self, changes: Sequence[Change]) -> None:
+    def _store_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:
             self._alerts[change.alert.id] = change.alert
 
-    def _draw(self, frame: Frame, subjects: Sequence[Subject]) -> None:
+    def _draw_frame(self, frame: Frame, subjects: Sequence[Subject]) -> None:
         scale = min(1.0, _ANNOTATED_PX / max(frame.width, frame.height))
         width, height = (2 * round(side * scale / 2) for side in (frame.width, frame.height))
         if self._video is None:
@@ -202,9 +202,9 @@ class _Session:
             self._video = video.__enter__()
         pixels = frame.resize(width, height)
         policy = self._pipeline.cameras[self._camera].policy
-        shown = [_scaled(subject, scale) for subject in subjects]
-        labels = {subject.id: _label(subject, policy) for subject in subjects}
-        draw(pixels, shown, labels, policy.alarmed)
+        shown = [_scale_subject(subject, scale) for subject in subjects]
+        labels = {subject.id: _format_label(subject, policy) for subject in subjects}
+        draw_subjects(pixels, shown, labels, policy.alarmed)
         self._video.write(pixels)
 
     def _write_track(self, moment: Moment, subject: Subject) -> None:
@@ -225,24 +225,24 @@ class _Session:
         (self._out / "alerts.jsonl").write_text(text, encoding="utf-8")
 
 
-def _next(frames: Iterator[Frame], meter: StageMeter) -> Frame | None:
-    """The next frame to look at, or None at the end; waiting for it is counted."""
+def _take_frame(frames: Iterator[Frame], meter: StageMeter) -> Frame | None:
+    """The next frame, or None at the end; the waiting time is measured."""
     with meter.measure("wait"):
         return next(frames, None)
 
 
-def _scaled(subject: Subject, factor: float) -> Subject:
+def _scale_subject(subject: Subject, factor: float) -> Subject:
     person = subject.person.scale(factor) if subject.person else None
     head = subject.head.scale(factor) if subject.head else None
     return replace(subject, head=head, person=person)
 
 
-def _label(subject: Subject, policy: AlertPolicy) -> str:
-    belief = policy.belief(subject.id)
+def _format_label(subject: Subject, policy: AlertPolicy) -> str:
+    belief = policy.get_belief(subject.id)
     return f"{subject.id}" if belief is None else f"{subject.id} {belief[0]} {belief[1]:.2f}"
 
 
-def _topic_word(stem: str) -> str:
-    """A file's name as a camera's: letters, digits, ``_`` and ``-``."""
+def _to_topic_word(stem: str) -> str:
+    """A file's name as a camera's name: letters, digits, ``_`` and ``-``."""
     word = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in stem)
     return word[:63] or "file"

@@ -1,4 +1,4 @@
-"""What the log looks like."""
+"""The format of the log."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ _UNDER_JOURNAL = "%(levelname)s %(name)s: %(message)s"  # the journal writes the
 
 
 class _OneLine(logging.Formatter):
-    """Keeps what others wrote into a message from looking like further log lines."""
+    """Escapes line breaks and ANSI codes, so that foreign text cannot fake log lines."""
 
     _ESCAPES: ClassVar[dict[int, str]] = {10: "\\n", 13: "\\r", 27: "\\x1b"}
 

@@ -1,4 +1,4 @@
-"""Measuring where the time goes, stage by stage."""
+"""Measures the time that each stage takes."""
 
 import time
 from collections import Counter
@@ -14,7 +14,7 @@ class StageMeter:
 
     @contextmanager
     def measure(self, stage: str) -> Iterator[None]:
-        """Count the block's time towards a stage."""
+        """Add the block's time to a stage."""
         started = time.perf_counter()
         try:
             yield
@@ -22,7 +22,7 @@ class StageMeter:
             self.add(stage, time.perf_counter() - started)
 
     def add(self, stage: str, seconds: float) -> None:
-        """Count time that was measured elsewhere."""
+        """Add time that was measured elsewhere."""
         self._seconds[stage] += seconds  # type: ignore[assignment]  # a Counter of floats
 
     def totals_ms(self) -> Mapping[str, float]:

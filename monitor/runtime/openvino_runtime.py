@@ -1,10 +1,10 @@
-"""The one place that imports OpenVINO. Optional: where it is not installed, torch computes.
+"""The only module that imports OpenVINO. It is optional: without it, torch computes.
 
-Left alone, OpenVINO reports its import over the network; behind this module it does not. And
-there is one ``Core`` for all models, for as long as the process lives: each brings its own
-stack for signals to the thread that opens it, and puts the earlier one back when it ends. Of
-two that end in the order in which they began, the second puts back one that is gone, and the
-next signal, a SIGTERM say, ends the process with SIGSEGV instead of in order.
+OpenVINO reports its import over the network; this module prevents that. All models share one
+``Core`` for the life of the process: each ``Core`` installs its own signal stack in the thread
+that opens it, and restores the previous one when it ends. If two end in the order in which they
+began, the second restores a stack that no longer exists, and the next signal ends the process
+with SIGSEGV.
 """
 
 import importlib.util
@@ -15,45 +15,45 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-_MOST_LANES = 4
+_MAX_REQUESTS = 4
 
 _lock = threading.RLock()
 _cores: list[Any] = []
 
 
-def installed() -> bool:
-    """Whether OpenVINO is there to be used."""
+def is_installed() -> bool:
+    """Whether OpenVINO is installed."""
     return importlib.util.find_spec("openvino") is not None
 
 
-def multiplies_bytes() -> bool:
-    """Whether the processor has instructions for sums of products of bytes (x86's VNNI, AMX).
+def has_int8_instructions() -> bool:
+    """Whether the processor has int8 dot-product instructions (x86's VNNI, AMX).
 
-    Without them int8 gains little, and sums of two products may be cut off at 16 bits.
+    Without them int8 is hardly faster, and sums of two products may saturate at 16 bits.
     """
     try:
-        facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
-    return not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(facts.split())
+    return not {"avx512_vnni", "avx_vnni", "amx_int8"}.isdisjoint(cpuinfo.split())
 
 
-def cores() -> int:
-    """How many cores this process may run on."""
+def count_cores() -> int:
+    """The number of cores that this process may run on."""
     return len(os.sched_getaffinity(0))
 
 
-def parallel_requests() -> int:
-    """How many calls of a model are worth having at work at a time, each on some of the cores.
+def count_parallel_requests() -> int:
+    """How many inference requests to run in parallel, each on a part of the cores.
 
-    Threads of one call wait for one another after every layer, for as long as the slowest of
-    them is kept from its core by other work; those of different calls never do.
+    The threads of one request wait for the slowest of them after every layer; those of different
+    requests never wait for each other.
     """
-    return min(cores(), _MOST_LANES)
+    return min(count_cores(), _MAX_REQUESTS)
 
 
 def open_openvino() -> ModuleType:
-    """Import OpenVINO without its reports, and give the package back. Thread-safe."""
+    """Import OpenVINO without its telemetry. Thread-safe."""
     with _lock:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not found
         import openvino  # noqa: PLC0415  (optional, and slow to load)
@@ -62,7 +62,7 @@ def open_openvino() -> ModuleType:
         return package
 
 
-def core() -> Any:  # noqa: ANN401  (OpenVINO's Core)
+def get_core() -> Any:  # noqa: ANN401  (OpenVINO's Core)
     """The process's only Core. Thread-safe."""
     with _lock:
         if not _cores:

@@ -1,4 +1,4 @@
-"""Threads for calls that may hang, which nobody waits for without limit."""
+"""Threads for calls that may hang; waiting for them always has a limit."""
 
 import threading
 import time
@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from queue import Empty, SimpleQueue
 from typing import Any, TypeAlias, TypeVar
 
-from monitor.runtime.worker import failure_of
+from monitor.runtime.worker import catch_failure
 
 T = TypeVar("T")
 
@@ -16,29 +16,31 @@ _Task: TypeAlias = tuple[Callable[[], Any], Future[Any]]
 
 
 class DaemonPool:
-    """A few threads that do what they are given, in its order. Thread-safe.
+    """Runs tasks on daemon threads, in the order of submission. Thread-safe.
 
-    Unlike those of a ThreadPoolExecutor, they do not keep the process from ending. They end
-    with ``close``, or when nobody holds the pool any longer.
+    Unlike those of a ThreadPoolExecutor, these threads do not keep the process from ending. They
+    end with ``close``, or when the pool is garbage-collected.
 
     Args:
-        threads: How many.
-        name: What they are called, with a number behind it.
+        threads: The number of threads.
+        name: The start of the threads' names; a number follows.
     """
 
     def __init__(self, threads: int, name: str) -> None:
         self._tasks: SimpleQueue[_Task | None] = SimpleQueue()
         self._changing = threading.Lock()
         self._threads = [
-            threading.Thread(target=_work, args=(self._tasks,), name=f"{name}_{n}", daemon=True)
+            threading.Thread(
+                target=_run_tasks, args=(self._tasks,), name=f"{name}_{n}", daemon=True
+            )
             for n in range(threads)
         ]
-        self._end = weakref.finalize(self, _end, self._tasks, threads)
+        self._end = weakref.finalize(self, _end_threads, self._tasks, threads)
         for thread in self._threads:
             thread.start()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:
-        """Have a thread do it; what it raises is raised where the result is taken.
+        """Run a task on one of the threads; its error is raised by the future's ``result``.
 
         Raises:
             RuntimeError: The pool is closed.
@@ -51,10 +53,10 @@ class DaemonPool:
         return future
 
     def close(self, timeout_s: float) -> bool:
-        """Cancel what has not begun and wait for the rest. False if some is still at work."""
+        """Cancel waiting tasks and wait for running ones. False if some still run after that."""
         with self._changing:
             if self._end.alive:
-                _cancel(self._tasks)
+                _cancel_tasks(self._tasks)
                 self._end()
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:
@@ -62,30 +64,30 @@ class DaemonPool:
         return not any(thread.is_alive() for thread in self._threads)
 
 
-def _work(tasks: "SimpleQueue[_Task | None]") -> None:
-    """Do one after the other; the pool itself is not held, so that it can be given up."""
+def _run_tasks(tasks: "SimpleQueue[_Task | None]") -> None:
+    """Run one task after the other. Holds no reference to the pool, so that it can be collected."""
     while (task := tasks.get()) is not None:
-        _do(*task)
-        del task  # and with it what it worked on
+        _run_task(*task)
+        del task  # frees its arguments before the next one comes
 
 
-def _do(work: Callable[[], Any], future: "Future[Any]") -> None:
+def _run_task(work: Callable[[], Any], future: "Future[Any]") -> None:
     if not future.set_running_or_notify_cancel():
         return
     results: list[Any] = []
-    error = failure_of(lambda: results.append(work()))
+    error = catch_failure(lambda: results.append(work()))
     if error is not None:
         future.set_exception(error)  # raised where the result is taken
     else:
         future.set_result(results[0])
 
 
-def _end(tasks: "SimpleQueue[_Task | None]", threads: int) -> None:
+def _end_threads(tasks: "SimpleQueue[_Task | None]", threads: int) -> None:
     for _ in range(threads):
         tasks.put(None)
 
 
-def _cancel(tasks: "SimpleQueue[_Task | None]") -> None:
+def _cancel_tasks(tasks: "SimpleQueue[_Task | None]") -> None:
     try:
         while (task := tasks.get_nowait()) is not None:
             task[1].cancel()

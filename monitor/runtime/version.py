@@ -1,3 +1,3 @@
-"""The version of this program, as others are told of it."""
+"""The version of this program."""
 
 VERSION = "0.1.0"

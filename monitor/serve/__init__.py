@@ -9,34 +9,34 @@ MediaType: TypeAlias = Literal["image", "video"]
 
 @dataclass(frozen=True, slots=True)
 class OcclusionRequest:
-    """One request: what the caller wants judged."""
+    """A picture or recording to judge."""
 
-    media_type: MediaType | None  # None: whatever it turns out to be
-    url: str | None = None  # to fetch it from; else
+    media_type: MediaType | None  # None: detected from the content
+    url: str | None = None  # where to fetch the content; None if it was sent
     content: bytes = field(default=b"", repr=False)  # the file's bytes
     quality_is_occlusion: bool | None = None  # None: as configured
 
 
 class OcclusionService(Protocol):
-    """Answers requests."""
+    """Judges the faces in pictures and recordings."""
 
-    def fetched(self, url: str, deadline: float) -> bytes:
-        """The file at an address. Thread-safe, and slow.
+    def fetch_file(self, url: str, deadline: float) -> bytes:
+        """Fetch a file. Thread-safe, and slow.
 
         Args:
-            url: Where.
+            url: The file's address.
             deadline: On ``time.monotonic``.
 
         Raises:
-            SourceError: It is not allowed, not there, too large or too slow.
+            SourceError: It is not allowed, missing, too large or too slow.
         """
 
-    def answer(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
-        """The contract's JSON for a request with content. One thread's own.
+    def judge_faces(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
+        """The contract's JSON for a request with content. Owned by one thread.
 
         Raises:
             SourceError: The content cannot be judged.
-            JudgeError: The model gives no answer.
+            JudgeError: The model gave no answer.
         """
 
 
@@ -44,17 +44,17 @@ class OcclusionService(Protocol):
 class Metric:
     """One number about the program, for ``/metrics``."""
 
-    name: str  # with unit, as Prometheus has it; counters end in _total
+    name: str  # with its unit, as usual for Prometheus; counters end in _total
     help: str
     value: float
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
 class Status(Protocol):
-    """How the program is. Thread-safe, and quick."""
+    """The state of the program. Thread-safe, and quick."""
 
     def problems(self) -> Iterable[str]:
-        """What does not work now, one word each, such as ``frames`` or ``judge``."""
+        """The parts that do not work now, one word each, such as ``frames`` or ``judge``."""
 
     def metrics(self) -> Iterable[Metric]:
-        """Numbers to watch; metrics of one name stand together."""
+        """Current numbers; metrics of one name follow each other."""

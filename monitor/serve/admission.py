@@ -1,114 +1,217 @@
-"""Who is let in, and how much is taken from them, before anything is understood."""
+"""ASGI middleware that refuses requests before their bodies are read.
+
+FastAPI reads and parses a body before it calls dependencies and routes, so a limit that must
+hold before that cannot be written as either.
+"""
 
 import asyncio
 import hmac
 import threading
+import time
+from concurrent.futures import Future
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
-from fastapi import HTTPException, Request
+from fastapi import HTTPException
 from fastapi.responses import JSONResponse
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from monitor.config.http import Http
 from monitor.serve.messages import BODY_BYTES
+from monitor.serve.metrics import Metrics
 
-RETRY_S: Final = 4  # when a caller who was turned away may come again, as the hosted API has it
-_DIGITS = 20  # of a length; the server has seen to it that it is a number
-_DRAIN_S = 5.0  # how long, and
-_DRAIN_BYTES = 64 * 1024 * 1024  # how much of a body that nobody wants is read away
+OCCLUSION_PATH: Final = "/v1/face-occlusion"
+METRICS_PATH: Final = "/metrics"
+RETRY_S: Final = 4  # as the hosted API has it
+_GUARDED = (OCCLUSION_PATH, METRICS_PATH)
+_DIGITS = 20  # of a Content-Length; the server has checked that it is a number
+_DRAIN_S = 5.0  # after a refusal the rest of the body is read away for this long,
+_DRAIN_BYTES = 64 * 1024 * 1024  # and up to this size
+_ERROR = 500
 
 
 class Busy(HTTPException):
     """There is no room for another request."""
 
     def __init__(self) -> None:
-        super().__init__(
-            429, "busy; come again in 4, then 8, then 16 seconds", {"Retry-After": str(RETRY_S)}
-        )
+        super().__init__(429, f"busy; retry after {RETRY_S} s", {"Retry-After": str(RETRY_S)})
 
 
-class RequestSlots:
-    """The room for requests that are read, wait or are worked on. Thread-safe."""
+class Slot:
+    """One request's place among those that are read, wait or are worked on.
 
-    def __init__(self, count: int) -> None:
-        self._free = threading.BoundedSemaphore(count)
+    It is given back once, from the event loop: by ``leave``, or when the work ends that was
+    named to ``leave_after``.
+    """
 
-    def take(self) -> None:
-        """Take one.
+    def __init__(self, free: threading.BoundedSemaphore) -> None:
+        self._free = free
+        self._taken = True
+
+    def leave(self) -> None:
+        """Give the place back now, unless that was arranged already."""
+        if self._taken:
+            self._taken = False
+            self._free.release()
+
+    def leave_after(self, work: Future[Any]) -> None:
+        """Give the place back when some work has ended, on whichever thread it ends."""
+        self._taken = False
+        work.add_done_callback(lambda _: self._free.release())
+
+
+class Admission:
+    """Checks token, headers and free places, reads the body, and hands both to the routes.
+
+    A route finds its ``Slot`` as ``request.state.slot``. Other paths than the guarded ones pass.
+
+    Args:
+        app: The application behind it.
+        settings: How many requests are taken at a time, and how long a body may take.
+        metrics: Counts the requests.
+        token: What callers must send; None asks for none.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Http, metrics: Metrics, token: str | None) -> None:
+        self._app = app
+        self._limit_s = settings.limit_s
+        self._free = threading.BoundedSemaphore(settings.waiting)
+        self._metrics = metrics
+        self._token = token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request, as ASGI has it."""
+        if scope["type"] != "http" or scope["path"] not in _GUARDED:
+            await self._app(scope, receive, send)
+        elif scope["path"] == OCCLUSION_PATH and scope["method"] == "POST":
+            await self._count(scope, receive, send)
+        else:
+            await self._pass_with_token(scope, receive, send)
+
+    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Admit the request and count its answer."""
+        started, answered = time.monotonic(), False
+
+        async def send_and_count(message: Message) -> None:
+            """Count the answer when it begins."""
+            nonlocal answered
+            if message["type"] == "http.response.start":
+                answered = True
+                self._metrics.count_request(message["status"], time.monotonic() - started)
+            await send(message)
+
+        try:
+            await self._admit(scope, receive, send_and_count)
+        finally:
+            if not answered:  # an unknown error, which the application answers further out
+                self._metrics.count_request(_ERROR, time.monotonic() - started)
+
+    async def _admit(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            check_token(Headers(scope=scope), self._token)
+            check_headers(Headers(scope=scope))
+            slot = self._take_slot()
+        except HTTPException as refusal:
+            await EarlyResponse(refusal)(scope, receive, send)
+            return
+        try:
+            with self._metrics.running.track_inprogress():
+                body = await read_body(receive, self._limit_s)
+                scope.setdefault("state", {})["slot"] = slot
+                await self._app(scope, _replay(body, receive), send)
+        except HTTPException as refusal:  # of the body: those of routes have been answered
+            slot.leave()
+            await EarlyResponse(refusal)(scope, receive, send)
+        finally:
+            slot.leave()
+
+    async def _pass_with_token(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            check_token(Headers(scope=scope), self._token)
+        except HTTPException as refusal:
+            await EarlyResponse(refusal)(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
+
+    def _take_slot(self) -> Slot:
+        """A free place.
 
         Raises:
-            Busy: None is free.
+            Busy: All are taken.
         """
         if not self._free.acquire(blocking=False):
             raise Busy
-
-    def leave(self) -> None:
-        """Give one back."""
-        self._free.release()
+        return Slot(self._free)
 
 
-def check_caller(request: Request, token: str | None) -> None:
-    """Let in who knows the token, if there is one.
+def check_token(headers: Headers, token: str | None) -> None:
+    """Refuse callers who do not send the token, if there is one.
 
     Raises:
         HTTPException: 401.
     """
     if token is None:
         return
-    kind, _, said = request.headers.get("authorization", "").partition(" ")
-    known = hmac.compare_digest(said.strip().encode(), token.encode())
-    if kind.lower() != "bearer" or not known:
+    scheme, _, sent = headers.get("authorization", "").partition(" ")
+    equal = hmac.compare_digest(sent.strip().encode(), token.encode())
+    if scheme.lower() != "bearer" or not equal:
         raise HTTPException(
             401, "send the token: Authorization: Bearer ...", {"WWW-Authenticate": "Bearer"}
         )
 
 
-def check_head(request: Request) -> None:
-    """Refuse what its headers already say is too large or of another type.
+def check_headers(headers: Headers) -> None:
+    """Refuse a body that is too large or of another type, by what its headers say.
 
     Raises:
-        HTTPException: 400, 413 or 415.
+        HTTPException: 413 or 415.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type != "application/json":
         raise HTTPException(415, "send JSON: Content-Type: application/json")
-    if "content-encoding" in request.headers:
-        raise HTTPException(415, "send the JSON as it is, without Content-Encoding")
-    length = request.headers.get("content-length")
+    if "content-encoding" in headers:
+        raise HTTPException(415, "send the JSON without Content-Encoding")
+    length = headers.get("content-length")
     if length is not None and int(length[:_DIGITS]) > BODY_BYTES:
         raise _too_large()
 
 
-async def body_of(request: Request, limit_s: float) -> bytes:
-    """The whole body, as far as it is taken, if it comes in time.
+async def read_body(receive: Receive, limit_s: float) -> bytes:
+    """The whole body, if it comes in time.
 
     Raises:
-        HTTPException: 408 when it does not come, 413 when it is too large.
+        HTTPException: 400 when the caller has gone, 408 when the body is late, 413 when it is
+            too large.
     """
-    pieces = bytearray()
+    body = bytearray()
     try:
         async with asyncio.timeout(limit_s):
-            async for piece in request.stream():
-                pieces += piece
-                if len(pieces) > BODY_BYTES:
+            while True:
+                message = await receive()
+                if message["type"] != "http.request":
+                    raise HTTPException(400, "the request was cut off")
+                body += message.get("body", b"")
+                if len(body) > BODY_BYTES:
                     raise _too_large()
+                if not message.get("more_body"):
+                    return bytes(body)
     except TimeoutError:
-        raise HTTPException(408, "the request did not come in time") from None
-    except ClientDisconnect:
-        raise HTTPException(400, "the request was cut off") from None
-    return bytes(pieces)
+        raise HTTPException(408, f"the body took longer than {limit_s:g} s") from None
 
 
-class EarlyAnswer(JSONResponse):
-    """An answer given before the request's body was read.
+class EarlyResponse(JSONResponse):
+    """A refusal that is sent before the request's body was read.
 
-    It goes out at once. What the caller is still sending is then read away for a while:
-    a connection closed on unread bytes would be reset, and the answer lost with it.
+    It goes out at once. The rest of the body is then read away for a while: closing a connection
+    with unread bytes resets it, and the caller would lose the answer.
     """
 
+    def __init__(self, refusal: HTTPException) -> None:
+        super().__init__({"detail": refusal.detail}, refusal.status_code, refusal.headers)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        """Send it, as ASGI wants it."""
+        """Send it, as ASGI has it."""
         headers = [*self.raw_headers, (b"connection", b"close")]
         start = {"type": "http.response.start", "status": self.status_code, "headers": headers}
         await send(start)
@@ -128,5 +231,16 @@ async def _drain(receive: Receive) -> None:
             return
 
 
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A ``receive`` that gives a body that was read already, and then what else comes."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        """The next message."""
+        return waiting.pop() if waiting else await receive()
+
+    return replay
+
+
 def _too_large() -> HTTPException:
-    return HTTPException(413, "larger than 20 MB; give a smaller file")
+    return HTTPException(413, "larger than 20 MB; send a smaller file")

@@ -1,4 +1,4 @@
-"""From a request's body to its answer, on threads of our own: few to fetch, one to judge."""
+"""Answers requests on threads of our own: a few that fetch files, one that judges."""
 
 import asyncio
 import time
@@ -8,36 +8,23 @@ from dataclasses import dataclass, replace
 
 from fastapi import HTTPException
 
-from monitor.errors import (
-    AddressRefusedError,
-    JudgeError,
-    SourceError,
-    SourceRejectedError,
-    TooLargeError,
-    WrongMediaError,
-)
+from monitor.errors import SourceRejectedError
 from monitor.serve import OcclusionRequest, OcclusionService
-from monitor.serve.admission import RETRY_S, Busy, RequestSlots
-from monitor.serve.messages import read_request
+from monitor.serve.admission import RETRY_S, Busy, Slot
+from monitor.serve.messages import FaceOcclusionRequest
 
 _FETCHERS = 4
-_RESERVE = 0.3  # of the time limit must be left when a request's turn comes
-_GRACE_S = 0.5  # what comes this much after the limit still counts as in time
-_STATUS: dict[type[SourceError], int] = {
-    AddressRefusedError: 403,
-    TooLargeError: 413,
-    WrongMediaError: 415,
-}
-_UNREADABLE = 422
+_RESERVE = 0.3  # of the time limit; with less than that left, judging does not begin
+_GRACE_S = 0.5  # an answer this much after the time limit is still sent
 
 
 class Late(Exception):  # noqa: N818  (not a failure of ours: the queue was too long)
-    """A request's turn came too late for an answer in time."""
+    """A request waited too long to be judged in time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One request's way through the threads."""
+    """A request whose content has arrived."""
 
     request: OcclusionRequest
     deadline: float  # on time.monotonic
@@ -45,10 +32,10 @@ class Job:
 
 
 class RequestExecutor:
-    """Answers requests' bodies. Used from the event loop; ``close`` waits for the threads.
+    """Answers requests. Used from the event loop; ``close`` waits for the threads.
 
-    A slot is taken for as long as a request's work goes on, even if its caller has left or
-    its time is up: what is running cannot be stopped, and must not be run beside more.
+    A request keeps its slot while its work goes on, even when the caller has left or the time is
+    up: work that runs cannot be stopped, and more of it must not run beside it.
     """
 
     def __init__(self, service: OcclusionService, limit_s: float) -> None:
@@ -58,51 +45,46 @@ class RequestExecutor:
         self._judging = ThreadPoolExecutor(1, thread_name_prefix="http-judge")
 
     def close(self) -> None:
-        """Give up what waits, and end when what runs has ended."""
+        """Cancel waiting work, and wait for running work to end."""
         self._fetching.shutdown(cancel_futures=True)
         self._judging.shutdown(cancel_futures=True)
 
-    async def answer(self, body: bytes, slots: RequestSlots) -> Mapping[str, object]:
-        """The contract's JSON. Gives the caller's slot back once nothing runs any more.
+    async def execute(self, request: FaceOcclusionRequest, slot: Slot) -> Mapping[str, object]:
+        """The contract's JSON for one request.
 
         Raises:
-            HTTPException: With the status that says why there is no answer.
+            Busy: Its turn came too late.
+            HTTPException: 503, it took too long.
+            SourceError: The content is missing or cannot be judged.
+            JudgeError: The model gave no answer.
         """
         deadline = time.monotonic() + self._limit_s
-        first = self._fetching.submit(self._understood, body, deadline)
-        last: Future[Mapping[str, object]] | None = None
+        fetching = self._fetching.submit(self._fetch_content, request, deadline)
+        judging: Future[Mapping[str, object]] | None = None
         try:
             async with asyncio.timeout(self._limit_s + _GRACE_S):
-                job = await asyncio.wrap_future(first)
-                last = self._judging.submit(self._judged, job)
-                return await asyncio.wrap_future(last)
+                job = await asyncio.wrap_future(fetching)
+                judging = self._judging.submit(self._judge_content, job)
+                return await asyncio.wrap_future(judging)
         except (Late, asyncio.CancelledError):
             raise Busy from None
         except TimeoutError:
-            raise HTTPException(
-                503, "no answer in time; come again", {"Retry-After": str(RETRY_S)}
-            ) from None
-        except SourceError as error:
-            raise HTTPException(_STATUS.get(type(error), _UNREADABLE), str(error)) from None
-        except JudgeError as error:
-            raise HTTPException(
-                503, f"the judge gives no answer: {error}", {"Retry-After": str(RETRY_S)}
-            ) from None
+            detail = f"no answer within {self._limit_s:g} s; retry later"
+            raise HTTPException(503, detail, {"Retry-After": str(RETRY_S)}) from None
         finally:
-            (last or first).add_done_callback(lambda _: slots.leave())
+            slot.leave_after(judging or fetching)
 
-    def _understood(self, body: bytes, deadline: float) -> Job:
-        """The request, with its content, however it was given."""
-        request = read_request(body).request()
-        if request.url is not None:
-            request = replace(
-                request, content=self._service.fetched(request.url, deadline), url=None
-            )
-        if not request.content:
+    def _fetch_content(self, request: FaceOcclusionRequest, deadline: float) -> Job:
+        """The request with its content, decoded from base64 or fetched."""
+        wanted = request.decode()
+        if wanted.url is not None:
+            content = self._service.fetch_file(wanted.url, deadline)
+            wanted = replace(wanted, content=content, url=None)
+        if not wanted.content:
             raise SourceRejectedError("the file is empty")
-        return Job(request, deadline, _RESERVE * self._limit_s)
+        return Job(wanted, deadline, _RESERVE * self._limit_s)
 
-    def _judged(self, job: Job) -> Mapping[str, object]:
+    def _judge_content(self, job: Job) -> Mapping[str, object]:
         if time.monotonic() > job.deadline - job.reserve_s:
             raise Late
-        return self._service.answer(job.request, job.deadline)
+        return self._service.judge_faces(job.request, job.deadline)

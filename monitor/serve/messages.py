@@ -5,7 +5,7 @@ import binascii
 import re
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from monitor.domain import Covering
 from monitor.errors import SourceRejectedError, TooLargeError
@@ -91,20 +91,20 @@ class FaceOcclusionRequest(BaseModel):
             raise ValueError(f"give exactly one of {', '.join(_SOURCES)}")
         return self
 
-    def request(self) -> OcclusionRequest:
-        """The request, with the file's bytes where they were sent.
+    def decode(self) -> OcclusionRequest:
+        """The request with the file's bytes, if they were sent. Slow for large files.
 
         Raises:
             TooLargeError: The file is larger than 20 MB.
             SourceRejectedError: What should be base64 is not.
         """
-        wish = self.quality_is_occlusion
+        quality = self.quality_is_occlusion
         url = self.image_url if self.image_url is not None else self.video_url
         if url is not None:
-            return OcclusionRequest(self.media_type, url=url, quality_is_occlusion=wish)
+            return OcclusionRequest(self.media_type, url=url, quality_is_occlusion=quality)
         text = self.base64_image if self.base64_image is not None else self.base64_video
-        content = _decoded(text or "")
-        return OcclusionRequest(self.media_type, content=content, quality_is_occlusion=wish)
+        content = _decode_base64(text or "")
+        return OcclusionRequest(self.media_type, content=content, quality_is_occlusion=quality)
 
 
 class Face(BaseModel):
@@ -191,25 +191,7 @@ class Health(BaseModel):
     problems: list[str] = []
 
 
-def read_request(body: bytes) -> FaceOcclusionRequest:
-    """The request in a body.
-
-    Raises:
-        SourceRejectedError: It is not the JSON that is expected; one line, without values.
-    """
-    try:
-        return FaceOcclusionRequest.model_validate_json(body)
-    except ValidationError as error:
-        problems = error.errors(include_url=False, include_input=False, include_context=False)
-        told = (
-            f"{'.'.join(str(part) for part in problem['loc']) or 'body'}: "
-            f"{problem['msg'].removeprefix('Value error, ')}"
-            for problem in problems[:5]
-        )
-        raise SourceRejectedError("; ".join(told)) from None
-
-
-def _decoded(text: str) -> bytes:
+def _decode_base64(text: str) -> bytes:
     head = _DATA_URL.match(text, 0, 120)
     encoded = text[head.end() :] if head else text
     try:
@@ -217,5 +199,5 @@ def _decoded(text: str) -> bytes:
     except (binascii.Error, ValueError):
         raise SourceRejectedError("not base64; encode the file's bytes") from None
     if len(content) > FILE_BYTES:
-        raise TooLargeError("larger than 20 MB; give a smaller file")
+        raise TooLargeError("larger than 20 MB; send a smaller file")
     return content

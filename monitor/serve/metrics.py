@@ -1,4 +1,4 @@
-"""Numbers for Prometheus: what the HTTP API did, and how the rest of the program is."""
+"""Numbers for Prometheus: the requests so far, and the state of the program."""
 
 from collections.abc import Iterable
 from itertools import groupby
@@ -14,7 +14,7 @@ _BUCKETS_S = (0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 7, 10)
 
 
 class Metrics:
-    """Counts requests, and asks the program for the rest when somebody looks. Thread-safe."""
+    """Counts requests, and collects the program's other numbers when asked. Thread-safe."""
 
     def __init__(self, status: Status) -> None:
         self._registry = CollectorRegistry()
@@ -31,22 +31,29 @@ class Metrics:
             registry=self._registry,
         )
         self.running = Gauge(
-            "monitor_http_requests_running", "Requests let in now.", registry=self._registry
+            "monitor_http_requests_running",
+            "Face-occlusion requests being read, waiting or worked on.",
+            registry=self._registry,
         )
         self._registry.register(_MetricsCollector(status))
 
-    def answered(self, status: int, seconds: float) -> None:
-        """Count one request."""
+    def count_request(self, status: int, seconds: float) -> None:
+        """Count one answered request.
+
+        Args:
+            status: Of the answer, as HTTP has it.
+            seconds: From the request's head to the answer.
+        """
         self._requests.labels(str(status)).inc()
         self._seconds.observe(seconds)
 
-    def text(self) -> bytes:
-        """All of them, in Prometheus' text format."""
+    def render(self) -> bytes:
+        """All metrics in Prometheus' text format."""
         return generate_latest(self._registry)
 
 
 class _MetricsCollector(Collector):
-    """What the program says of itself, at the moment it is asked."""
+    """The program's own numbers at the moment of the scrape."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
@@ -61,6 +68,6 @@ class _MetricsCollector(Collector):
                 family.add_metric(list(metric.labels.values()), metric.value)
             yield family
         broken = set(self._status.problems())
-        ready = GaugeMetricFamily("monitor_ready", "Whether everything works: 1 or 0.")
+        ready = GaugeMetricFamily("monitor_ready", "1 while everything works, as /readyz says.")
         ready.add_metric([], float(not broken))
         yield ready

@@ -1,31 +1,48 @@
-"""The HTTP API: what is asked for where, and who may."""
+"""The routes of the HTTP API, and the status that each error of ours gets."""
 
-import time
+from collections.abc import Mapping
 from typing import Any, Final
 
-from fastapi import FastAPI, HTTPException, Request, Response
+from fastapi import Depends, FastAPI, Request, Response, Security
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
+from starlette.exceptions import HTTPException
 
 from monitor.config.http import Http
+from monitor.errors import (
+    AddressRefusedError,
+    JudgeError,
+    SourceError,
+    TooLargeError,
+    WrongMediaError,
+)
 from monitor.runtime.version import VERSION
 from monitor.serve import Status
-from monitor.serve.admission import EarlyAnswer, RequestSlots, body_of, check_caller, check_head
+from monitor.serve.admission import METRICS_PATH, OCCLUSION_PATH, RETRY_S, Admission, Slot
 from monitor.serve.executor import RequestExecutor
 from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest, Health, Problem
 from monitor.serve.metrics import CONTENT_TYPE, Metrics
 
-PATH: Final = "/v1/face-occlusion"
 _OK = 200
-_WHY: Final = {
+_BAD_REQUEST = 400
+_UNREADABLE = 422
+_UNAVAILABLE = 503
+_STATUS: Final[dict[type[Exception], int]] = {
+    AddressRefusedError: 403,
+    TooLargeError: 413,
+    WrongMediaError: 415,
+}
+_REASONS: Final = {
     400: "The request was cut off.",
     401: "The token is missing or wrong.",
-    403: "The address is not one that is fetched from.",
-    408: "The request did not come in time.",
-    413: "More bytes or pixels than are taken. Answered before the body is read.",
-    415: "Not JSON, or not a picture or recording of a known kind.",
-    422: "Not the JSON that is expected, or a file that cannot be read.",
-    429: "Busy; come again after Retry-After seconds. Answered before the body is read.",
-    503: "The judge gives no answer; come again after Retry-After seconds.",
+    403: "Files are not fetched from this address.",
+    408: "The body took too long.",
+    413: "Too many bytes or pixels. A body that is too large is refused before it is read.",
+    415: "Not JSON, or not a known kind of picture or recording.",
+    422: "Not the expected JSON, or a file that cannot be read.",
+    429: "Busy; retry after Retry-After seconds. Answered before the body is read.",
+    503: "The judge gave no answer; retry after Retry-After seconds.",
 }
 
 
@@ -35,10 +52,10 @@ def make_app(
     """The application, for any ASGI server.
 
     Args:
-        settings: How much is taken at a time.
-        executor: Answers what was let in.
+        settings: The limits of admission.
+        executor: Answers admitted requests.
         status: For ``/readyz`` and ``/metrics``.
-        token: What callers must send; None lets everybody in.
+        token: What callers must send; None admits everybody.
     """
     app = FastAPI(
         title="monitor",
@@ -46,111 +63,113 @@ def make_app(
         description="What covers the faces in a picture or a recording.",
         docs_url=None,  # their page loads scripts from elsewhere
         redoc_url=None,
+        exception_handlers={
+            RequestValidationError: _explain_wrong_fields,
+            HTTPException: _explain_refusal,
+            SourceError: _explain_source_error,
+            JudgeError: _explain_judge_error,
+        },
     )
-    _Routes(settings, executor, Metrics(status), token).hang(app)
+    metrics = Metrics(status)
+    app.add_middleware(Admission, settings=settings, metrics=metrics, token=token)
+    # Admission checks the token before the body is read; this describes it in OpenAPI.
+    bearer = Security(HTTPBearer(scheme_name="bearer", auto_error=False))
+    guard = [] if token is None else [bearer]
+    _add_face_occlusion(app, executor, guard)
+    _add_metrics(app, metrics, guard)
     _add_health(app, status)
     return app
 
 
-class _Routes:
-    """The routes that a token guards."""
-
-    def __init__(
-        self, settings: Http, executor: RequestExecutor, metrics: Metrics, token: str | None
-    ) -> None:
-        self._slots = RequestSlots(settings.waiting)
-        self._limit_s = settings.limit_s
-        self._executor = executor
-        self._metrics = metrics
-        self._token = token
-
-    def hang(self, app: FastAPI) -> None:
-        """Add the routes."""
-        app.post(
-            PATH,
-            summary="What covers the faces in one picture or recording?",
-            response_model=FaceOcclusionAnswer,
-            responses={code: _problem(why) for code, why in _WHY.items()},
-            openapi_extra=_body_and_token(guarded=self._token is not None),
-        )(self.face_occlusion)
-        app.get(
-            "/metrics",
-            summary="Numbers for Prometheus.",
-            response_class=Response,
-            responses={
-                200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-                401: _problem(_WHY[401]),
-            },
-        )(self.numbers)
-
-    async def face_occlusion(self, request: Request) -> Response:
-        """Judge every face; the worst decides. Where none is found, the whole picture."""
-        started = time.monotonic()
-        with self._metrics.running.track_inprogress():
-            response = await self._answered(request)
-        self._metrics.answered(response.status_code, time.monotonic() - started)
-        return response
-
-    async def numbers(self, request: Request) -> Response:
-        """How much was done, and how the cameras, the judge and the outbox are."""
-        check_caller(request, self._token)
-        return Response(self._metrics.text(), headers={"Content-Type": CONTENT_TYPE})
-
-    async def _answered(self, request: Request) -> Response:
-        try:
-            check_caller(request, self._token)
-            check_head(request)
-            self._slots.take()
-        except HTTPException as refusal:
-            return _early(refusal)
-        try:
-            body = await body_of(request, self._limit_s)
-        except HTTPException as refusal:
-            self._slots.leave()
-            return _early(refusal)
-        try:
-            return JSONResponse(dict(await self._executor.answer(body, self._slots)))
-        except HTTPException as refusal:
-            return JSONResponse(
-                {"detail": refusal.detail}, refusal.status_code, headers=refusal.headers
-            )
+def _get_slot(request: Request) -> Slot:
+    slot: Slot = request.state.slot
+    return slot
 
 
-def _early(refusal: HTTPException) -> EarlyAnswer:
-    return EarlyAnswer({"detail": refusal.detail}, refusal.status_code, headers=refusal.headers)
+def _add_face_occlusion(app: FastAPI, executor: RequestExecutor, guard: list[Any]) -> None:
+    @app.post(
+        OCCLUSION_PATH,
+        summary="What covers the faces in one picture or recording?",
+        response_model=FaceOcclusionAnswer,
+        responses={code: _describe(reason) for code, reason in _REASONS.items()},
+        dependencies=guard,
+    )
+    async def face_occlusion(
+        request: FaceOcclusionRequest,
+        slot: Slot = Depends(_get_slot),  # noqa: B008, FAST002  (how FastAPI declares them)
+    ) -> Mapping[str, object]:
+        """Judge every face; the worst decides. Without a face, judge the whole picture."""
+        return await executor.execute(request, slot)
+
+
+def _add_metrics(app: FastAPI, metrics: Metrics, guard: list[Any]) -> None:
+    @app.get(
+        METRICS_PATH,
+        summary="Numbers for Prometheus.",
+        response_class=Response,
+        responses={
+            200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
+            401: _describe(_REASONS[401]),
+        },
+        dependencies=guard,
+    )
+    async def show_metrics() -> Response:
+        """Requests so far, and the state of the cameras, the judge and the outbox."""
+        return Response(metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
 
 def _add_health(app: FastAPI, status: Status) -> None:
-    """The two routes for whoever watches over the process; they tell no names."""
+    """The two routes for whatever watches the process. They name no camera."""
 
     @app.get("/healthz", summary="Is the process alive?")
-    async def alive() -> Health:
-        """Yes, if this is answered at all."""
+    async def check_alive() -> Health:
+        """Always ok: an answer is proof enough."""
         return Health(ok=True)
 
     @app.get(
         "/readyz",
-        summary="Does it do its work: are frames fresh, does the judge answer, do alerts go out?",
+        summary="Does it work: are frames fresh, does the judge answer, do alerts go out?",
         response_model=Health,
         responses={503: {"model": Health, "description": "Something does not work."}},
     )
-    async def ready() -> JSONResponse:
-        """What does not work, if anything."""
+    async def check_ready() -> JSONResponse:
+        """The parts that do not work, if any."""
         problems = sorted(status.problems())
-        answer = Health(ok=not problems, problems=problems)
-        return JSONResponse(answer.model_dump(), 503 if problems else _OK)
+        health = Health(ok=not problems, problems=problems)
+        return JSONResponse(health.model_dump(), _UNAVAILABLE if problems else _OK)
 
 
-def _problem(why: str) -> dict[str, Any]:
-    return {"model": Problem, "description": why}
+def _describe(reason: str) -> dict[str, Any]:
+    return {"model": Problem, "description": reason}
 
 
-def _body_and_token(*, guarded: bool) -> dict[str, Any]:
-    """What the route says of its input, which it reads itself."""
-    schema = FaceOcclusionRequest.model_json_schema()
-    extra: dict[str, Any] = {
-        "requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}
-    }
-    if guarded:
-        extra["security"] = [{"bearer": []}]
-    return extra
+async def _explain_wrong_fields(_: Request, error: Exception) -> Response:
+    """One line with up to five wrong fields, without their values."""
+    assert isinstance(error, RequestValidationError)  # noqa: S101  (Starlette's signature is wider)
+    parts = []
+    for problem in error.errors()[:5]:
+        place = ".".join(str(part) for part in problem["loc"][1:])
+        if problem["type"] == "json_invalid":
+            place = ""  # a position in the text
+        parts.append(f"{place or 'body'}: {problem['msg'].removeprefix('Value error, ')}")
+    return _problem(_UNREADABLE, "; ".join(parts))
+
+
+async def _explain_refusal(_: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101  (Starlette's signature is wider)
+    if error.status_code == _BAD_REQUEST:  # FastAPI's own, such as for JSON nested too deeply
+        return _problem(_UNREADABLE, "body: not readable as JSON")
+    return _problem(error.status_code, str(error.detail), error.headers)
+
+
+async def _explain_source_error(_: Request, error: Exception) -> Response:
+    return _problem(_STATUS.get(type(error), _UNREADABLE), str(error))
+
+
+async def _explain_judge_error(_: Request, error: Exception) -> Response:
+    headers = {"Retry-After": str(RETRY_S)}
+    return _problem(_UNAVAILABLE, f"the judge gave no answer: {error}", headers)
+
+
+def _problem(code: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(Problem(detail=detail).model_dump(), code, headers)

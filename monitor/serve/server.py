@@ -1,4 +1,4 @@
-"""uvicorn on a socket of ours, as one worker among the others."""
+"""Runs uvicorn on a socket of our own, as one worker among the others."""
 
 import asyncio
 import logging
@@ -16,10 +16,10 @@ from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-_CONNECTIONS: Final = 512  # beyond that they are refused, lest cameras find no descriptor left
+_CONNECTIONS: Final = 512  # more are refused, so that cameras never run out of descriptors
 _POLL_S = 0.2  # how late a stop request may be noticed
-_IDLE_S = 5  # a connection without a request is closed after this long
-_LAST_S = 2  # what requests get to end in
+_KEEP_ALIVE_S = 5  # an idle connection is closed after this long
+_SHUTDOWN_S = 2  # running requests may finish for this long
 _BACKLOG = 256
 
 
@@ -28,17 +28,17 @@ class Server:
 
     Args:
         settings: Where to listen.
-        app: What answers.
-        farewell: Called when no request runs any more.
+        app: The application.
+        on_end: Called when no request runs any more.
 
     Raises:
         ConfigError: It cannot listen there.
     """
 
-    def __init__(self, settings: Http, app: FastAPI, farewell: Callable[[], None]) -> None:
+    def __init__(self, settings: Http, app: FastAPI, on_end: Callable[[], None]) -> None:
         self._app = app
-        self._farewell = farewell
-        self._socket = _listening(settings.host, settings.port)
+        self._on_end = on_end
+        self._socket = _open_socket(settings.host, settings.port)
 
     @property
     def port(self) -> int:
@@ -47,7 +47,7 @@ class Server:
 
     @property
     def address(self) -> str:
-        """Where it listens, for people."""
+        """The URL it listens on."""
         host = self._socket.getsockname()[0]
         return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
 
@@ -58,7 +58,7 @@ class Server:
             asyncio.run(self._serve(stop))
         finally:
             self._socket.close()
-            self._farewell()
+            self._on_end()
 
     async def _serve(self, stop: Stop) -> None:
         server = uvicorn.Server(
@@ -73,8 +73,8 @@ class Server:
                 loop="asyncio",
                 server_header=False,
                 limit_concurrency=_CONNECTIONS,
-                timeout_keep_alive=_IDLE_S,
-                timeout_graceful_shutdown=_LAST_S,
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_SHUTDOWN_S,
             )
         )
         serving = asyncio.create_task(server.serve(sockets=[self._socket]))
@@ -85,7 +85,7 @@ class Server:
 
 
 def read_token(path: Path | None) -> str | None:
-    """The token in a file, or None where none is asked for.
+    """The token in a file; None without a file.
 
     Raises:
         ConfigError: The file cannot be read or is empty.
@@ -101,19 +101,19 @@ def read_token(path: Path | None) -> str | None:
     return token
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def _open_socket(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        found = socket.socket(family, socket.SOCK_STREAM)
+        listener = socket.socket(family, socket.SOCK_STREAM)
     except OSError as error:
         raise ConfigError(f"http.host {host}: {error.strerror}; name one of this machine") from None
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind(place)
-        found.listen(_BACKLOG)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(place)
+        listener.listen(_BACKLOG)
     except OSError as error:
-        found.close()
+        listener.close()
         raise ConfigError(
             f"http: cannot listen on {host}, port {port}: {error.strerror}; choose others"
         ) from None
-    return found
+    return listener

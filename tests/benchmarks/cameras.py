@@ -26,7 +26,7 @@ import av
 import cv2
 import numpy as np
 
-from monitor.build import Models, PipelineSettings, build_pipeline, build_source, models
+from monitor.build import Models, PipelineSettings, build_pipeline, build_source, load_models
 from monitor.config.judges import EmbeddedJudgeSettings, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
@@ -49,7 +49,7 @@ from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.stress.many_cameras import ManyCameras
 from tests.support.clips import panning, photo
-from tests.unit.daemon.test_analyst import Silent
+from tests.support.fakes_mqtt import SwitchedBroker
 
 FPS, ANALYSES = 15, 5
 CONNECT_S = 60.0  # for all cameras to send, on a machine with much else to do
@@ -69,7 +69,7 @@ class Measured(LoadShedder):
     def note(self, lags_s: Collection[float], busy_s: float, now: float) -> None:
         """See LoadShedder."""
         self.lags.extend(lags_s)
-        LoadShedder.note(self, lags_s, busy_s, now)
+        LoadShedder.record_batch(self, lags_s, busy_s, now)
 
 
 def room(width: int, height: int) -> Iterator[Pixels]:
@@ -130,7 +130,7 @@ class Box:
             source = build_source(camera, given, clock, self.stop, demand[camera])
             self.readers[camera] = Reader(source, boxes[camera], Backoff(0.5, 3), clock)
         outbox = stack.enter_context(Outbox(folder / "outbox"))
-        retained = RetainedPublisher(Silent(), "site")
+        retained = RetainedPublisher(SwitchedBroker(), "site")
         buffered = BufferedOutbox(outbox, clock, on_trouble=lambda _: None)
         dispatch = AlertDispatch(
             "site", buffered, retained, OpenAlerts(retained, "site", cameras), clock
@@ -253,9 +253,9 @@ def main() -> None:
     parser.add_argument("--video", type=Path)
     asked = parser.parse_args()
     width, height = (int(side) for side in asked.size.split("x"))
-    heap.keep_few()  # as the daemon does
+    heap.limit_heaps()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # overload is what this is about
-    loaded = models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
+    loaded = load_models(EmbeddedDetector(), EmbeddedJudgeSettings(), SystemClock())
     print(HEAD)  # noqa: T201
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

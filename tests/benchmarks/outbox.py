@@ -28,8 +28,10 @@ from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import HOST, Mosquitto, until
-from tests.unit.publish.contract.test_payload import ALERT, YARD
+from tests.support.broker import Mosquitto
+from tests.support.fakes import ALERT, YARD
+from tests.support.ports import HOST
+from tests.support.waiting import until
 
 TOPIC = alert_topic("site", YARD)
 PAYLOAD = alert_payload("site", ALERT)

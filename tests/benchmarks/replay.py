@@ -21,16 +21,16 @@ from pathlib import Path
 import av
 import cv2
 
-from monitor.build import models
+from monitor.build import load_models
 from monitor.config.schema import ReplayConfig
 from monitor.replay.player import Replay, Summary
 from monitor.runtime.clock import RecordingClock
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 from tests.support.clips import panning, write_clip
 
 FPS = 5
 INPUT_PX = 416
-WEIGHTS = bundled("models") / "detector" / "monitor-detector.pt"
+WEIGHTS = find_bundled("models") / "detector" / "monitor-detector.pt"
 
 
 def decoded_only(video: Path) -> None:
@@ -78,7 +78,7 @@ def stride(video: Path) -> int:
 def ours(summaries: list[Summary]) -> Callable[[Path], None]:
     """A replay with all its files; the models are loaded before."""
     config, clock = ReplayConfig(), RecordingClock()
-    replay = Replay(config, models(config.detector, config.judge, clock), clock)
+    replay = Replay(config, load_models(config.detector, config.judge, clock), clock)
 
     def play(video: Path) -> None:
         """Play it once."""

@@ -6,19 +6,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import Result
 
+from tests.support.clips import panning, write_clip
+from tests.support.commands import monitor
 from tests.support.http_server import answering
 
 
-def monitor(*words: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "monitor", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)  # noqa: S603
-
-
-def complaint(done: subprocess.CompletedProcess[str], status: int) -> str:
+def complaint(done: Result, status: int) -> str:
     """The one line on standard error, after the general rules have been checked."""
-    assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
+    assert done.exit_code == status, done.stderr
     lines = [line for line in done.stderr.splitlines() if line.startswith("monitor:")]
     assert len(lines) == 1, done.stderr
     return lines[0]
@@ -30,6 +27,7 @@ def config(folder: Path, text: str) -> Path:
     return path
 
 
+PROGRAM = [sys.executable, "-m", "monitor"]
 CAMERA = "cameras: {yard: {source: {kind: file, path: clip.mp4}}}\n"
 
 
@@ -53,16 +51,15 @@ def test_a_configuration_that_is_a_picture(tmp_path: Path) -> None:
 
 def test_an_unknown_setting_is_named_with_its_place(tmp_path: Path) -> None:
     done = monitor("check", config(tmp_path, CAMERA + "mqtt: {pasword_file: /x}\n"))
-    assert done.returncode == 78
+    assert done.exit_code == 78
     assert "mqtt.pasword_file" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_an_address_with_a_password_in_it_is_refused_and_not_repeated(tmp_path: Path) -> None:
     url = "rtsp://viewer:hunter2@127.0.0.1/cam"
     text = f"cameras: {{yard: {{source: {{kind: rtsp, url: '{url}'}}}}}}\n"
     done = monitor("check", config(tmp_path, text))
-    assert done.returncode == 78
+    assert done.exit_code == 78
     assert "hunter2" not in done.stdout + done.stderr
     assert "password_file" in done.stderr
 
@@ -83,6 +80,14 @@ def test_an_address_that_cannot_be_read_is_refused_at_once(tmp_path: Path, url: 
 )
 def test_a_command_line_that_is_wrong(words: list[str]) -> None:
     done = monitor(*words)
+    assert done.exit_code == 2
+    assert "Usage: monitor" in done.stderr
+
+
+def test_a_wrong_command_line_is_a_wrong_configuration_to_who_started_the_program() -> None:
+    done = subprocess.run(  # noqa: S603  (our own arguments)
+        [*PROGRAM, "frobnicate"], capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 78
     assert "Traceback" not in done.stderr
     assert "Usage: monitor" in done.stderr
@@ -165,8 +170,6 @@ def test_detector_weights_that_are_missing(tmp_path: Path) -> None:
 
 
 def test_an_output_folder_that_is_a_file(tmp_path: Path) -> None:
-    from tests.support.clips import panning, write_clip  # noqa: PLC0415  (only here)
-
     clip = tmp_path / "clip.mp4"
     write_clip(clip, panning(10))
     (tmp_path / "out").write_text("in the way", encoding="utf-8")
@@ -204,7 +207,7 @@ def test_the_output_of_a_command_may_be_cut_off(unbuffered: str) -> None:
     example = Path(__file__).parents[2] / "configs" / "example.yaml"
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "monitor", "check", str(example)]
+    command = [*PROGRAM, "check", str(example)]
     env = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     with os.fdopen(writing, "wb") as out:
         done = subprocess.run(  # noqa: S603

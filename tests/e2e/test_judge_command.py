@@ -10,7 +10,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
+from monitor.demo.clip import DemoScript, render_frames, write_demo_clip
 from monitor.domain import Pixels
 from monitor.geometry import Box, square_around
 from tests.support.clips import photo
@@ -33,13 +33,14 @@ def response(printed: str) -> dict[str, object]:
 
 @pytest.fixture(scope="module")
 def frames() -> list[Pixels]:
-    return list(demo_frames(SCRIPT))
+    return list(render_frames(SCRIPT))
 
 
 def at(frames: list[Pixels], seconds: float) -> Pixels:
     return frames[round(seconds * SCRIPT.fps)]
 
 
+@pytest.mark.slow
 def test_bare_faces_in_a_picture_are_not_occluded(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     cv2.imwrite(str(path), photo())
@@ -56,6 +57,7 @@ def test_a_balaclava_in_a_picture_is_named(frames: list[Pixels], tmp_path: Path)
     assert found["covering"] == "balaclava"
 
 
+@pytest.mark.slow
 def test_the_worst_picture_of_an_animation_decides(frames: list[Pixels], tmp_path: Path) -> None:
     path = tmp_path / "moving.webp"
     shown = cv2.Animation()
@@ -67,6 +69,7 @@ def test_the_worst_picture_of_an_animation_decides(frames: list[Pixels], tmp_pat
     assert response(printed)["covering"] == "balaclava"
 
 
+@pytest.mark.slow
 def test_a_recording_is_judged_like_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     write_demo_clip(path, seconds=6, fps=5)
@@ -75,10 +78,11 @@ def test_a_recording_is_judged_like_a_picture(tmp_path: Path) -> None:
     assert response(printed)["occluded"] is True
 
 
+@pytest.mark.slow
 def test_the_judge_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path) -> None:
     rows = []
     for label, seconds in (("none", BARE_S), ("balaclava", COVERED_S)):
-        crop = _crop(at(frames, seconds), SCRIPT.face(seconds))
+        crop = _crop(at(frames, seconds), SCRIPT.locate_face(seconds))
         cv2.imwrite(str(tmp_path / f"{label}.png"), crop)
         rows.append((f"{label}.png", label))
     _write(tmp_path / "labels.csv", ("file", "label"), rows)
@@ -90,11 +94,12 @@ def test_the_judge_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path
     assert "2 crops: accuracy 1.0000" in printed
 
 
+@pytest.mark.slow
 def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path) -> None:
     rows = []
     for name, seconds in (("bare", BARE_S), ("covered", COVERED_S)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), at(frames, seconds))
-        faces = (SCRIPT.face(seconds), SCRIPT.bystander(seconds))
+        faces = (SCRIPT.locate_face(seconds), SCRIPT.locate_bystander(seconds))
         rows += [(f"{name}.png", "face", *map(str, face.edges)) for face in faces]
     _write(tmp_path / "boxes.csv", ("file", "kind", "x0", "y0", "x1", "y1"), rows)
     words = ("evaluate", "detector", tmp_path, "--json", tmp_path / "out.json", "--iou", "0.3")

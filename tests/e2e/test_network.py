@@ -8,10 +8,11 @@ import jsonschema
 import pytest
 
 from monitor.demo.clip import write_demo_clip
-from tests.e2e.daemon import Daemon, Listener, until
 from tests.support.alert_schema import ALERT_V1
 from tests.support.broker import Mosquitto
+from tests.support.daemon import DAEMON_S, Daemon, Listener
 from tests.support.rtsp_server import RtspServer
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +51,8 @@ def test_a_covered_face_on_a_camera_arrives_as_an_alert(
         Listener(broker.port) as listener,
         Daemon(tmp_path, settings(broker, camera)) as daemon,
     ):
-        until(lambda: len(about_balaclava(listener)) > 1, "an alert and its end")
-        until(lambda: listener.last("/snapshot"), "its picture")
+        until(lambda: len(about_balaclava(listener)) > 1, "an alert and its end", DAEMON_S)
+        until(lambda: listener.last("/snapshot"), "its picture", DAEMON_S)
         raised, *_, ended = about_balaclava(listener)
         for alert in (raised, ended):
             jsonschema.validate(alert, ALERT_V1)
@@ -68,9 +69,10 @@ def test_a_covered_face_on_a_camera_arrives_as_an_alert(
         assert picture.startswith(b"\xff\xd8")
         assert listener.last("/status") == b"online"
         assert daemon.terminate() == 0
-        until(lambda: listener.last("/status") == b"offline", "the farewell")
+        until(lambda: listener.last("/status") == b"offline", "the farewell", DAEMON_S)
 
 
+@pytest.mark.slow
 def test_frames_flow_again_within_5_s_after_a_camera_was_killed_and_restarted(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -79,14 +81,21 @@ def test_frames_flow_again_within_5_s_after_a_camera_was_killed_and_restarted(
         Listener(broker.port) as listener,
         Daemon(tmp_path, settings(broker, camera)),
     ):
-        until(lambda: "streaming" in [s for _, s in listener.states("yard")], "the first frame")
+        until(
+            lambda: "streaming" in [s for _, s in listener.states("yard")],
+            "the first frame",
+            DAEMON_S,
+        )
         camera.kill()
-        until(lambda: listener.states("yard")[-1][1] == "stalled", "the loss to be noticed")
+        until(
+            lambda: listener.states("yard")[-1][1] == "stalled", "the loss to be noticed", DAEMON_S
+        )
         camera.start()
         took_s = until(lambda: listener.states("yard")[-1][1] == "streaming", "frames", 8)
         assert took_s <= 5 + 1, "states are published once a second"
 
 
+@pytest.mark.slow
 def test_an_alert_raised_while_the_broker_is_away_arrives_once_and_in_order(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -95,33 +104,39 @@ def test_an_alert_raised_while_the_broker_is_away_arrives_once_and_in_order(
         Listener(broker.port) as listener,
         Daemon(tmp_path, settings(broker, camera)) as daemon,
     ):
-        until(lambda: "streaming" in [s for _, s in listener.states("yard")], "the first frame")
+        until(
+            lambda: "streaming" in [s for _, s in listener.states("yard")],
+            "the first frame",
+            DAEMON_S,
+        )
         broker.kill()
-        until(lambda: daemon.waiting() >= 2, "an alert and its end")
+        until(lambda: daemon.waiting() >= 2, "an alert and its end", DAEMON_S)
         waiting = stored_ids(daemon)
         broker.start()
-        until(lambda: daemon.waiting() == 0, "the outbox to drain")
-        until(lambda: waiting <= arrived(listener), "the alerts")
+        until(lambda: daemon.waiting() == 0, "the outbox to drain", DAEMON_S)
+        until(lambda: waiting <= arrived(listener), "the alerts", DAEMON_S)
     assert_once_and_in_order(listener)
 
 
+@pytest.mark.slow
 def test_alerts_that_wait_survive_a_kill_of_the_daemon(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
     broker.kill()
     with RtspServer(clip) as camera, Daemon(tmp_path, settings(broker, camera)) as daemon:
-        until(lambda: daemon.waiting() >= 1, "an alert in the outbox")
+        until(lambda: daemon.waiting() >= 1, "an alert in the outbox", DAEMON_S)
         daemon.kill()
         waiting = stored_ids(daemon)
         assert waiting
         broker.start()
         with Listener(broker.port) as listener:
             daemon.start()
-            until(lambda: waiting <= arrived(listener), "the alerts from before the kill")
+            until(lambda: waiting <= arrived(listener), "the alerts from before the kill", DAEMON_S)
             late = [a for a in listener.alerts() if (str(a["id"]), a["seq"]) in waiting]
             assert all(alert["late"] for alert in late)
 
 
+@pytest.mark.slow
 def test_one_dead_camera_does_not_stop_the_other(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
@@ -133,7 +148,7 @@ def test_one_dead_camera_does_not_stop_the_other(
         cameras["none"] = {"source": {"kind": "rtsp", "url": "rtsp://camera.invalid/cam"}}
         cameras["gone"] = {"source": {"kind": "file", "path": str(tmp_path / "gone.mp4")}}
         with Daemon(tmp_path, config) as daemon:
-            until(listener.raised, "an alert of the living one")
+            until(listener.raised, "an alert of the living one", DAEMON_S)
             assert listener.alerts()[0]["camera"] == "yard"
             assert "gone.mp4" in daemon.log
             assert "Traceback" not in daemon.log

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from monitor.demo.clip import write_demo_clip
 
 # Runs before anything of ours is imported, so nothing escapes it.
@@ -35,6 +37,7 @@ def watched(log: Path, *words: str | Path) -> dict[str, object]:
     return result
 
 
+@pytest.mark.slow
 def test_a_replay_connects_to_nothing_and_installs_nothing(tmp_path: Path) -> None:
     clip = tmp_path / "clip.mp4"
     write_demo_clip(clip, seconds=4, fps=5)

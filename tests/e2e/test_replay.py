@@ -86,6 +86,7 @@ def test_the_annotated_video_has_every_analysed_frame(results: Path) -> None:
     assert (frames[0].width, frames[0].height) == (960, 540)
 
 
+@pytest.mark.slow
 def test_a_second_replay_gives_the_same_alerts_apart_from_ids(
     script: tuple[DemoScript, Path], results: Path, tmp_path: Path
 ) -> None:
@@ -96,6 +97,7 @@ def test_a_second_replay_gives_the_same_alerts_apart_from_ids(
     ).read_text()
 
 
+@pytest.mark.slow
 def test_one_bad_file_does_not_keep_the_others_from_being_played(
     script: tuple[DemoScript, Path], tmp_path: Path
 ) -> None:
@@ -111,6 +113,7 @@ def test_one_bad_file_does_not_keep_the_others_from_being_played(
     assert len(alerts(tmp_path / "out" / "demo clip")) == 1
 
 
+@pytest.mark.slow
 def test_a_file_that_does_not_say_how_long_it_is_plays_on_a_terminal(tmp_path: Path) -> None:
     raw = write_clip(tmp_path / "raw.h264", panning(10), options={})
     command = [sys.executable, "-m", "monitor", "replay", str(raw), "--out", str(tmp_path / "out")]

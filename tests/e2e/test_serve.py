@@ -1,15 +1,19 @@
 """The HTTP API of the real programs: ``monitor serve`` alone, and beside the cameras."""
 
 import base64
-import socket
 from pathlib import Path
 
 import cv2
 import httpx
+import pytest
 
-from tests.e2e.daemon import Daemon, until
 from tests.stress.http_fuzz import served
 from tests.support.clips import panning, photo, write_clip
+from tests.support.daemon import Daemon
+from tests.support.ports import free_port
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.slow
 
 PATH = "/v1/face-occlusion"
 JPEG = base64.b64encode(cv2.imencode(".jpg", photo())[1].tobytes()).decode()
@@ -29,8 +33,7 @@ def test_serve_answers_with_the_embedded_models() -> None:
 def test_the_daemon_answers_beside_its_cameras_and_says_that_the_broker_is_gone(
     tmp_path: Path,
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     clip = write_clip(tmp_path / "yard.mp4", panning(5000))
     settings: dict[str, object] = {
         "cameras": {"yard": {"source": {"kind": "file", "path": str(clip)}}},

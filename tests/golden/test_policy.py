@@ -69,7 +69,9 @@ def alerts() -> list[tuple[float, Alert]]:
     for step in range(80):
         seconds = step * STEP_S
         saying = {number: said for number, p in PEOPLE.items() if (said := p[step]) is not None}
-        policy.see([subject(number, seconds, HEAD) for number in saying], moment(seconds))
+        policy.update_subjects(
+            [subject(number, seconds, HEAD) for number in saying], moment(seconds)
+        )
         verdicts = [
             verdict(number, seconds, occluded, covering, unusable=unusable)
             for number, (covering, occluded, unusable) in saying.items()

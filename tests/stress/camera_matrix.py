@@ -248,7 +248,7 @@ def main() -> None:
     parser.add_argument("--reconnects", type=int, default=usual.reconnects)
     parser.add_argument("--no-faults", action="store_true")
     asked = parser.parse_args()
-    heap.keep_few()  # as the daemon does
+    heap.limit_heaps()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # that cameras go away is what this is about
     settings = Settings(asked.cameras, asked.hold, asked.black, asked.reconnects)
     with (

@@ -18,7 +18,8 @@ from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import Witness, until
+from tests.support.broker import Witness
+from tests.support.waiting import until
 
 TOPIC = "monitor/v1/site/yard/alert"
 OPEN = 5  # alerts that are open at one time: each ends when the fifth after it is raised

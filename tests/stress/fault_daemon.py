@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from monitor.build import Models
-from monitor.config import load
+from monitor.config import load_config
 from monitor.daemon.run import run
 from monitor.domain import Detection, Frame, HeadCrop, JudgeName, Verdict
 from monitor.geometry import Box
@@ -59,7 +59,7 @@ class Flicker:
 def main(config: Path) -> None:
     """Run until killed."""
     logs.start("info")
-    run(load(config), Models(Crowd(), Flicker(), batch=8))
+    run(load_config(config), Models(Crowd(), Flicker(), batch=8))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from tests.stress.fault_bench import Row, carrying, drained, raise_all, story
 from tests.stress.fault_help import SmallDisk, away, heard
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
+from tests.support.waiting import until
 
 
 def disk_full(folder: Path) -> Row:

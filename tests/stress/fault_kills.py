@@ -22,9 +22,10 @@ import yaml
 from monitor.publish.outbox.outbox import Outbox
 from tests.stress.fault_bench import HEAD, TIMEOUT_S, Key, Row, carrying, drained, keys
 from tests.stress.fault_daemon import SETTINGS
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
-from tests.unit.test_pipeline import scene
+from tests.support.scenes import scene
+from tests.support.waiting import until
 
 AUDIT = """
 CREATE TABLE audit (id TEXT, seq INTEGER, UNIQUE (id, seq));

@@ -19,11 +19,13 @@ from tests.stress.fault_bench import HEAD, Key, Row, carrying, drained, keys, ra
 from tests.stress.fault_disk import disk_full, one_client_id_for_two, outbox_full
 from tests.stress.fault_help import away, carrier, on_the_road, refused_at_first, stored, waiting
 from tests.stress.fault_kills import daemon_killed
-from tests.support.broker import Mosquitto, Witness, free_port, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.certificates import certificate
+from tests.support.ports import free_port
 from tests.support.road import Weather
+from tests.support.waiting import until
 
-OUTAGE_S = 6.0  # stands for ten minutes
+OUTAGE_S = 2.0  # stands for ten minutes; several times ACK_S
 ACK_S = 0.5  # how long the carrier waits for an acknowledgement, so that tests are short
 
 

@@ -28,7 +28,7 @@ from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.remote.bynn_judge import BynnJudge
 from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.runtime.clock import SystemClock
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 from tests.support.fakes import moment
 from tests.support.judge_process import JudgeProcess
 from tests.support.tiny_models import idefics, llava, qwen
@@ -72,7 +72,7 @@ def compare(crops: Sequence[HeadCrop], folder: Path, families: Sequence[str]) ->
         folder: For the small models and port files.
         families: Which small models to build beside the embedded one.
     """
-    models = {"embedded": bundled("models") / "judge"}
+    models = {"embedded": find_bundled("models") / "judge"}
     models |= {name: _FAMILIES[name](folder / name) for name in families}
     rows: list[Row] = []
     for name, model in models.items():

@@ -29,7 +29,7 @@ from tests.support.broker import Mosquitto
 from tests.support.clips import write_clip
 from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.judge_process import JudgeProcess
-from tests.unit.test_pipeline import BOTH, scene
+from tests.support.scenes import BOTH, scene
 
 WITHIN_S: Final = 4.0  # for the verifier
 FRAMES: Final = 60  # of the recording, ten a second

@@ -18,7 +18,9 @@ from pathlib import Path
 
 from monitor.config.schema import Mqtt
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import HOST, Mosquitto, Witness, free_port, reachable, until
+from tests.support.broker import Mosquitto, Witness
+from tests.support.ports import HOST, free_port, reachable
+from tests.support.waiting import until
 
 FLOW = Path(__file__).parents[2] / "configs" / "mqtt" / "node-red.json"
 ALERT = "monitor/v1/branch-12/entrance/alert"

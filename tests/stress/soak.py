@@ -201,7 +201,7 @@ def main() -> int:
     for what in ("width", "fps", "seed"):
         parser.add_argument(f"--{what}", type=int, default=getattr(Settings, what))
     asked = parser.parse_args()
-    heap.keep_few()  # as the daemon does
+    heap.limit_heaps()  # as the daemon does
     logging.basicConfig(level=logging.ERROR)  # that cameras go away is what this is about
     settings = Settings(
         asked.minutes, asked.cameras, seed=asked.seed, width=asked.width, fps=asked.fps

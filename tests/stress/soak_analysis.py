@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from monitor.build import PipelineSettings, build_pipeline, models
+from monitor.build import PipelineSettings, build_pipeline, load_models
 from monitor.config.judges import EmbeddedJudgeSettings, Scheduler
 from monitor.config.policy import Policy
 from monitor.config.schema import Economy, EmbeddedDetector, Tracking
@@ -39,7 +39,7 @@ class Analysis:
             for name in names
         }
         self.shedder = LoadShedder(self.demand, economy.least_fps)
-        loaded = models(EmbeddedDetector(), EmbeddedJudgeSettings(), clock)
+        loaded = load_models(EmbeddedDetector(), EmbeddedJudgeSettings(), clock)
         settings = PipelineSettings(Tracking(), Scheduler(), Policy(), folder / "evidence", economy)
         zones = dict.fromkeys(self.demand)
         self._pipeline, judge = build_pipeline(
@@ -66,6 +66,7 @@ class Analysis:
         started = time.monotonic()
         self._pipeline.observe(frames)
         now = time.monotonic()
-        self.shedder.note([now - frame.moment.seconds for frame in frames], now - started, now)
+        lags_s = [now - frame.moment.seconds for frame in frames]
+        self.shedder.record_batch(lags_s, now - started, now)
         for camera in self.demand:
-            self._pipeline.decide(camera, self._pipeline.now(camera))
+            self._pipeline.decide(camera, self._pipeline.get_moment(camera))

@@ -16,6 +16,8 @@ RECONNECTS = 8
 GROWTH_MB = 30.0  # of a process that has just begun; the large one shows that it levels off
 
 
+@pytest.mark.slow
+@pytest.mark.stress
 def test_a_camera_comes_back_from_every_fault_and_the_others_go_on(tmp_path: Path) -> None:
     settings = Settings(
         cameras=4,
@@ -46,6 +48,8 @@ def test_a_camera_comes_back_from_every_fault_and_the_others_go_on(tmp_path: Pat
     assert last.resident_mb < first.resident_mb + GROWTH_MB
 
 
+@pytest.mark.slow
+@pytest.mark.stress
 def test_no_camera_is_stuck_after_random_faults(tmp_path: Path) -> None:
     settings = SoakSettings(
         minutes=0.08,

@@ -10,6 +10,8 @@ from tests.stress.fault_matrix import CASES
 
 # Paho leaves the socket of a failed handshake to the garbage collector.
 pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.stress,
     pytest.mark.broker,
     pytest.mark.timeout(600),  # one case starts three daemons, on a machine that may be busy
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),

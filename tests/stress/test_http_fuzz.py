@@ -3,9 +3,11 @@
 import random
 from pathlib import Path
 
+import pytest
+
 from monitor.build import Models
 from monitor.config.http import Http
-from monitor.inference.http_service import opened
+from monitor.inference.http_service import open_server
 from monitor.inference.inference import Inference
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
@@ -14,13 +16,15 @@ from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.fakes_http import FakeStatus
 
 
+@pytest.mark.slow
+@pytest.mark.stress
 def test_mutated_pictures_and_clips_are_judged_or_refused(tmp_path: Path) -> None:
     chance, outcome = random.Random(7), Outcome(limit_s=120)  # noqa: S311  (the same each time)
     pictures, clips = originals(tmp_path)
     contents = [mutated(chance.choice(pictures), chance) for _ in range(12)]
     contents += [mutated(chance.choice(clips), chance) for _ in range(4)]
     models = Models(ScriptedDetector({}), BlueJudge(), batch=4)
-    with opened(Http(port=0), Inference(models), FakeStatus()) as server:
+    with open_server(Http(port=0), Inference(models), FakeStatus()) as server:
         stop = StopSwitch()
         worker = Worker("http", server.run, stop)
         worker.start()

@@ -10,6 +10,8 @@ from tests.stress.judge_compare import compare, read_crops
 from tests.support.clips import photo
 
 
+@pytest.mark.slow
+@pytest.mark.stress
 @pytest.mark.timeout(400)  # the server loads a model's libraries
 def test_a_model_says_the_same_here_and_behind_either_door(tmp_path: Path) -> None:
     picture = photo()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.stress.judge_matrix import CASES, matrix
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.slow, pytest.mark.stress]
 
 SHORT = ("sees a free face", "hangs", "obeys a T-shirt")
 

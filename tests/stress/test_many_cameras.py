@@ -3,6 +3,8 @@
 import itertools
 from pathlib import Path
 
+import pytest
+
 from tests.benchmarks.cameras import Line
 from tests.stress.many_cameras import ManyCameras
 from tests.support.camera_bench import rtsp
@@ -12,6 +14,8 @@ COUNT = 12  # pictures of the clip, at 10 a second, each brighter than the one b
 LINE = Line(15, 5, 5, 100, 400, 8, 10, 500, 1.0)
 
 
+@pytest.mark.slow
+@pytest.mark.stress
 def test_two_cameras_play_the_whole_clip_over_and_over(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", numbered(COUNT, width=640, height=360))
     with ManyCameras(clip) as cameras:

@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -20,27 +19,10 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-HOST = "127.0.0.1"
-DEADLINE_S = 20.0  # a wait that is not over by then has failed
+from tests.support.ports import HOST, free_port, reachable
+from tests.support.waiting import DEADLINE_S, until
 
 _DURABLE = ["persistence true", "autosave_on_changes true", "autosave_interval 1"]
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on at the moment."""
-    with socket.create_server((HOST, 0)) as server:
-        number: int = server.getsockname()[1]
-        return number
-
-
-def until(
-    condition: Callable[[], object], what: str = "it to happen", within_s: float = DEADLINE_S
-) -> None:
-    """Wait for a condition, or fail the test."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"waited too long for {what}"
-        time.sleep(0.01)
 
 
 class Mosquitto:
@@ -154,13 +136,6 @@ class Mosquitto:
         assert self._process is not None
         assert self._process.poll() is None, "mosquitto ended at once"
         return reachable(self.port)
-
-
-def reachable(port: int) -> bool:
-    """Whether somebody takes connections there."""
-    with suppress(OSError), socket.create_connection((HOST, port), timeout=1):
-        return True
-    return False
 
 
 def program(name: str) -> str:

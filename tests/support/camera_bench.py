@@ -93,7 +93,7 @@ class CameraBench:
         reader = Reader(source, box, Backoff(*pause), SystemClock())
         thread = threading.Thread(target=reader.run, args=(self._stop,), daemon=True)
         watched = Watched(reader, box, thread)
-        self.cameras = {**self.cameras, source.label: watched}  # the taker may be looking
+        self.cameras = {**self.cameras, source.traits.label: watched}  # the taker may be looking
         thread.start()
         return watched
 
@@ -114,7 +114,7 @@ class CameraBench:
         while not self._stop.requested:
             self._bell.wait(0.1)
             self._bell.clear()
-            self._trimmer.tick()
+            self._trimmer.trim_if_due()
             cameras = list(self.cameras.values())
             taken = [(one, frame) for one in cameras if (frame := one.box.take(0)) is not None]
             if not taken:

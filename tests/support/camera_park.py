@@ -11,7 +11,8 @@ import numpy as np
 
 from monitor.domain import Pixels
 from tests.support.clips import panning, write_clip
-from tests.support.rtsp_server import SYSTEM_PYTHON, free_port
+from tests.support.ports import free_port
+from tests.support.rtsp_server import SYSTEM_PYTHON
 
 SECONDS = 3  # of each clip
 KEY_FRAMES_S = 1

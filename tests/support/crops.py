@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from monitor.domain import CameraId, Covering, HeadCrop, Moment, SubjectId, Timings, Verdict
-from tests.support.fakes import START
+from tests.support.fakes import START, moment, textured
+
+BLUE = textured(60, 60, tint=(1, 0.4, 0.3))
+GREY = textured(60, 60)
 
 
 class SteppingClock:
@@ -63,3 +66,8 @@ def forward_passes(*, of: str, then: Callable[[], None] = lambda: None) -> Itera
         yield seen
     finally:
         handle.remove()
+
+
+def crop(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], number: int = 1) -> HeadCrop:
+    """A crop with these pixels."""
+    return HeadCrop(CameraId("yard"), SubjectId(number), moment(0), pixels, 40)

@@ -49,15 +49,15 @@ class FakeService:
     requests: list[OcclusionRequest] = field(default_factory=list)
     fetched_from: list[str] = field(default_factory=list)
 
-    def fetched(self, url: str, deadline: float) -> bytes:
+    def fetch_file(self, url: str, deadline: float) -> bytes:
         del deadline
         self.fetched_from.append(url)
         if isinstance(self.error, MonitorError):
             raise self.error
         return b"fetched"
 
-    def answer(self, requests: OcclusionRequest, deadline: float) -> Mapping[str, object]:
-        self.requests.append(requests)
+    def judge_faces(self, request: OcclusionRequest, deadline: float) -> Mapping[str, object]:
+        self.requests.append(request)
         self.gate.wait(max(0.0, deadline - time.monotonic()))
         time.sleep(self.work_s)
         if self.error is not None:
@@ -66,7 +66,7 @@ class FakeService:
             "inference_id": "inf_1",
             "model_id": "face_occlusion_detection",
             "model_name": "Face Occlusion Detection",
-            "moderation_type": requests.media_type or "image",
+            "moderation_type": request.media_type or "image",
             "status": "completed",
             "result": {"response": RESPONSE, "thinking": ""},
         }

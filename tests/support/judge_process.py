@@ -10,7 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
+from monitor.domain import HeadCrop, Verdict
+from monitor.errors import JudgeUnavailableError
+from monitor.judge import Judge
+
 ROOT = Path(__file__).parents[2]
+_REST_S = 30.0  # in which a server that failed is asked again for sure
 _START_S = 150.0  # a model's libraries take long to load on a busy machine
 
 
@@ -84,3 +89,15 @@ class JudgeProcess:
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  (loopback)
             told: Mapping[str, object] = json.load(answer)
         return told
+
+
+def eventually(judge: Judge, crop: HeadCrop) -> list[Verdict]:
+    """The first verdicts that come, with time for the server's rest to pass."""
+    deadline = time.monotonic() + _REST_S
+    while True:
+        try:
+            return judge.judge([crop])
+        except JudgeUnavailableError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from enum import Enum
 from typing import Self
 
-from tests.support.broker import HOST
+from tests.support.ports import HOST
 
 PUBLISH, PUBACK = 3, 4  # types of MQTT packets
 _RESET = struct.pack("ii", 1, 0)  # closing sends RST instead of FIN

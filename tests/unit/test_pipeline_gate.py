@@ -9,10 +9,11 @@ from monitor.config.policy import Policy
 from monitor.config.schema import Economy, Tracking
 from monitor.domain import CameraId, Detection, Frame
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.pipeline import Pipeline
 from monitor.runtime.clock import RecordingClock
-from tests.support.fakes import YARD, ArrayPicture, BlueJudge, moment, person, textured
+from tests.support.fakes import YARD, BlueJudge, moment, person, textured
 
 FPS = 5
 LOBBY = CameraId("lobby")

@@ -1,1 +1,1 @@
-"""From packets to pictures: decoding, time stamps, sampling and cutting."""
+"""Packets to pictures: decoding, time stamps, sampling and cropping."""

@@ -1,4 +1,4 @@
-"""Packets to decoded pictures, whatever is wrong with some of them."""
+"""Decoding packets; damaged ones are skipped."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,19 +14,19 @@ from monitor.errors import SourceRejectedError
 from monitor.runtime.clock import Clock
 
 _NO_VIDEO = frozenset({"ansi", "bintext", "idf", "xbin"})
-"""Decoders that draw text files. FFmpeg takes any .txt for a film of a terminal."""
+"""Decoders that draw text files. FFmpeg takes any .txt for a video of a terminal."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
-    """One picture out of the decoder."""
+class DecodedFrame:
+    """One picture from the decoder."""
 
     frame: av.VideoFrame
-    milliseconds: float  # what decoding it cost
+    decode_ms: float
 
 
-def video_stream(container: av.container.InputContainer, name: str) -> VideoStream:
-    """The video stream that players would show; a cover picture is not one if there is another.
+def find_video_stream(container: av.container.InputContainer, name: str) -> VideoStream:
+    """Return the stream that players would show: not a cover picture, if there is another.
 
     Raises:
         SourceRejectedError: There is none, or no decoder for it. ``name`` begins the message.
@@ -36,19 +36,19 @@ def video_stream(container: av.container.InputContainer, name: str) -> VideoStre
         stream = next(iter(container.streams.video), None)  # best() needs a decoder
     codec: CodecContext | None = stream.codec_context if stream is not None else None
     if stream is None or (codec is not None and codec.name in _NO_VIDEO):
-        raise SourceRejectedError(f"{name}: there is no video in it; give a video")
+        raise SourceRejectedError(f"{name}: it holds no video; give a video file")
     if codec is None:
         raise SourceRejectedError(f"{name}: no decoder for its codec; convert it to H.264")
     return stream
 
 
 class Decoder:
-    """Decodes one stream's packets, skipping what is damaged. Owned by one thread.
+    """Decodes one stream's packets and skips damaged ones. Owned by one thread.
 
     Args:
-        stream: Packets of others are passed over.
-        clock: Ours.
-        context: What decodes; None is the stream's own decoder.
+        stream: Packets of other streams are ignored.
+        clock: Measures how long decoding takes.
+        context: The codec context; None is the stream's own.
     """
 
     def __init__(
@@ -58,28 +58,30 @@ class Decoder:
         self._index = stream.index
         self._clock = clock
         self.decoded = 0
-        self.damaged = 0  # packets that gave no picture because they could not be understood
+        self.damaged = 0  # packets that could not be decoded
         self.failures = 0  # of the decoder itself
 
-    def pictures(self, packet: "Packet[VideoStream] | Packet[Stream]") -> Iterator[Decoded]:
-        """The pictures that come out when this packet goes in: none, one or several.
+    def decode(self, packet: "Packet[VideoStream] | Packet[Stream]") -> Iterator[DecodedFrame]:
+        """Yield the pictures that this packet completes: none, one or several.
 
         Raises:
-            av.FFmpegError: Anything but damaged data.
+            av.FFmpegError: Any error but damaged data.
         """
         if packet.stream.index == self._index:
-            yield from self._decoded(packet)
+            yield from self._decode(packet)
 
-    def drained(self) -> Iterator[Decoded]:
-        """What the decoder still holds back. Only a key frame may follow.
+    def drain(self) -> Iterator[DecodedFrame]:
+        """Yield the pictures that the decoder holds back. Only a key frame may follow.
 
         Raises:
-            av.FFmpegError: Anything but damaged data.
+            av.FFmpegError: Any error but damaged data.
         """
-        yield from self._decoded(None)
+        yield from self._decode(None)
         self.context.flush_buffers()
 
-    def _decoded(self, packet: "Packet[VideoStream] | Packet[Stream] | None") -> Iterator[Decoded]:
+    def _decode(
+        self, packet: "Packet[VideoStream] | Packet[Stream] | None"
+    ) -> Iterator[DecodedFrame]:
         started = self._clock.seconds()
         try:
             frames = self.context.decode(packet)
@@ -92,4 +94,4 @@ class Decoder:
         spent_ms = 1000 * (self._clock.seconds() - started)
         for frame in frames:
             self.decoded += 1
-            yield Decoded(frame, spent_ms / len(frames))
+            yield DecodedFrame(frame, spent_ms / len(frames))

@@ -1,4 +1,4 @@
-"""Pictures that are converted to blue-green-red only when asked, and only in part."""
+"""Pictures that are converted to BGR only when needed, and only in part."""
 
 import math
 from pathlib import Path
@@ -11,13 +11,13 @@ import numpy as np
 from monitor.domain import Pixels
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
-from monitor.ingest.frames.yuv import Edges, can_cut, cut_bgr, scaled_bgr
+from monitor.ingest.frames.yuv import Edges, can_cut, convert_cut, convert_scaled
 
 QUARTER_TURN = 90  # degrees
 
 
 class ArrayPicture:
-    """A picture that is in memory as an array already. Never changed, so thread-safe."""
+    """A picture held as a BGR array. Never changed, so thread-safe."""
 
     def __init__(self, pixels: Pixels) -> None:
         self._pixels = pixels
@@ -37,20 +37,20 @@ class ArrayPicture:
         if (width, height) == (self.width, self.height):
             return self._pixels.copy()
         shrinks = width <= self.width and height <= self.height
-        how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-        return cast("Pixels", cv2.resize(self._pixels, (width, height), interpolation=how))
+        method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+        return cast("Pixels", cv2.resize(self._pixels, (width, height), interpolation=method))
 
     def cut(self, box: Box) -> Pixels:
         """See Picture."""
-        left, top, right, bottom = whole_pixels(box, self.width, self.height)
+        left, top, right, bottom = cover_pixels(box, self.width, self.height)
         return self._pixels[top:bottom, left:right].copy()
 
 
 class VideoPicture:
-    """A decoder's picture, kept as it came (YUV) and turned upright on the way out.
+    """A decoded frame, kept as YUV; conversion turns it upright.
 
-    FFmpeg leaves the rotation that phones note in their videos to its caller.
-    Thread-safe: the frame is only read, and each thread has converters of its own.
+    FFmpeg does not apply the rotation that phones write into their videos.
+    Thread-safe: the frame is only read, and each thread has its own converters.
     """
 
     def __init__(self, frame: av.VideoFrame) -> None:
@@ -71,35 +71,35 @@ class VideoPicture:
 
     @property
     def conversions(self) -> int:
-        """How often pixels were converted for this picture; 0 until somebody looks."""
+        """How often pixels of this picture have been converted."""
         return self._conversions
 
     def resize(self, width: int, height: int) -> Pixels:
         """See Picture."""
         size = (height, width) if self._turns % 2 else (width, height)
         self._conversions += 1
-        return self._upright(scaled_bgr(self._frame, *size))
+        return self._turn_upright(convert_scaled(self._frame, *size))
 
     def cut(self, box: Box) -> Pixels:
         """See Picture."""
-        left, top, right, bottom = self._stored(whole_pixels(box, self.width, self.height))
+        left, top, right, bottom = self._to_stored_edges(cover_pixels(box, self.width, self.height))
         if can_cut(self._frame):
             self._conversions += 1
-            return self._upright(cut_bgr(self._frame, (left, top, right, bottom)))
-        return self._upright(self._stored_whole()[top:bottom, left:right]).copy()
+            return self._turn_upright(convert_cut(self._frame, (left, top, right, bottom)))
+        return self._turn_upright(self._convert_whole()[top:bottom, left:right]).copy()
 
-    def _stored_whole(self) -> Pixels:
-        """All of it, not turned, converted once: for formats that cannot be cut."""
+    def _convert_whole(self) -> Pixels:
+        """Convert all of it once, not turned: for formats that cannot be cut."""
         if self._whole is None:
             self._conversions += 1
-            self._whole = scaled_bgr(self._frame, self._frame.width, self._frame.height)
+            self._whole = convert_scaled(self._frame, self._frame.width, self._frame.height)
         return self._whole
 
-    def _upright(self, pixels: Pixels) -> Pixels:
+    def _turn_upright(self, pixels: Pixels) -> Pixels:
         return np.ascontiguousarray(np.rot90(pixels, self._turns)) if self._turns else pixels
 
-    def _stored(self, upright: Edges) -> Edges:
-        """Edges in the upright picture, where they lie in the picture as it was stored."""
+    def _to_stored_edges(self, upright: Edges) -> Edges:
+        """Map edges in the upright picture to the picture as it is stored."""
         left, top, right, bottom = upright
         width, height = self._frame.width, self._frame.height
         by_turns = (
@@ -111,8 +111,8 @@ class VideoPicture:
         return by_turns[self._turns]
 
 
-def whole_pixels(box: Box, width: int, height: int) -> Edges:
-    """The pixels that a box touches inside a picture of the given size; never none."""
+def cover_pixels(box: Box, width: int, height: int) -> Edges:
+    """Return the pixels that a box touches in a picture of this size: at least one."""
     inside = box.clip(width, height)
     left = min(math.floor(inside.left), width - 1)
     top = min(math.floor(inside.top), height - 1)
@@ -122,7 +122,7 @@ def whole_pixels(box: Box, width: int, height: int) -> Edges:
 
 
 def read_picture(source: Path | bytes) -> ArrayPicture:
-    """Decode a picture file, turned upright as its EXIF data asks.
+    """Decode a picture file and turn it upright as its EXIF data asks.
 
     Args:
         source: A file, or the bytes of one: JPEG, PNG, WebP, GIF (its first picture), BMP, TIFF.

@@ -1,7 +1,6 @@
-"""From a decoder's planes to blue-green-red: the whole picture scaled, or a part as it is."""
+"""Converting a decoder's planes to BGR: the whole picture scaled, or a part unscaled."""
 
 import threading
-from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
@@ -10,6 +9,7 @@ import cv2
 import numpy as np
 from av.video.plane import VideoPlane
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from monitor.domain import Pixels
@@ -19,8 +19,8 @@ Edges: TypeAlias = tuple[int, int, int, int]
 
 Plane: TypeAlias = NDArray[np.uint8]
 
-SMALL_PX = 160  # longer side of the picture that motion and tampering are judged on
-CONVERTERS_KEPT = 16  # per thread; one for each pair of sizes in use
+SMALL_PX = 160  # longer side of the picture on which motion and tampering are detected
+MAX_CONVERTERS = 16  # per thread; one for each pair of sizes in use
 
 _CHROMA_STEP = {
     "yuv420p": (2, 2),
@@ -39,31 +39,29 @@ _LUMA_WEIGHTS: dict[int, tuple[float, float]] = {
     Colorspace.SMPTE240M: (0.212, 0.087),
     Colorspace.BT2020: (0.2627, 0.0593),
 }
-"""What red and blue add to luma. Everything else is BT.601, as in FFmpeg's swscale."""
+"""Weights of red and blue in luma. All others use BT.601, as in FFmpeg's swscale."""
 
 _BT601 = (0.299, 0.114)
 
 
-@dataclass  # no slots: what is in them would be all threads'
+@dataclass  # no slots: all threads would share them
 class Converters(threading.local):
-    """This thread's converters; setting one up costs more than using it."""
+    """The current thread's converters; creating one costs more than using it."""
 
-    kept: OrderedDict[tuple[object, ...], VideoReformatter] = field(default_factory=OrderedDict)
+    cached: LRUCache[tuple[object, ...], VideoReformatter] = field(
+        default_factory=lambda: LRUCache(MAX_CONVERTERS)
+    )
 
     def get(self, key: tuple[object, ...]) -> VideoReformatter:
-        """The converter last used for this key, or a new one."""
-        converter = self.kept.pop(key, None) or VideoReformatter()
-        self.kept[key] = converter
-        if len(self.kept) > CONVERTERS_KEPT:
-            self.kept.popitem(last=False)
-        return converter
+        """Return the converter last used for this key, or a new one."""
+        return self.cached.setdefault(key, VideoReformatter())
 
 
 _converters = Converters()
 
 
-def scaled_bgr(frame: av.VideoFrame, width: int, height: int) -> Pixels:
-    """All of a frame in one step from YUV to (height, width, 3) blue-green-red."""
+def convert_scaled(frame: av.VideoFrame, width: int, height: int) -> Pixels:
+    """Convert and scale a whole frame to (height, width, 3) BGR in one step."""
     shrinks = width <= frame.width and height <= frame.height
     key = (frame.format.name, frame.width, frame.height, width, height)
     converted = _converters.get(key).reformat(
@@ -78,42 +76,42 @@ def scaled_bgr(frame: av.VideoFrame, width: int, height: int) -> Pixels:
     return pixels.copy() if converted is frame else np.ascontiguousarray(pixels)
 
 
-def small_luma(frame: av.VideoFrame, longer_px: int = SMALL_PX) -> Plane:
-    """How bright the picture is, (height, width), its longer side ``longer_px`` or less.
+def shrink_luma(frame: av.VideoFrame, longer_px: int = SMALL_PX) -> Plane:
+    """Return a small picture of brightness: (height, width), longer side up to ``longer_px``.
 
-    From the decoder's own plane where that is in bytes; rows that add little are left out.
+    Taken from the decoder's own plane where that is in bytes; rows are skipped to save time.
     """
     scale = min(1.0, longer_px / max(frame.width, frame.height))
     width, height = (max(round(side * scale), 1) for side in (frame.width, frame.height))
     if frame.format.name not in _CHROMA_STEP:
         key = (frame.format.name, frame.width, frame.height, width, height, "gray")
         grey = _converters.get(key).reformat(frame, width, height, "gray", threads=1)
-        return _rows(grey.planes[0])[:, :width].copy()
-    luma = _rows(frame.planes[0])[:: max(frame.height // (2 * height), 1), : frame.width]
+        return _view_rows(grey.planes[0])[:, :width].copy()
+    luma = _view_rows(frame.planes[0])[:: max(frame.height // (2 * height), 1), : frame.width]
     return cast("Plane", cv2.resize(luma, (width, height), interpolation=cv2.INTER_AREA))
 
 
-def raw_luma(frame: av.VideoFrame, across: int = SMALL_PX) -> Plane:
-    """Single pixels of brightness as they were decoded, from all over the picture.
+def sample_luma(frame: av.VideoFrame, across: int = SMALL_PX) -> Plane:
+    """Return single pixels of brightness as they were decoded, spread over the picture.
 
     Args:
         frame: The picture.
-        across: About how many are taken from each row; formats not in bytes give averages.
+        across: About how many pixels of a row; formats not in bytes give averages.
     """
     if frame.format.name not in _CHROMA_STEP:
-        return small_luma(frame, across)
+        return shrink_luma(frame, across)
     step = max(frame.width // across, 1)
-    rows = _rows(frame.planes[0])
+    rows = _view_rows(frame.planes[0])
     return np.ascontiguousarray(rows[step // 2 :: step, step // 2 : frame.width : step])
 
 
 def can_cut(frame: av.VideoFrame) -> bool:
-    """Whether ``cut_bgr`` knows how this frame lies in memory."""
+    """Whether ``convert_cut`` supports the frame's format."""
     return frame.format.name in _CHROMA_STEP
 
 
-def cut_bgr(frame: av.VideoFrame, edges: Edges) -> Pixels:
-    """The part of a frame inside the edges, and only that, as blue-green-red.
+def convert_cut(frame: av.VideoFrame, edges: Edges) -> Pixels:
+    """Convert only the part of a frame inside the edges to (height, width, 3) BGR.
 
     Chroma is repeated, not interpolated, as swscale does by default.
 
@@ -122,8 +120,8 @@ def cut_bgr(frame: av.VideoFrame, edges: Edges) -> Pixels:
     """
     left, top, right, bottom = edges
     across, down = _CHROMA_STEP[frame.format.name]
-    luma = _rows(frame.planes[0])[top:bottom, left:right]
-    blue, red = _chroma(frame)
+    luma = _view_rows(frame.planes[0])[top:bottom, left:right]
+    blue, red = _view_chroma(frame)
     columns = np.arange(left, right) // across
     rows = np.arange(top, bottom) // down
     first_row, first_column = rows[0], columns[0]
@@ -132,26 +130,26 @@ def cut_bgr(frame: av.VideoFrame, edges: Edges) -> Pixels:
         np.take(np.take(plane[near], rows - first_row, 0), columns - first_column, 1)
         for plane in (blue, red)
     ]
-    return cast("Pixels", cv2.transform(cv2.merge([luma, *wide]), _to_bgr(frame)))
+    return cast("Pixels", cv2.transform(cv2.merge([luma, *wide]), _bgr_matrix(frame)))
 
 
-def _chroma(frame: av.VideoFrame) -> tuple[Plane, Plane]:
-    """The blue-difference and red-difference planes, of the chroma's own size."""
+def _view_chroma(frame: av.VideoFrame) -> tuple[Plane, Plane]:
+    """Return the blue-difference and red-difference planes, at the size of the chroma."""
     if frame.format.name == "nv12":
-        rows = _rows(frame.planes[1])
+        rows = _view_rows(frame.planes[1])
         return rows[:, 0::2], rows[:, 1::2]
-    return _rows(frame.planes[1]), _rows(frame.planes[2])
+    return _view_rows(frame.planes[1]), _view_rows(frame.planes[2])
 
 
-def _rows(plane: VideoPlane) -> Plane:
-    """A plane as (rows, bytes per row), padding included. Shares the decoder's memory."""
+def _view_rows(plane: VideoPlane) -> Plane:
+    """View a plane as (rows, bytes per row), padding included. Shares the decoder's memory."""
     rows = np.frombuffer(cast("bytes", plane), np.uint8)
     rows = rows.reshape(plane.height, abs(plane.line_size))
     return rows if plane.line_size > 0 else rows[::-1]
 
 
-def _to_bgr(frame: av.VideoFrame) -> NDArray[np.float64]:
-    """(3, 4): from (luma, blue-difference, red-difference, 1) to blue, green, red.
+def _bgr_matrix(frame: av.VideoFrame) -> NDArray[np.float64]:
+    """Build the (3, 4) matrix from (luma, blue-difference, red-difference, 1) to BGR.
 
     Source:
         ITU-R BT.601-7, section 2.5, and BT.709-6, section 3, which share one form.

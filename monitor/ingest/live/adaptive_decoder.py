@@ -1,4 +1,4 @@
-"""Decoding no more of a live stream than somebody needs."""
+"""Decoding no more of a live stream than is needed."""
 
 import math
 from collections.abc import Iterator
@@ -10,41 +10,41 @@ from av.stream import Stream
 from av.video.codeccontext import VideoCodecContext
 from av.video.stream import VideoStream
 
-from monitor.ingest.frames.decoder import Decoded, Decoder
+from monitor.ingest.frames.decoder import DecodedFrame, Decoder
 from monitor.runtime.clock import Clock
 
 AnyPacket: TypeAlias = "Packet[VideoStream] | Packet[Stream]"
 
-LONGEST_REST_S = 4.0  # between key frames; where they are rarer, all pictures are decoded
-KEY_PACE_S = 0.5  # between two decoded pictures of a camera that sends nothing but key frames
-SURGE = 3.0  # times the usual size of a picture in a still scene means that something moves
-SURGE_BYTES = 600  # beside that, for scenes so still that a picture is next to nothing
-USUAL_WEIGHT = 0.1  # of the newest size in the usual one
-MOST_KEPT = 300  # packets since a key frame: what it may take to be back
+MAX_KEY_INTERVAL_S = 4.0  # with rarer key frames, all pictures are decoded
+KEY_PAUSE_S = 0.5  # between two decoded pictures of a camera that sends only key frames
+SURGE_FACTOR = 3.0  # times the usual size of a picture: something moves
+SURGE_BYTES = 600  # added to that, for scenes so still that pictures are tiny
+USUAL_WEIGHT = 0.1  # of the newest size in the average
+MAX_PENDING = 300  # packets since a key frame that may have to be decoded in one go
 
 
 @dataclass(slots=True)
-class _Sizes:
-    """How large the pictures between key frames are while nothing moves, in bytes."""
+class _UsualSize:
+    """The average size, in bytes, of pictures between key frames while nothing moves."""
 
-    usual: float = math.nan
+    mean: float = math.nan
 
-    def surges(self, size: int) -> bool:
-        """Whether this picture is far larger than those before it."""
-        if math.isnan(self.usual):
-            self.usual = size
-        if size > SURGE * self.usual + SURGE_BYTES:
+    def is_surge(self, size: int) -> bool:
+        """Whether this picture is far larger than those before it. Updates the average."""
+        if math.isnan(self.mean):
+            self.mean = size
+        if size > SURGE_FACTOR * self.mean + SURGE_BYTES:
             return True
-        self.usual += USUAL_WEIGHT * (size - self.usual)
+        self.mean += USUAL_WEIGHT * (size - self.mean)
         return False
 
 
 class AdaptiveDecoder:
-    """Decodes a stream's packets: all, or only those that others need, or only key frames.
+    """Decodes all of a stream, or only the pictures others refer to, or only key frames.
 
-    While key frames are enough, the packets since the last one are kept as they came. As
-    soon as more is wanted, or a packet is so large that something must be moving, they are
-    decoded in one go, so that no key frame has to be waited for. Owned by one thread.
+    While key frames are enough, the packets since the last one are kept. As soon as more is
+    wanted, or a packet is so large that something must be moving, they are decoded in one go
+    instead of waiting for the next key frame. Owned by one thread.
     """
 
     def __init__(
@@ -56,113 +56,115 @@ class AdaptiveDecoder:
         self._intra_only = self._context.codec.intra_only
         self._clock = clock
         self._key_at = -math.inf  # when the last key frame came
-        self._interval_s = math.inf  # between the last two
-        self._kept: list[AnyPacket] = []  # since the last key frame, while resting
-        self._resting = False
-        self._broken = False  # pictures were left out that others need, until a key frame comes
-        self._woken = False  # by a surge: rest no more before the next key frame but one
-        self._sizes = _Sizes()
-        self.skipped = 0  # pictures that were never decoded
+        self._interval_s = math.inf  # between the last two key frames
+        self._pending: list[AnyPacket] = []  # packets since the last key frame
+        self._key_frames_only = False
+        self._gap = False  # reference pictures are missing, until the next key frame
+        self._just_woken = False  # by a surge: decode everything until the next key frame but one
+        self._usual_size = _UsualSize()
+        self.skipped = 0  # pictures that were not decoded
 
     @property
     def seen(self) -> int:
-        """Pictures that came, decoded or skipped."""
+        """Pictures received, decoded or skipped."""
         return self.decoder.decoded + self.skipped
 
-    def hurried(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
-        """As ``pictures``, while there is no time for more than key frames."""
+    def decode_key_frames(self, packet: AnyPacket, *, due: bool) -> Iterator[DecodedFrame]:
+        """As ``decode``, while there is no time for more than key frames."""
         if packet.stream.index != self._index:
             return
-        self._end_rest()
+        self._decode_all_again()
         if packet.size and packet.is_keyframe and due:
             self._context.skip_frame = "DEFAULT"
-            yield from self.decoder.pictures(packet)
-            yield from self.decoder.drained()
+            yield from self.decoder.decode(packet)
+            yield from self.decoder.drain()
         elif packet.size:
             self.skipped += 1
-        self._broken = not self._intra_only
+        self._gap = not self._intra_only
         self._key_at = -math.inf
 
-    def pictures(self, packet: AnyPacket, *, everything: bool, due: bool) -> Iterator[Decoded]:
-        """The pictures that come out when this packet goes in: often none.
+    def decode(self, packet: AnyPacket, *, everything: bool, due: bool) -> Iterator[DecodedFrame]:
+        """Yield the pictures that this packet completes: often none.
 
         Args:
-            packet: Of any stream; those of others are passed over.
+            packet: Packets of other streams are ignored.
             everything: False while key frames are enough.
-            due: Whether a picture that came now would be looked at.
+            due: Whether a picture that came now would be analysed.
 
         Raises:
-            av.FFmpegError: Anything but damaged data.
+            av.FFmpegError: Any error but damaged data.
         """
         if packet.stream.index != self._index:
             return
         if not packet.size:  # the end
-            yield from self.decoder.pictures(packet)
+            yield from self.decoder.decode(packet)
         elif packet.is_keyframe:
-            self._broken = False
-            yield from self._key(packet, everything=everything, due=due)
-        elif self._broken:
+            self._gap = False
+            yield from self._decode_key_frame(packet, everything=everything, due=due)
+        elif self._gap:
             self.skipped += 1
-        elif self._resting:
-            self._kept.append(packet)
+        elif self._key_frames_only:
+            self._pending.append(packet)
             self.skipped += 1
-            if everything or self._must_wake(packet):
-                yield from self._wake()
+            if everything or self._should_wake(packet):
+                yield from self._decode_pending()
         else:
-            yield from self._plain(packet, due=due)
+            yield from self._decode_packet(packet, due=due)
 
-    def _key(self, packet: AnyPacket, *, everything: bool, due: bool) -> Iterator[Decoded]:
+    def _decode_key_frame(
+        self, packet: AnyPacket, *, everything: bool, due: bool
+    ) -> Iterator[DecodedFrame]:
         now = self._clock.seconds()
         if self._intra_only:
-            pause_s = 0.0 if everything else KEY_PACE_S
+            pause_s = 0.0 if everything else KEY_PAUSE_S
             if due and now - self._key_at >= pause_s:
                 self._key_at = now
-                yield from self.decoder.pictures(packet)
+                yield from self.decoder.decode(packet)
             else:
                 self.skipped += 1
             return
         self._interval_s, self._key_at = now - self._key_at, now
-        rest = not everything and self._interval_s <= LONGEST_REST_S and not self._woken
-        self._woken = False
+        rest = not everything and self._interval_s <= MAX_KEY_INTERVAL_S and not self._just_woken
+        self._just_woken = False
         if not rest:
-            self._end_rest()
-            yield from self._plain(packet, due=True)
+            self._decode_all_again()
+            yield from self._decode_packet(packet, due=True)
             return
-        self._resting = True
-        self._kept = [packet]
+        self._key_frames_only = True
+        self._pending = [packet]
         self._context.skip_frame = "DEFAULT"
-        yield from self.decoder.pictures(packet)
-        yield from self.decoder.drained()
+        yield from self.decoder.decode(packet)
+        yield from self.decoder.drain()
 
-    def _plain(self, packet: AnyPacket, *, due: bool) -> Iterator[Decoded]:
-        """One packet as it comes. A picture that no other needs is left out unless due."""
+    def _decode_packet(self, packet: AnyPacket, *, due: bool) -> Iterator[DecodedFrame]:
+        """Decode one packet. A picture that no other refers to is skipped unless due."""
         self._context.skip_frame = "DEFAULT" if due else "NONREF"
         before = self.decoder.decoded
-        yield from self.decoder.pictures(packet)
+        yield from self.decoder.decode(packet)
         if not due and self.decoder.decoded == before:
             self.skipped += 1
 
-    def _must_wake(self, packet: AnyPacket) -> bool:
-        if self._sizes.surges(packet.size):
-            self._woken = True
+    def _should_wake(self, packet: AnyPacket) -> bool:
+        if self._usual_size.is_surge(packet.size):
+            self._just_woken = True
             return True
-        late = self._clock.seconds() - self._key_at > LONGEST_REST_S
-        return late or len(self._kept) > MOST_KEPT
+        late = self._clock.seconds() - self._key_at > MAX_KEY_INTERVAL_S
+        return late or len(self._pending) > MAX_PENDING
 
-    def _wake(self) -> Iterator[Decoded]:
-        """Decode what was kept; of its pictures only the newest is new to anybody."""
-        kept = self._kept
-        self._end_rest()
+    def _decode_pending(self) -> Iterator[DecodedFrame]:
+        """Decode the pending packets and yield only the newest picture."""
+        pending = self._pending
+        self._decode_all_again()
         self._context.skip_frame = "DEFAULT"
-        newest: Decoded | None = None
-        for packet in kept:
-            for picture in self.decoder.pictures(packet):
+        newest: DecodedFrame | None = None
+        for packet in pending:
+            for picture in self.decoder.decode(packet):
                 newest = picture
-                self.skipped -= 1  # counted when it was put aside
+                self.skipped -= 1  # counted when it came
         if newest is not None:
             yield newest
 
-    def _end_rest(self) -> None:
-        self._resting = False
-        self._kept = []
-        self._sizes = _Sizes()
+    def _decode_all_again(self) -> None:
+        self._key_frames_only = False
+        self._pending = []
+        self._usual_size = _UsualSize()

@@ -65,48 +65,24 @@ class DualStream:
         self._small = small
         self._large = large
         self._clock = clock
+        self.traits = small.traits
         self._over = StopSwitch()  # of the latest opening
-
-    @property
-    def label(self) -> str:
-        """See Source."""
-        return self._small.label
-
-    @property
-    def live(self) -> bool:
-        """See Source."""
-        return self._small.live
 
     @property
     def decoded(self) -> int:
         """See Source."""
         return self._small.decoded
 
-    @property
-    def hang_timeout_s(self) -> float:
-        """See Source."""
-        return self._small.hang_timeout_s
-
-    @property
-    def stall_timeout_s(self) -> float:
-        """See Source."""
-        return self._small.stall_timeout_s
-
-    @property
-    def access(self) -> object:
-        """See Source."""
-        return self._small.access
-
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
         self._over.request()  # an earlier opening may hang, but not hold the large stream
         self._over = over = StopSwitch()
         arriving = Mailbox[Frame](KEPT)
         reader = Reader(self._large, arriving, Backoff(*PAUSE), self._clock)
-        worker = Worker(f"{self._large.label}: reader", reader.run, over)
+        worker = Worker(f"{self._large.traits.label}: reader", reader.run, over)
         try:
-            with self._small.open(left) as frames:
+            with self._small.open(abandoned) as frames:
                 worker.start()
                 with closing(_joined(frames, FrameBuffer(arriving), worker)) as joined:
                     yield joined
@@ -119,7 +95,7 @@ def _joined(
 ) -> Generator[Frame, None, None]:
     """The small stream's frames, each with its way to the large picture of its moment."""
     for frame in frames:
-        if worker.failure is not None:  # a mistake of ours; see README, D-4
+        if worker.failure is not None:  # a mistake of ours; see monitor/README.md, D-4
             raise worker.failure
         yield replace(frame, closer=partial(buffer.nearest, frame.moment.seconds))
 

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 
 import av
 from av.video.stream import VideoStream
@@ -11,14 +12,14 @@ from av.video.stream import VideoStream
 from monitor.config.sources import DeviceSource, LiveSource
 from monitor.domain import CameraId, Frame, Moment
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.frames.av_errors import translated
-from monitor.ingest.frames.decoder import video_stream
+from monitor.ingest import SourceTraits
+from monitor.ingest.frames.av_errors import map_av_errors
+from monitor.ingest.frames.decoder import find_video_stream
 from monitor.ingest.frames.picture import VideoPicture
-from monitor.ingest.frames.sampling import ArrivalSampler
-from monitor.ingest.frames.timeline import Timeline
+from monitor.ingest.frames.timing import ArrivalSampler, Timeline
 from monitor.ingest.live.hardware import Hardware
 from monitor.ingest.live.live_decoder import LiveDecoder
-from monitor.ingest.live.open_stream import access_of, ffmpeg_input, opened
+from monitor.ingest.live.open_stream import ffmpeg_input, opened, read_credentials_version
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion import FrameWatch
 from monitor.runtime.clock import Clock
@@ -56,54 +57,31 @@ class LiveVideo:
         self._frame_watch = FrameWatch(self._demand, self._demand.tampering_settings)
         self._hardware = Hardware(source.decoder, camera)
         self._clock = clock
-        self._decoded = 0
+        self.decoded = 0
+        self.traits = SourceTraits(
+            camera,
+            live=True,
+            hang_timeout_s=source.open_timeout_s + source.silence_limit_s + SLACK_S,
+            stall_timeout_s=STALLED_S,
+            read_credentials_version=partial(read_credentials_version, source),
+        )
         self._warned = False
         ffmpeg_input(source)  # so that a missing password is noticed at start
 
-    @property
-    def label(self) -> str:
-        """See Source."""
-        return self._camera
-
-    @property
-    def live(self) -> bool:
-        """See Source."""
-        return True
-
-    @property
-    def decoded(self) -> int:
-        """See Source."""
-        return self._decoded
-
-    @property
-    def hang_timeout_s(self) -> float:
-        """See Source."""
-        return self._source.open_timeout_s + self._source.silence_limit_s + SLACK_S
-
-    @property
-    def stall_timeout_s(self) -> float:
-        """See Source."""
-        return STALLED_S
-
-    @property
-    def access(self) -> object:
-        """See Source. The password file's state; None without one, or while it is missing."""
-        return access_of(self._source)
-
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source. FFmpeg cannot be asked to leave, but after each packet we can."""
         host = ffmpeg_input(self._source).place
         with opened(self._source, self._clock) as container:
-            stream = video_stream(container, host)
+            stream = find_video_stream(container, host)
             self._warn_of_pieces(container)
             decoder = LiveDecoder(stream, self._clock, self._demand, self._hardware)
             playback = _Playback(container, stream, self._clock)
             try:
-                with closing(self._frames(container, decoder, playback, left)) as frames:
+                with closing(self._frames(container, decoder, playback, abandoned)) as frames:
                     yield frames
             finally:
-                decoder.end()
+                decoder.finish()
 
     def _warn_of_pieces(self, container: av.container.InputContainer) -> None:
         """FFmpeg forgets whom to trust when it fetches what an HLS list names."""
@@ -112,7 +90,7 @@ class LiveVideo:
             self._warned = True
             log.warning(
                 "%s: the certificate is checked for the HLS list, not for the pieces in it",
-                self.label,
+                self._camera,
             )
 
     def _frames(
@@ -120,39 +98,39 @@ class LiveVideo:
         container: av.container.InputContainer,
         decoder: LiveDecoder,
         playback: "_Playback",
-        left: Stop | None,
+        abandoned: Stop | None,
     ) -> Generator[Frame, None, None]:
         """The frames that are due, as they arrive, until nobody wants them any more."""
         host = ffmpeg_input(self._source).place
         sampler = ArrivalSampler(self._demand.full_fps)
         sequence = 0
         asked = last_picture = self._clock.seconds()
-        with translated(f"reading {host}"):
+        with map_av_errors(f"reading {host}"):
             # All streams, though only pictures count: the time-out is one packet's, and
             # sound alone would keep a camera that has gone dark connected for ever.
             for packet in container.demux():
-                if left is not None and left.requested:
+                if abandoned is not None and abandoned.requested:
                     return
                 self._check_silence(last_picture, host)
                 skipped, seen, came = decoder.skipped, decoder.seen, self._clock.seconds()
-                decoder.waited(came - asked)
-                sampler.pace(self._demand.current.fps)
-                for picture in decoder.pictures(packet, due=sampler.would_take(came)):
+                decoder.add_wait(came - asked)
+                sampler.set_fps(self._demand.current.fps)
+                for picture in decoder.decode(packet, due=sampler.would_take(came)):
                     playback.wait_for(picture.frame.pts)
                     last_picture = self._clock.seconds()
-                    if not sampler.due(last_picture):
+                    if not sampler.take(last_picture):
                         continue
                     yield Frame(
                         camera=self._camera,
                         sequence=sequence,
                         moment=Moment(seconds=last_picture, taken_at=self._clock.now()),
                         picture=VideoPicture(picture.frame),
-                        decode_ms=picture.milliseconds,
-                        moved=self._frame_watch.sees_motion(picture.frame, last_picture),
+                        decode_ms=picture.decode_ms,
+                        moved=self._frame_watch.process_frame(picture.frame, last_picture),
                     )
                     sequence += 1
                 asked = self._clock.seconds()
-                self._decoded += decoder.seen - seen
+                self.decoded += decoder.seen - seen
                 if decoder.skipped != skipped:  # it came, though nobody needs it
                     last_picture = asked
         raise SourceUnavailableError(f"reading {host}: the stream ended")
@@ -185,7 +163,7 @@ class _Playback:
     def wait_for(self, pts: int | None) -> None:
         """Sleep until the picture with this stamp is due."""
         if self._timeline is not None:
-            due = self._started + self._timeline.seconds(pts)
+            due = self._started + self._timeline.place(pts)
             wait_s = due - self._clock.seconds()
             if wait_s > LONGEST_WAIT_S:  # a gap in the recording
                 self._started -= wait_s

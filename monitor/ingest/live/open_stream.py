@@ -12,7 +12,7 @@ import av
 
 from monitor.config.sources import DeviceSource, HttpSource, LiveSource, RtspSource
 from monitor.errors import ConfigError, SourceError, SourceRejectedError, SourceUnavailableError
-from monitor.ingest.frames.av_errors import BROKEN, translated
+from monitor.ingest.frames.av_errors import BROKEN, map_av_errors
 from monitor.runtime.clock import Clock
 
 UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
@@ -54,8 +54,8 @@ def ffmpeg_input(source: LiveSource) -> FfmpegInput:
     return FfmpegInput(urlsplit(source.url).netloc, _with_password(source), None, options)
 
 
-def access_of(source: LiveSource) -> object:
-    """The password file's state, to compare; None without one, or while it is missing."""
+def read_credentials_version(source: LiveSource) -> object:
+    """The password file's state, to compare; None without a password file or if it is missing."""
     if isinstance(source, DeviceSource) or source.password_file is None:
         return None
     try:
@@ -169,7 +169,7 @@ def opened(source: LiveSource, clock: Clock) -> av.container.InputContainer:
         f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
     )
     try:
-        with translated(f"opening {address.place}", address.broken):
+        with map_av_errors(f"opening {address.place}", address.broken):
             container = av.open(
                 address.url,
                 format=address.format,

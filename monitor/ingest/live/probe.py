@@ -9,8 +9,8 @@ from av.video.stream import VideoStream
 
 from monitor.config.sources import LiveSource
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.frames.av_errors import translated
-from monitor.ingest.frames.decoder import Decoder, video_stream
+from monitor.ingest.frames.av_errors import map_av_errors
+from monitor.ingest.frames.decoder import Decoder, find_video_stream
 from monitor.ingest.live.hardware import SOFTWARE, Hardware
 from monitor.ingest.live.open_stream import ffmpeg_input, opened
 from monitor.runtime.clock import Clock
@@ -50,13 +50,13 @@ def examine(source: LiveSource, clock: Clock, seconds: float = LOOK_S) -> Camera
     """
     place = ffmpeg_input(source).place
     with opened(source, clock) as container:
-        stream = video_stream(container, place)
+        stream = find_video_stream(container, place)
         hardware = Hardware(source.decoder, place)
-        by, context = hardware.decoder(stream)
+        by, context = hardware.create_decoder(stream)
         context.thread_count = 1  # so that seconds are seconds of one core
         stream_probe = _StreamProbe(clock, by, hardware.reasons)
         decoder = Decoder(stream, clock, context)
-        with translated(f"reading {place}"):
+        with map_av_errors(f"reading {place}"):
             for packet in container.demux(stream):
                 stream_probe.note(packet, container, decoder)
                 if stream_probe.seconds >= seconds or stream_probe.keys > ENOUGH_KEYS:
@@ -107,9 +107,9 @@ class _StreamProbe:
             if container.start_time_realtime is not None:
                 taken = container.start_time_realtime / MICRO + stamp
                 self._skews_s.append(taken - self.clock.now().timestamp())
-        for picture in decoder.pictures(packet):
+        for picture in decoder.decode(packet):
             self.size = (picture.frame.width, picture.frame.height)
-            self._decode_ms.append(picture.milliseconds)
+            self._decode_ms.append(picture.decode_ms)
 
     def facts(self, stream: VideoStream, place: str) -> CameraFacts:
         """What it comes to.

@@ -1,1 +1,1 @@
-"""What a camera shows at a glance: motion, tampering, and how often it is worth analysing."""
+"""Watching a camera's frames: motion, tampering, and how often they are analysed."""

@@ -1,4 +1,4 @@
-"""What a camera's reader and the analyst tell each other while both work."""
+"""What the analyst needs of a camera's reader, and what the reader reports back."""
 
 import threading
 from dataclasses import dataclass
@@ -6,24 +6,24 @@ from dataclasses import dataclass
 from monitor.config.tampering import Tampering as TamperingSettings
 from monitor.domain import TamperingReason
 
-SETTLED_S = 5.0  # without motion and without anybody, before key frames are enough
+SETTLED_S = 5.0  # without motion and people, before key frames are enough
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What the analyst wants of a camera just now."""
+    """What the analyst needs of a camera now."""
 
-    fps: float  # frames per second to be looked at
-    everything: bool  # false while key frames are enough, as far as the analyst knows
+    fps: float  # frames per second to analyse
+    everything: bool  # false while key frames are enough
 
 
 class CameraDemand:
-    """How closely one camera is watched at the moment. Thread-safe.
+    """How closely one camera is watched. Thread-safe.
 
     Args:
-        fps: Frames per second that are looked at unless the machine is overloaded.
-        key_frames_only: Whether key frames are enough while nobody is in view.
-        tampering_settings: When the camera counts as tampered with; None never.
+        fps: Frames per second that are analysed unless the machine is overloaded.
+        key_frames_only: Whether key frames are enough while the view is empty.
+        tampering_settings: When the camera counts as tampered with; None is never.
     """
 
     def __init__(
@@ -38,44 +38,44 @@ class CameraDemand:
         self._key_frames_only = key_frames_only
         self._lock = threading.Lock()
         self._fps = fps
-        self._occupied = True  # until the analyst has seen that it is not
+        self._occupied = True  # until the analyst says otherwise
         self._tampering: TamperingReason | None = None
-        self._left_out = 0
+        self._dropped = 0
 
     @property
     def current(self) -> Demand:
-        """What the reader should give out."""
+        """What the reader should deliver."""
         with self._lock:
             return Demand(self._fps, self._occupied or not self._key_frames_only)
 
-    def occupied(self, *, somebody: bool) -> None:
-        """Whether somebody is in view, or was a moment ago; the analyst says so."""
+    def set_occupied(self, *, occupied: bool) -> None:
+        """Set whether a person is, or was a moment ago, in view. Called by the analyst."""
         with self._lock:
-            self._occupied = somebody
+            self._occupied = occupied
 
-    def shed(self, fps: float) -> None:
-        """Look at so many frames per second from now on, at most the full rate."""
+    def limit_fps(self, fps: float) -> None:
+        """Analyse this many frames per second from now on, at most the full rate."""
         with self._lock:
             self._fps = min(fps, self.full_fps)
 
     @property
-    def left_out(self) -> int:
-        """Pictures that were not decoded because there was no time to, since the start."""
+    def dropped(self) -> int:
+        """Pictures that were not decoded for lack of time, since the start."""
         with self._lock:
-            return self._left_out
+            return self._dropped
 
-    def leave_out(self, pictures: int) -> None:
-        """Count pictures that there was no time to decode; the reader says so."""
+    def count_dropped(self, pictures: int) -> None:
+        """Count pictures that were not decoded for lack of time. Called by the reader."""
         with self._lock:
-            self._left_out += pictures
+            self._dropped += pictures
 
     @property
     def tampering(self) -> TamperingReason | None:
-        """Why its pictures show nothing of use, if they do not."""
+        """Why the camera counts as tampered with; None if it does not."""
         with self._lock:
             return self._tampering
 
     def set_tampering(self, reason: TamperingReason | None) -> None:
-        """Why the camera counts as tampered with, if it does; the reader says so."""
+        """Set why the camera counts as tampered with. Called by the reader."""
         with self._lock:
             self._tampering = reason

@@ -1,4 +1,4 @@
-"""Whether anything moves, judged on a small picture of brightness alone; and what hides it."""
+"""Motion, detected on a small picture of brightness; and tampering."""
 
 import math
 import threading
@@ -10,95 +10,93 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.config.tampering import Tampering
-from monitor.ingest.frames.yuv import SMALL_PX, raw_luma, small_luma
+from monitor.ingest.frames.yuv import SMALL_PX, sample_luma, shrink_luma
 from monitor.ingest.watch.demand import CameraDemand
-from monitor.ingest.watch.tampering import TamperDetector
-
-Luma: TypeAlias = NDArray[np.uint8]
-"""(height, width), 0..255: how bright a picture is."""
+from monitor.ingest.watch.tampering import Luma, TamperDetector
 
 _Averages: TypeAlias = NDArray[np.float32]
 
-STEP = 12  # grey levels that a pixel must differ from what it usually is; noise stays below
-MIN_CHANGED_PIXELS = 10  # such pixels of the small picture; somebody far away covers some 50
-MEMORY_S = 2.0  # that "usually" looks back
-RESTLESS_S = 30.0  # that a pixel is watched before it counts as one that always changes
-RESTLESS = 0.2  # part of that time in which it changed
-MOST_RESTLESS = 0.02  # of the picture; where more changes all the time, there is motion
-LONGEST_STEP_S = 5.0  # between two pictures; a longer gap says no more about what is usual
+MIN_DIFFERENCE = 12  # grey levels between a pixel and the background; noise stays below
+MIN_CHANGED_PIXELS = 10  # of the small picture; a distant person covers some 50
+BACKGROUND_S = 2.0  # over which the background is averaged
+CHANGES_S = 30.0  # over which a pixel's changes are averaged
+RESTLESS_SHARE = 0.2  # of the time; a pixel that changes more often always does
+MAX_RESTLESS_AREA = 0.02  # of the picture; if more of it always changes, that is motion
+MAX_STEP_S = 5.0  # between two pictures; a longer gap counts as this
+TAMPER_CHECK_S = 0.4  # between two checks for tampering, which must last seconds to count
 
-LOOK_S = 0.4  # between two pictures that tampering is judged on; it takes seconds to count
 
+class MotionDetector:
+    """Compares each picture of one camera with an average of the last. Not thread-safe.
 
-class MotionMeter:
-    """Compares each picture of one camera with what its view has been lately. Not thread-safe.
-
-    A few pixels that never rest, such as the seconds of a clock in the picture, are left out
-    after a while.
+    A few pixels that always change, such as a clock in the picture, are ignored after a
+    while.
     """
 
     def __init__(self) -> None:
         self._seconds = -math.inf
-        self._usual: _Averages = np.empty((0, 0), np.float32)
+        self._background: _Averages = np.empty((0, 0), np.float32)
         self._restless: _Averages = np.empty((0, 0), np.float32)
 
-    def moved(self, luma: Luma, seconds: float) -> bool:
-        """Whether something differs; true for the first picture, of which nothing is known.
+    def detect_motion(self, luma: Luma, seconds: float) -> bool:
+        """Whether something moves; true for the first picture, which has no background yet.
 
         Args:
             luma: The small picture.
             seconds: When it was taken, later than the one before.
         """
-        passed = min(max(seconds - self._seconds, 0.0), LONGEST_STEP_S)
+        elapsed_s = min(max(seconds - self._seconds, 0.0), MAX_STEP_S)
         self._seconds = seconds
-        if self._usual.shape != luma.shape:
-            self._usual = luma.astype(np.float32)
+        if self._background.shape != luma.shape:
+            self._background = luma.astype(np.float32)
             self._restless = np.zeros(luma.shape, np.float32)
             return True
-        differs = cv2.absdiff(luma, cv2.convertScaleAbs(self._usual))
-        changed = cast("Luma", cv2.threshold(differs, STEP, 1, cv2.THRESH_BINARY)[1])
-        cv2.accumulateWeighted(luma, self._usual, _weight(passed, MEMORY_S))
-        return self._counted(changed, passed) >= MIN_CHANGED_PIXELS
+        difference = cv2.absdiff(luma, cv2.convertScaleAbs(self._background))
+        changed = cast("Luma", cv2.threshold(difference, MIN_DIFFERENCE, 1, cv2.THRESH_BINARY)[1])
+        cv2.accumulateWeighted(luma, self._background, _weigh(elapsed_s, BACKGROUND_S))
+        return self._count_changed(changed, elapsed_s) >= MIN_CHANGED_PIXELS
 
-    def _counted(self, changed: Luma, passed: float) -> int:
-        """How many pixels changed, those aside that always do."""
+    def _count_changed(self, changed: Luma, elapsed_s: float) -> int:
+        """Count the pixels that changed, without those that always do."""
         changes = cv2.countNonZero(changed)
-        cv2.accumulateWeighted(changed, self._restless, _weight(passed, RESTLESS_S))
+        cv2.accumulateWeighted(changed, self._restless, _weigh(elapsed_s, CHANGES_S))
         if changes < MIN_CHANGED_PIXELS:
             return changes
-        always = self._restless > RESTLESS
-        if np.count_nonzero(always) > MOST_RESTLESS * always.size:
+        restless = self._restless > RESTLESS_SHARE
+        if np.count_nonzero(restless) > MAX_RESTLESS_AREA * restless.size:
             return changes
-        return int(np.count_nonzero(changed.astype(np.bool_) & ~always))
+        return int(np.count_nonzero(changed.astype(np.bool_) & ~restless))
 
 
-def _weight(passed: float, memory_s: float) -> float:
-    """What a picture after so many seconds counts in an average over so many."""
-    return 1 - math.exp(-passed / memory_s)
+def _weigh(elapsed_s: float, memory_s: float) -> float:
+    """Weight of a picture after ``elapsed_s`` in an average over ``memory_s``."""
+    return 1 - math.exp(-elapsed_s / memory_s)
 
 
 class FrameWatch:
-    """One camera's, over all its connections. Thread-safe: an old connection may linger.
+    """Detects motion and tampering of one camera, over all its connections.
+
+    Thread-safe, as an old connection may still deliver frames.
 
     Args:
-        demand: Told when the camera was tampered with.
-        tampering: When it was tampered with; None never says so.
+        demand: Learns when the camera was tampered with.
+        tampering: The settings; None detects only motion.
     """
 
     def __init__(self, demand: CameraDemand, tampering: Tampering | None = None) -> None:
         self._lock = threading.Lock()
-        self._motion = MotionMeter()
+        self._motion = MotionDetector()
         self._demand = demand
-        self._watch = TamperDetector(tampering) if tampering is not None else None
-        self._watched_at = -math.inf
+        self._tampering = TamperDetector(tampering) if tampering is not None else None
+        self._checked_at = -math.inf
 
-    def sees_motion(self, frame: av.VideoFrame, seconds: float) -> bool:
-        """Whether something moves. Asked for each frame that is given out, in order."""
-        luma = small_luma(frame, 2 * SMALL_PX)
+    def process_frame(self, frame: av.VideoFrame, seconds: float) -> bool:
+        """Check one delivered frame, in their order. Returns whether something moves."""
+        luma = shrink_luma(frame, 2 * SMALL_PX)
         with self._lock:
-            if self._watch is not None and not 0 <= seconds - self._watched_at < LOOK_S:
-                self._watched_at = seconds
-                self._watch.look(luma, raw_luma(frame), seconds)
-                self._demand.set_tampering(self._watch.reason)
+            if self._tampering is not None and not 0 <= seconds - self._checked_at < TAMPER_CHECK_S:
+                self._checked_at = seconds
+                self._tampering.check_picture(luma, sample_luma(frame), seconds)
+                self._demand.set_tampering(self._tampering.reason)
             small = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-            return self._motion.moved(np.asarray(small, np.uint8), seconds)
+            return self._motion.detect_motion(np.asarray(small, np.uint8), seconds)

@@ -1,4 +1,4 @@
-"""Whether a camera that sends pictures still shows anything of use."""
+"""Tampering: a covered or turned lens, a dark, frozen or blurred picture."""
 
 import math
 from collections.abc import Mapping
@@ -13,43 +13,45 @@ from monitor.config.tampering import Tampering as Settings
 from monitor.domain import TamperingReason
 
 Luma: TypeAlias = NDArray[np.uint8]
-"""(height, width), 0..255: how bright a picture is."""
+"""(height, width), 0..255: the brightness of a picture."""
 
 _Averages: TypeAlias = NDArray[np.float32]
 
-FLAT = 7.0  # grey levels that a lit picture without anything in it varies by
-DARK = 42.0  # grey levels; where nearly all is darker, black being 16, there is no light
-LIT = 0.7  # of the usual brightness
-SUDDEN_S = 3.0  # in which the light goes when it is the lens that was covered
-CHANGED = 3  # grey levels that a pixel of a frozen picture may differ by, for it is coded anew
-MAX_CHANGED_SHARE = 0.001  # part of the pixels that may differ by more
-BLURRED = 0.2  # of the usual sharpness
-SHIFTED = 0.5  # likeness of what is seen to what usually is, 0..1; another view has about 0
+MIN_CONTRAST = (
+    7.0  # grey levels of standard deviation; less, in a lit picture, and the lens is covered
+)
+MAX_DARK_LEVEL = 42.0  # grey levels; without light, nearly all pixels are darker (black is 16)
+MIN_LIT_SHARE = 0.7  # of the usual brightness; above it the view is lit
+MAX_COVERING_S = 3.0  # in which a lens is covered; light that goes more slowly is nightfall
+MAX_FROZEN_DIFFERENCE = 3  # grey levels of a pixel; a frozen picture changes a little by coding
+MAX_CHANGED_SHARE = 0.001  # of the pixels of a frozen picture that may change more
+MIN_SHARPNESS = 0.2  # of the usual sharpness
+MIN_CORRELATION = 0.5  # of the view with the usual one; another view has about 0
 SETTLING_S = 5.0  # before the usual view and sharpness are known
-MEMORY_S = 120.0  # that the usual looks back
-GLANCE_S = 2.0  # over which people who pass are averaged out of what is seen
-ADOPTED_S = 600.0  # after which another view is the usual one
-LONGEST_STEP_S = 2.5  # between two pictures; what lies further apart proves no more
+MEMORY_S = 120.0  # over which the usual view, sharpness and brightness are averaged
+GLANCE_S = 2.0  # over which the view is averaged, so that people who pass do not count
+ADOPT_VIEW_S = 600.0  # after which another view becomes the usual one
+MAX_STEP_S = 2.5  # between two pictures; a longer gap counts as this
 
 
 @dataclass(slots=True)
 class _Debounce:
-    """For how long something has been so: grows while it is, shrinks while it is not."""
+    """Raises a sign that lasts, and clears it once it has been gone for a while."""
 
     after_s: float
     clear_s: float
-    strict: bool = False  # one exception, and it starts from nothing
+    strict: bool = False  # one picture without the sign starts again from 0
     held_s: float = 0.0
     raised: bool = False
 
-    def note(self, *, so: bool, passed: float) -> None:
-        """One picture more."""
-        if so:
-            self.held_s = min(self.held_s + passed, self.after_s)
+    def update(self, *, active: bool, elapsed_s: float) -> None:
+        """Take in whether the latest picture shows the sign."""
+        if active:
+            self.held_s = min(self.held_s + elapsed_s, self.after_s)
         elif self.strict and not self.raised:
             self.held_s = 0.0
         else:
-            self.held_s = max(self.held_s - passed * self.after_s / self.clear_s, 0.0)
+            self.held_s = max(self.held_s - elapsed_s * self.after_s / self.clear_s, 0.0)
         if self.held_s >= self.after_s:
             self.raised = True
         elif self.held_s <= 0:
@@ -57,27 +59,27 @@ class _Debounce:
 
 
 @dataclass(slots=True)
-class _Usual:
-    """An average over a long time that starts as a plain mean."""
+class _RunningMean:
+    """An exponential average that starts as a plain mean."""
 
     value: _Averages = field(default_factory=lambda: np.empty(0, np.float32))
-    known_s: float = 0.0
+    known_s: float = 0.0  # how long it has been averaged
 
-    def learn(self, new: _Averages, passed: float, memory_s: float) -> None:
-        """Take in one more."""
+    def add(self, new: _Averages, elapsed_s: float, memory_s: float) -> None:
+        """Add one value; another shape starts again."""
         if self.value.shape != new.shape:
             self.value, self.known_s = new.copy(), 0.0
-        self.known_s += passed
-        self.value += (1 - math.exp(-passed / min(self.known_s + 0.1, memory_s))) * (
+        self.known_s += elapsed_s
+        self.value += (1 - math.exp(-elapsed_s / min(self.known_s + 0.1, memory_s))) * (
             new - self.value
         )
 
 
 class TamperDetector:
-    """Looks at one camera's pictures for signs of trouble. Not thread-safe.
+    """Checks one camera's pictures for signs of tampering. Not thread-safe.
 
-    What is seen must hold for a while before it counts, and be gone for a while before it
-    counts no more. Seconds are those of the frames; a recording gives the same each time.
+    A sign must last for a while before it counts, and be gone for a while before it is
+    cleared. Seconds are those of the frames, so a replay gives the same result.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -91,83 +93,89 @@ class TamperDetector:
             if reason in settings.reasons
         }
         self._seconds = -math.inf
-        self._still: Luma = np.empty((0, 0), np.uint8)
+        self._last_sample: Luma = np.empty((0, 0), np.uint8)
         self._lit_at = -math.inf  # when the picture was last as bright as it usually is
         self._dark_since = math.inf
-        self._brightness, self._glance = _Usual(), _Usual()
-        self._sharpness, self._view = _Usual(), _Usual()
-        self._elsewhere_s = 0.0
+        self._brightness, self._glance = _RunningMean(), _RunningMean()
+        self._sharpness, self._view = _RunningMean(), _RunningMean()
+        self._changed_view_s = 0.0
 
     @property
     def reason(self) -> TamperingReason | None:
-        """What is wrong, if anything is; the first of several."""
+        """The first of the reasons that count now; None if there is none."""
         return next((reason for reason, p in self._debounced.items() if p.raised), None)
 
-    def look(self, luma: Luma, sample: Luma, seconds: float) -> None:
-        """Judge one picture.
+    def check_picture(self, luma: Luma, sample: Luma, seconds: float) -> None:
+        """Check one picture.
 
         Args:
-            luma: The picture made small, with noise averaged out; of about 320 pixels across.
-            sample: Pixels of it as they came, noise and all.
+            luma: The picture scaled down to about 320 pixels across, with noise averaged out.
+            sample: Single pixels of it, with their noise.
             seconds: When it was taken.
         """
-        passed = min(max(seconds - self._seconds, 0.0), LONGEST_STEP_S)
-        signs = self._signs(luma, sample, seconds, passed)
+        elapsed_s = min(max(seconds - self._seconds, 0.0), MAX_STEP_S)
+        signs = self._find_signs(luma, sample, seconds, elapsed_s)
         self._seconds = seconds
         for reason, debounce in self._debounced.items():
-            debounce.note(so=reason in signs, passed=passed)
+            debounce.update(active=reason in signs, elapsed_s=elapsed_s)
 
-    def _signs(self, luma: Luma, sample: Luma, now: float, passed: float) -> set[TamperingReason]:
-        signs = {TamperingReason.IMAGE_FROZEN} if self._same(sample) else set()
+    def _find_signs(
+        self, luma: Luma, sample: Luma, now: float, elapsed_s: float
+    ) -> set[TamperingReason]:
+        signs = {TamperingReason.IMAGE_FROZEN} if self._is_frozen(sample) else set()
         bright = float(np.percentile(luma, 95))
-        if bright < DARK:
+        if bright < MAX_DARK_LEVEL:
             self._dark_since = min(self._dark_since, now)
-            sudden = self._dark_since - self._lit_at <= SUDDEN_S
+            sudden = self._dark_since - self._lit_at <= MAX_COVERING_S
             return signs | {
                 TamperingReason.LENS_COVERED if sudden else TamperingReason.IMAGE_TOO_DARK
             }
         self._dark_since = math.inf
-        self._brightness.learn(np.array([bright], np.float32), passed, MEMORY_S)
-        if bright > LIT * self._brightness.value[0]:
+        self._brightness.add(np.array([bright], np.float32), elapsed_s, MEMORY_S)
+        if bright > MIN_LIT_SHARE * self._brightness.value[0]:
             self._lit_at = now
         spread = float(luma.std())
-        if spread < FLAT:
+        if spread < MIN_CONTRAST:
             return signs | {TamperingReason.LENS_COVERED}
-        return signs | self._odd_views(luma, spread, passed)
+        return signs | self._find_view_changes(luma, spread, elapsed_s)
 
-    def _same(self, sample: Luma) -> bool:
-        """Whether nothing has changed since the picture last did."""
-        if sample.shape == self._still.shape:
-            differs = cv2.absdiff(sample, self._still) > CHANGED
-            if np.count_nonzero(differs) <= MAX_CHANGED_SHARE * sample.size:
+    def _is_frozen(self, sample: Luma) -> bool:
+        """Whether the picture is the same as when it last changed."""
+        if sample.shape == self._last_sample.shape:
+            changed = cv2.absdiff(sample, self._last_sample) > MAX_FROZEN_DIFFERENCE
+            if np.count_nonzero(changed) <= MAX_CHANGED_SHARE * sample.size:
                 return True
-        self._still = sample
+        self._last_sample = sample
         return False
 
-    def _odd_views(self, luma: Luma, spread: float, passed: float) -> set[TamperingReason]:
-        """Signs of a blurred or a turned lens: the picture is not as it usually is."""
+    def _find_view_changes(
+        self, luma: Luma, spread: float, elapsed_s: float
+    ) -> set[TamperingReason]:
+        """Find a blurred or turned lens: the picture differs from the usual one."""
         sharp = np.log([max(cv2.Laplacian(luma, cv2.CV_32F).var() / spread**2, 1e-6)])
-        edges = _edges(luma)
+        edges = _measure_edges(luma)
         if edges.shape != self._view.value.shape:  # another picture size, or the first one
-            self._sharpness, self._view, self._glance = _Usual(), _Usual(), _Usual()
-        self._glance.learn(edges, passed, GLANCE_S)
+            self._sharpness, self._view = _RunningMean(), _RunningMean()
+            self._glance = _RunningMean()
+        self._glance.add(edges, elapsed_s, GLANCE_S)
         settled = min(self._sharpness.known_s, self._view.known_s) >= SETTLING_S
-        blurred = settled and float(sharp[0] - self._sharpness.value[0]) < math.log(BLURRED)
-        shifted = settled and _likeness(self._glance.value, self._view.value) < SHIFTED
+        blurred = settled and float(sharp[0] - self._sharpness.value[0]) < math.log(MIN_SHARPNESS)
+        shifted = settled and _correlate(self._glance.value, self._view.value) < MIN_CORRELATION
         if not blurred:
-            self._sharpness.learn(sharp.astype(np.float32), passed, MEMORY_S)
+            self._sharpness.add(sharp.astype(np.float32), elapsed_s, MEMORY_S)
         if not blurred and not shifted:
-            self._view.learn(edges, passed, MEMORY_S)
-        self._elsewhere_s = self._elsewhere_s + passed if shifted or blurred else 0.0
-        if self._elsewhere_s > ADOPTED_S:
-            self._sharpness, self._view, self._elsewhere_s = _Usual(), _Usual(), 0.0
+            self._view.add(edges, elapsed_s, MEMORY_S)
+        self._changed_view_s = self._changed_view_s + elapsed_s if shifted or blurred else 0.0
+        if self._changed_view_s > ADOPT_VIEW_S:
+            self._sharpness, self._view = _RunningMean(), _RunningMean()
+            self._changed_view_s = 0.0
         if blurred:
             return {TamperingReason.IMAGE_TOO_BLURRY}
         return {TamperingReason.GLOBAL_SCENE_CHANGE} if shifted else set()
 
 
-def _edges(luma: Luma) -> _Averages:
-    """Where the picture has more edges than round about, whatever the light: (H / 4, W / 4)."""
+def _measure_edges(luma: Luma) -> _Averages:
+    """Return where there are more edges than nearby, in any light: (height / 4, width / 4)."""
     small = cv2.resize(luma, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     across = cv2.Sobel(small, cv2.CV_32F, 1, 0)
     down = cv2.Sobel(small, cv2.CV_32F, 0, 1)
@@ -176,9 +184,9 @@ def _edges(luma: Luma) -> _Averages:
     return cast("_Averages", coarse - cv2.GaussianBlur(coarse, (0, 0), 4))
 
 
-def _likeness(one: _Averages, other: _Averages) -> float:
-    """The correlation of two pictures of edges, -1 to 1; 1 where either has none."""
-    if one.shape != other.shape:
+def _correlate(first: _Averages, second: _Averages) -> float:
+    """Correlate two pictures of edges: -1 to 1, and 1 if either has none."""
+    if first.shape != second.shape:
         return 0.0
-    norm = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float((one * other).sum()) / norm if norm > 0 else 1.0
+    norm = float(np.linalg.norm(first) * np.linalg.norm(second))
+    return float((first * second).sum()) / norm if norm > 0 else 1.0

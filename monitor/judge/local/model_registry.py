@@ -12,7 +12,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from monitor.errors import ConfigError, OutputError
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 
 EMBEDDED: Final = "embedded"
 PINS: Final = "SHA256SUMS"
@@ -60,7 +60,7 @@ def catalogue() -> Mapping[str, Entry]:
     Raises:
         ConfigError: The file that lists them is broken.
     """
-    path = bundled("models") / "catalogue.json"
+    path = find_bundled("models") / "catalogue.json"
     try:
         return TypeAdapter(dict[str, Entry]).validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:

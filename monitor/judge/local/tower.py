@@ -16,7 +16,7 @@ from monitor.errors import JudgeUnavailableError
 from monitor.judge.local.folding import fold
 from monitor.judge.local.load import shortened
 from monitor.judge.local.tower_graph import graph_of
-from monitor.runtime.openvino_runtime import core, cores, installed, open_openvino
+from monitor.runtime.openvino_runtime import count_cores, get_core, is_installed, open_openvino
 
 _LOG: Final = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ def open_tower(network: Any, side: int) -> Tower:  # noqa: ANN401  (transformers
             evaluation mode; it is not changed.
         side: Of the pictures, in pixels.
     """
-    if installed():
+    if is_installed():
         try:
             return OpenVinoTower(network, side)
         except JudgeUnavailableError as error:
@@ -84,13 +84,13 @@ class OpenVinoTower:
         openvino = open_openvino()
         options = {
             "INFERENCE_PRECISION_HINT": "f32",  # else it halves where the processor can
-            "INFERENCE_NUM_THREADS": max(cores() // 2, 1),  # the detector wants some, too
+            "INFERENCE_NUM_THREADS": max(count_cores() // 2, 1),  # the detector wants some, too
             "ENABLE_CPU_PINNING": False,  # other threads want the same cores
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
             model = graph_of(openvino, network, side)
-            self._compiled = core().compile_model(model, "CPU", options)
+            self._compiled = get_core().compile_model(model, "CPU", options)
         except RuntimeError as error:
             raise JudgeUnavailableError(shortened(error)) from error
 

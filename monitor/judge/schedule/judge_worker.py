@@ -3,7 +3,8 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+
+from cachetools import LRUCache
 
 from monitor.domain import CameraId, HeadCrop, SubjectId, Verdict
 from monitor.errors import JudgeError
@@ -36,9 +37,11 @@ class JudgeWorker:
     backoff: Backoff
     verifier: VerificationQueue | None = None  # is told of every suspicious crop
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
-    _sentences: dict[tuple[CameraId, SubjectId], str] = field(init=False, default_factory=dict)
-    _unexplained: dict[tuple[CameraId, SubjectId], HeadCrop] = field(
-        init=False, default_factory=dict
+    _sentences: LRUCache[tuple[CameraId, SubjectId], str] = field(
+        init=False, default_factory=lambda: LRUCache(_REMEMBERED)
+    )
+    _unexplained: LRUCache[tuple[CameraId, SubjectId], HeadCrop] = field(
+        init=False, default_factory=lambda: LRUCache(_REMEMBERED)
     )
 
     def run(self, stop: Stop) -> None:
@@ -54,7 +57,7 @@ class JudgeWorker:
             except JudgeError as error:
                 self.scheduler.give_up(crops)
                 self.trouble = str(error)
-                pause_s = self.backoff.delay()
+                pause_s = self.backoff.next_delay_s()
                 log.warning(
                     "judge %s: %s; retrying in %.1f s", self.judge.name.name, error, pause_s
                 )
@@ -97,7 +100,6 @@ class JudgeWorker:
             suspicious = verdict.occluded >= _SUSPICIOUS and verdict.evaluable
             if suspicious and not verdict.thinking and key not in self._sentences:
                 self._unexplained[key] = crop
-        _shorten(self._unexplained)
 
     def _explain_one(self) -> bool:
         """Ask for one subject's sentence; False if none is wanted.
@@ -106,11 +108,9 @@ class JudgeWorker:
         """
         if not self._unexplained:
             return False
-        key = next(iter(self._unexplained))
-        crop = self._unexplained.pop(key)
+        key, crop = self._unexplained.popitem()  # the oldest
         try:
             self._sentences[key] = self.judge.explain(crop)
-            _shorten(self._sentences)
         except JudgeError as error:
             log.warning("judge %s: no sentence: %s", self.judge.name.name, error)
         return True
@@ -119,9 +119,3 @@ class JudgeWorker:
         if verdict.thinking:
             return verdict
         return replace(verdict, thinking=self._sentences.get((verdict.camera, verdict.subject), ""))
-
-
-def _shorten(remembered: dict[tuple[CameraId, SubjectId], Any]) -> None:
-    """Forget who was remembered longest ago, beyond a number."""
-    while len(remembered) > _REMEMBERED:
-        del remembered[next(iter(remembered))]

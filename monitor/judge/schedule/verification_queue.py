@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
+from cachetools import LRUCache
+
 from monitor.config.judges import Verifier as Settings
 from monitor.domain import Alert, CameraId, HeadCrop, Severity, SubjectId, Verdict, VerifierAnswer
 from monitor.runtime.clock import Clock
@@ -65,8 +67,8 @@ class VerificationQueue:
         self._clock = clock
         self._bell = bell or threading.Event()
         self._changed = threading.Condition()  # guards everything below
-        self._best: dict[Key, HeadCrop] = {}
-        self._doubted: dict[Key, float] = {}  # seconds, when last asked about
+        self._best: LRUCache[Key, HeadCrop] = LRUCache(_REMEMBERED)
+        self._doubted: LRUCache[Key, float] = LRUCache(_REMEMBERED)  # seconds, when last asked
         self._waiting: dict[UUID | Key, VerificationRequest] = {}
         self._alert_answers: dict[CameraId, list[VerifierAnswer]] = {}
         self._verdicts: dict[CameraId, list[Verdict]] = {}
@@ -95,11 +97,9 @@ class VerificationQueue:
         with self._changed:
             before = self._best.pop(key, None)
             self._best[key] = crop if before is None or _better(crop, before) else before
-            _shorten(self._best, _REMEMBERED)
             due = now - self._doubted.get(key, float("-inf")) >= _DOUBT_EVERY_S
             if verdict.occluded < high and due:
                 self._doubted[key] = now
-                _shorten(self._doubted, _REMEMBERED)
                 self._put(
                     key, VerificationRequest(crop, None, now + self._settings.verify_within_s)
                 )
@@ -200,9 +200,3 @@ def _better(crop: HeadCrop, before: HeadCrop) -> bool:
     """Whether a newer crop takes an older one's place."""
     old = crop.moment.seconds - before.moment.seconds > _FRESH_S
     return old or before.head_px <= _BETTER * crop.head_px
-
-
-def _shorten(remembered: dict[Key, HeadCrop] | dict[Key, float], limit: int) -> None:
-    """Forget who was remembered longest ago, beyond a number."""
-    while len(remembered) > limit:
-        del remembered[next(iter(remembered))]

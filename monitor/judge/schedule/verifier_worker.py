@@ -11,6 +11,7 @@ from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.schedule.verification_queue import VerificationQueue, VerificationRequest
 from monitor.runtime.backoff import Backoff
+from monitor.runtime.repeat_log import RepeatLog
 from monitor.runtime.stop import Stop, StopSwitch
 
 log = logging.getLogger(__name__)
@@ -19,7 +20,6 @@ POLL_S: Final = 0.5  # how late a stop request may be noticed while nothing is a
 _OCCLUDED: Final = 0.5  # probability of a covering from which a sentence is wanted
 _ROOM: Final = 3.0  # a sentence is asked for only if this many times the answer's time is left
 _TRIES: Final = 4  # in a replay, where nobody comes back later
-_WARN_EVERY_S: Final = 60.0
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class VerifierWorker:
     judge: Judge
     backoff: Backoff
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
-    _told: float = field(init=False, default=float("-inf"))
+    _failures: RepeatLog = field(init=False, default_factory=lambda: RepeatLog(log))
 
     def run(self, stop: Stop) -> None:
         """Answer until stop is requested; a verifier that fails is waited out."""
@@ -59,8 +59,8 @@ class VerifierWorker:
                     answered += 1
                     break
                 except JudgeError as error:
-                    self._tell(error)
-                    StopSwitch().wait(self.backoff.delay())
+                    self._log_failure(error)
+                    StopSwitch().wait(self.backoff.next_delay_s())
             else:
                 self.queue.answer(request, None)
             self.backoff.reset()
@@ -72,10 +72,10 @@ class VerifierWorker:
             verdict = self._verdict(request)
         except JudgeError as error:
             self.trouble = str(error)
-            self._tell(error)
+            self._log_failure(error)
             if error.retryable:
                 self.queue.give_back(request)
-                return self.backoff.delay()
+                return self.backoff.next_delay_s()
             self.queue.answer(request, None)
             return None
         self.backoff.reset()
@@ -101,12 +101,10 @@ class VerifierWorker:
             log.warning("verifier %s: no sentence: %s", self.judge.name.name, error)
             return verdict
 
-    def _tell(self, error: JudgeError) -> None:
-        """Log what is wrong, once a minute while it lasts."""
-        now = time.monotonic()
-        if now - self._told >= _WARN_EVERY_S:
-            self._told = now
-            log.warning("verifier %s: %s; asking again", self.judge.name.name, error)
+    def _log_failure(self, error: JudgeError) -> None:
+        self._failures.write(
+            logging.WARNING, "verifier %s: %s; asking again", self.judge.name.name, error
+        )
 
 
 def trouble(workers: Sequence[VerifierWorker]) -> str | None:

@@ -18,8 +18,6 @@ from monitor.domain import Alert, AlertState, CameraId, Severity
 from monitor.publish.contract.payload import printable
 from monitor.publish.outbox.outbox import OutboxMessage
 
-_OVER = (AlertState.ENDED, AlertState.REJECTED)
-
 
 class FrigateFormat:
     """Says each state of an alert as an event and as a review item. Owned by one thread.
@@ -39,7 +37,7 @@ class FrigateFormat:
     def messages(self, alert: Alert, now: datetime) -> Iterator[OutboxMessage]:
         """What one state of an alert is in these words. They may make room for alerts proper."""
         before = self._before.pop(alert.id, None)
-        over = alert.state in _OVER
+        over = alert.state.is_final
         if not over:
             self._before[alert.id] = alert
         kind = "end" if over else "new" if before is None else "update"

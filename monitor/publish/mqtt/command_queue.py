@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from paho.mqtt.client import MQTTMessage
 
 from monitor.publish.contract.models import COMMAND_BYTES
+from monitor.runtime.repeat_log import RepeatLog
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class CommandQueue:
 
     def __init__(self, filters: Sequence[str]) -> None:
         self.filters = tuple(filters)
-        self._dropped = 0  # of the connection's thread
+        self._drops = RepeatLog(log)
         self._waiting: queue.Queue[Request] = queue.Queue(LIMIT)
 
     def receive(self, message: MQTTMessage) -> None:
@@ -50,14 +51,9 @@ class CommandQueue:
         try:
             self._waiting.put_nowait(request)
         except queue.Full:
-            self._dropped += 1
-            if self._dropped & (self._dropped - 1) == 0:  # 1, 2, 4, 8 ...: strangers write fast
-                log.warning(
-                    "%s: dropped, %d requests are waiting; %d dropped so far",
-                    message.topic,
-                    LIMIT,
-                    self._dropped,
-                )
+            self._drops.write(
+                logging.WARNING, "%s: dropped: %d requests are waiting", message.topic, LIMIT
+            )
 
     def take(self, timeout_s: float) -> Request | None:
         """The oldest request; None if there is none in time."""

@@ -1,9 +1,7 @@
 """Publishing over MQTT, QoS 1, and keeping the connection to the broker."""
 
 import logging
-import math
 import threading
-import time
 from collections.abc import Callable, Mapping
 from typing import Self
 
@@ -15,13 +13,14 @@ from monitor.publish.mqtt.command_queue import CommandQueue
 from monitor.publish.mqtt.connection import NO_ANSWER, MqttConnection, Will, dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.runtime.backoff import Backoff
+from monitor.runtime.repeat_log import RepeatLog
 from monitor.runtime.stop import StopSwitch
 
 log = logging.getLogger(__name__)
 
 RECONNECT_FIRST_S = 0.2
 RECONNECT_LIMIT_S = 5.0
-REMIND_EVERY_S = 60.0  # a reason that stays the same is logged again after this long
+POLL_S = 60.0  # how late a stop may be noticed by a connection that stands
 SHORT_LIVED = " at once; if this repeats, give each program a client_id of its own"
 TAKEN_OVER = "Session taken over"  # what MQTT 5 brokers tell who is thrown out
 _OWN_NAME = ": another program has our client_id; give each program a client_id of its own"
@@ -61,7 +60,7 @@ class ReconnectingClient:
         self._connection: MqttConnection | None = None
         self._connections = 0
         self._reason = "not connected yet"
-        self._warned: dict[str, float] = {}  # reasons, and when they were logged
+        self._failures = RepeatLog(log)
         self._thread = threading.Thread(target=self._keep, name="mqtt", daemon=True)
 
     def __enter__(self) -> Self:
@@ -105,8 +104,8 @@ class ReconnectingClient:
             try:
                 self._use(self._opener(), backoff)
             except PublishError as error:
-                self._report(str(error))
-            self._stop.wait(backoff.delay())
+                self._note_failure(str(error))
+            self._stop.wait(backoff.next_delay_s())
 
     def _use(self, connection: MqttConnection, backoff: Backoff) -> None:
         """Hold one connection until it is over.
@@ -129,8 +128,8 @@ class ReconnectingClient:
         if not connection.wait(self._settled_s):
             backoff.reset()
             hint = ""
-            self._warned.clear()
-        while not (connection.wait(REMIND_EVERY_S) or self._stop.requested):
+            self._failures.reset()
+        while not (connection.wait(POLL_S) or self._stop.requested):
             pass
         if TAKEN_OVER in str(connection.ended):
             hint = _OWN_NAME
@@ -148,14 +147,11 @@ class ReconnectingClient:
             self._farewell(connection)
         connection.close()
 
-    def _report(self, reason: str) -> None:
-        """Warn when the reason is new, or old and still true."""
+    def _note_failure(self, reason: str) -> None:
+        """Keep the reason for those who want to send, and log it."""
         with self._lock:
             self._reason = reason
-        now = time.monotonic()
-        if now - self._warned.get(reason, -math.inf) >= REMIND_EVERY_S:
-            self._warned[reason] = now
-            log.warning("%s; trying again", reason)
+        self._failures.write(logging.WARNING, "%s; trying again", reason, key=reason)
 
 
 class MqttPublisher:

@@ -1,7 +1,6 @@
 """Receiving what is published: the other end, for ``monitor listen`` and for trying things out."""
 
 import json
-from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from datetime import datetime
 from typing import Self
 from uuid import uuid4
 
+from cachetools import LRUCache
 from paho.mqtt.client import MQTTMessage
 
 from monitor.config.schema import Mqtt
@@ -68,7 +68,7 @@ class Subscriber:
             f"monitor/v1/{site}/{camera}/{kind}" for camera in cameras or "+" for kind in kinds
         ]
         self._clock = SystemClock()
-        self._known: deque[tuple[object, object]] = deque(maxlen=REMEMBERED)
+        self._known: LRUCache[tuple[str, str], None] = LRUCache(REMEMBERED)
         self._first: MqttConnection | None = None
         self._client = ReconnectingClient(self._next, lambda _: None, address)
 
@@ -121,5 +121,5 @@ class Subscriber:
             return False
         if key in self._known:
             return True
-        self._known.append(key)
+        self._known[key] = None
         return False

@@ -15,12 +15,12 @@ from uuid import UUID
 from monitor.errors import OutboxError
 from monitor.publish.outbox.outbox import Key, Outbox, OutboxMessage
 from monitor.runtime.clock import Clock
+from monitor.runtime.repeat_log import RepeatLog
 
 log = logging.getLogger(__name__)
 
 IN_MEMORY = 20_000  # messages, some 30 MB; then the oldest go, notes first
 RETRY_S = 1.0  # between tries of a disk that refuses
-REMIND_EVERY_S = 60.0  # trouble that stays the same is logged again after this long
 
 
 class BufferedOutbox:
@@ -54,8 +54,8 @@ class BufferedOutbox:
         self._begun: set[UUID] = set()  # alerts of which nothing has ever been on disk
         self._gone: dict[Key, None] = {}  # delivered, but the disk would not forget it
         self._retry_at = float("-inf")
-        self._reminded_at = float("-inf")
-        self._dropped = 0
+        self._failures = RepeatLog(log, clock)
+        self._losses = RepeatLog(log, clock)
 
     def __len__(self) -> int:
         with self._lock:
@@ -155,8 +155,7 @@ class BufferedOutbox:
         self._recovered()
 
     def _recovered(self) -> None:
-        if self._reminded_at > float("-inf"):
-            self._reminded_at = float("-inf")
+        if self._failures.reset():
             log.info("the outbox takes alerts again")
             self._on_trouble(None)
 
@@ -170,20 +169,16 @@ class BufferedOutbox:
             return False
 
     def _refused(self, error: OutboxError) -> None:
-        """Tell of it when it is new, or old and still there."""
-        now = self._clock.seconds()
-        if now - self._reminded_at < REMIND_EVERY_S:
-            return
-        self._reminded_at = now
-        log.error("%s; %d alert messages wait in memory", error, len(self._kept))
-        self._on_trouble(str(error))
+        """Log a failure of the disk and report it, at once and then once a minute."""
+        if self._failures.write(
+            logging.ERROR, "%s; %d alert messages wait in memory", error, len(self._kept)
+        ):
+            self._on_trouble(str(error))
 
     def _drop_one(self) -> None:
         notes = (key for key, message in self._kept.items() if message.expendable)
         (key,) = list(islice(notes, 1)) or list(islice(self._kept, 1))
         if not self._kept.pop(key).expendable:
-            self._dropped += 1
-            if self._dropped % 1000 == 1:
-                log.error(
-                    "no broker, no disk and no memory: %d alert messages are lost", self._dropped
-                )
+            self._losses.write(
+                logging.ERROR, "no broker, no disk and no memory: an alert message is lost"
+            )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
-from monitor.domain import Alert, AlertState, CameraId, CameraState, Covering, Severity
+from monitor.domain import Alert, CameraId, CameraState, Covering, Severity
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import Broker
 from monitor.publish.contract.models import CoveredV1
@@ -26,8 +26,6 @@ POLL_S = 0.2  # how late a stop or a reconnect may be noticed
 ATTEMPTS = 3  # a message that the connection broke over this often is set aside, as one refused
 AGAIN_S = 60.0  # what was set aside is tried again after this long: rights may have been granted
 
-OVER = (AlertState.ENDED, AlertState.REJECTED)
-"""The states that no other follows."""
 _ORDER = tuple(Severity)
 
 
@@ -167,7 +165,7 @@ class OpenAlerts:
         """Take in one alert's new state."""
         standing = self._open.setdefault(alert.camera, {})
         standing.pop(alert.id, None)
-        if alert.state not in OVER:
+        if not alert.state.is_final:
             standing[alert.id] = alert
         self._tell(alert.camera, alert.covering)
 

@@ -58,7 +58,7 @@ class TamperAlerts:
             self._tell(raised)
 
     def _tell(self, alert: TamperingAlert) -> None:
-        over = alert.state is AlertState.ENDED
+        over = alert.state.is_final
         log.warning("%s: %s", alert.camera, "sees again" if over else f"tampering: {alert.reason}")
         if alert.severity is Severity.IGNORE:
             return

@@ -9,16 +9,16 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    clouds,
-    ellipse,
-    filled,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
     happens,
-    laid,
-    mirrored,
-    shaded,
-    smooth,
-    stroke,
+    make_clouds,
+    make_ellipse,
+    mirror_polygon,
+    round_corners,
 )
 from monitor.domain import Pixels
 
@@ -54,12 +54,12 @@ def light(face: LandmarkedFace, rng: Rng, *, hard: bool = False) -> Floats:
     """
     side = face.pixels.shape[0]
     grey = cv2.cvtColor(face.pixels, cv2.COLOR_BGR2GRAY).astype(np.float32) + 8
-    core = filled(face, ellipse(0, 0.5, 1.0, 1.3), 0.0) > 0.5  # noqa: PLR2004
+    core = fill_polygon(face, make_ellipse(0, 0.5, 1.0, 1.3), 0.0) > 0.5  # noqa: PLR2004
     level = float(grey[core].mean()) if core.any() else 128.0
-    broad = np.clip(blurred(grey, 0.35 * face.unit_px) / level, 0.5, 1.7)
-    relief = np.clip(blurred(grey, 0.07 * face.unit_px) / (broad * level), 0.6, 1.5)
+    broad = np.clip(blur(grey, 0.35 * face.unit_px) / level, 0.5, 1.7)
+    relief = np.clip(blur(grey, 0.07 * face.unit_px) / (broad * level), 0.6, 1.5)
     if hard:
-        broad, relief = np.clip(blurred(broad, 0.8 * face.unit_px), 0.6, 1.4), np.ones_like(relief)
+        broad, relief = np.clip(blur(broad, 0.8 * face.unit_px), 0.6, 1.4), np.ones_like(relief)
     axes = face.axes
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
     across = np.stack([xs - axes[0, 2], ys - axes[1, 2]], axis=-1) @ np.linalg.inv(axes[:, :2]).T
@@ -77,14 +77,14 @@ def weave(face: LandmarkedFace, rng: Rng, *, knit: bool) -> Floats:
     """(S, S) the structure of cloth, about 1: folds, and the rows of a knit."""
     side = face.pixels.shape[0]
     unit = face.unit_px
-    folds = clouds(side, rng.uniform(0.3, 0.8) * unit, rng)
-    tall = cv2.resize(clouds(side, 0.25 * unit, rng), (side, 2 * side))[:side]
+    folds = make_clouds(side, rng.uniform(0.3, 0.8) * unit, rng)
+    tall = cv2.resize(make_clouds(side, 0.25 * unit, rng), (side, 2 * side))[:side]
     value = 1 + rng.uniform(0.03, 0.13) * folds + rng.uniform(0.0, 0.08) * tall
     value += rng.uniform(0.0, 0.05) * rng.standard_normal((side, side)).astype(np.float32)
     if knit:
         ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / unit
         wale, bend = rng.uniform(14, 34), rng.uniform(0.0, 0.06)
-        xs = xs + bend * clouds(side, 0.6 * unit, rng)
+        xs = xs + bend * make_clouds(side, 0.6 * unit, rng)
         rows = np.sin(wale * xs) * (0.6 + 0.4 * np.sin(wale * ys * rng.uniform(0.5, 1.2)))
         value += rng.uniform(0.08, 0.3) * rows
     return np.asarray(np.clip(value, 0.35, 1.8), dtype=np.float32)
@@ -97,7 +97,7 @@ def cloth(face: LandmarkedFace, rng: Rng, colour: Floats, *, knit: bool = False)
     chance = rng.random()
     if chance < 0.05:  # noqa: PLR2004  (camouflage)
         for _ in range(2):
-            patch = clouds(side, 0.3 * face.unit_px, rng) > 0.5  # noqa: PLR2004
+            patch = make_clouds(side, 0.3 * face.unit_px, rng) > 0.5  # noqa: PLR2004
             base = np.where(patch[..., None], cloth_colour(rng, 0.2), base)
     elif chance < 0.09:  # noqa: PLR2004
         base = _striped(face, rng, base)
@@ -135,20 +135,20 @@ def printed(
         bold = np.full(3, rng.choice([235, 205, 15]), np.float32) + rng.normal(0, 8, 3)
         ink = np.asarray(bold, dtype=np.float32)
     if happens(rng, jaws):
-        drawn = [filled(face, ellipse(0.0, 0.95, 0.6, 0.34), 0.03)]
+        drawn = [fill_polygon(face, make_ellipse(0.0, 0.95, 0.6, 0.34), 0.03)]
         lines = [((x, 0.7), (x, 1.2)) for x in np.arange(-0.48, 0.5, 0.16)]
         lines.append(((-0.6, 0.95), (0.6, 0.95)))
-        gaps = [stroke(face, np.array(line, np.float32), 0.045) for line in lines]
+        gaps = [draw_line(face, np.array(line, np.float32), 0.045) for line in lines]
         drawn[0] = drawn[0] * (1 - np.max(gaps, axis=0))
         nose = np.array([(0, 0.35), (-0.2, 0.6), (0.2, 0.6)], np.float32)
-        drawn.append(filled(face, nose, 0.02))
+        drawn.append(fill_polygon(face, nose, 0.02))
     else:
         step, size = rng.uniform(0.2, 0.5), rng.uniform(0.04, 0.11)
         drawn = []
         for y in np.arange(-1.8, 3.2, step):
             for x in np.arange(-1.5, 1.5, step) + (0.5 * step if happens(rng, 0.5) else 0.0):
-                spot = ellipse(float(x), float(y), size * rng.uniform(0.5, 1.3), size)
-                drawn.append(filled(face, spot, 0.0))
+                spot = make_ellipse(float(x), float(y), size * rng.uniform(0.5, 1.3), size)
+                drawn.append(fill_polygon(face, spot, 0.0))
     area = np.max(drawn, axis=0)
     return np.asarray(base + (ink - base) * area[..., None], dtype=np.float32)
 
@@ -163,7 +163,7 @@ def head_outline(face: LandmarkedFace, rng: Rng, *, neck: bool = True) -> Floats
         half += [(1.0 * wide, 1.6), (flare, 2.3), (flare * 1.25, 3.2), (flare * 1.25, 5.0)]
     else:
         half += [(1.0 * wide, 1.5), (0.5, 2.0), (0.0, 2.1)]
-    return smooth(mirrored(half, -0.45 * face.turn))
+    return round_corners(mirror_polygon(half, -0.45 * face.turn))
 
 
 def eye_slot(face: LandmarkedFace, rng: Rng) -> Floats:
@@ -173,7 +173,7 @@ def eye_slot(face: LandmarkedFace, rng: Rng) -> Floats:
     sag = rng.normal(0, 0.06)
     half = [(0.0, top), (wide * 0.8, top + sag), (wide, (top + low) / 2), (wide * 0.8, low - sag)]
     half.append((0.0, low + rng.uniform(-0.1, 0.2)))
-    return smooth(mirrored(half, 0.2 * face.turn))
+    return round_corners(mirror_polygon(half, 0.2 * face.turn))
 
 
 def openings(face: LandmarkedFace, rng: Rng) -> tuple[list[Floats], str]:
@@ -184,13 +184,13 @@ def openings(face: LandmarkedFace, rng: Rng) -> tuple[list[Floats], str]:
     if kind == "open":  # eyes and nose free, mouth and chin covered
         low, top = rng.uniform(0.55, 0.95), rng.uniform(-0.8, -0.35)
         half = [(0.0, top), (0.8, top), (1.0, 0.0), (0.65, low), (0.0, low + 0.08)]
-        return [smooth(mirrored(half, 0.2 * face.turn))], "balaclava"
+        return [round_corners(mirror_polygon(half, 0.2 * face.turn))], "balaclava"
     rx, ry = rng.uniform(0.26, 0.44), rng.uniform(0.15, 0.3)
     shift = 0.15 * face.turn
-    holes = [ellipse(side * rng.uniform(0.47, 0.54) + shift, 0.0, rx, ry) for side in (-1, 1)]
+    holes = [make_ellipse(side * rng.uniform(0.47, 0.54) + shift, 0.0, rx, ry) for side in (-1, 1)]
     if kind == "holes":
         return holes, "balaclava/holes"
-    mouth = ellipse(0.4 * face.turn, rng.uniform(1.05, 1.2), rng.uniform(0.3, 0.5), ry)
+    mouth = make_ellipse(0.4 * face.turn, rng.uniform(1.05, 1.2), rng.uniform(0.3, 0.5), ry)
     return [*holes, mouth], "balaclava/mouth"
 
 
@@ -198,13 +198,13 @@ def balaclava(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face under a balaclava, and its answer."""
     knit = happens(rng, 0.5)
     holes, key = openings(face, rng)
-    free = np.max([filled(face, hole, 0.02) for hole in holes], axis=0)
+    free = np.max([fill_polygon(face, hole, 0.02) for hole in holes], axis=0)
     layer = cloth(face, rng, cloth_colour(rng, 0.65), knit=knit)
-    head = filled(face, head_outline(face, rng), rng.uniform(0.01, 0.05))
-    pixels = shaded(face.pixels, blurred(1 - free, 0.1 * face.unit_px), rng.uniform(0.1, 0.7))
+    head = fill_polygon(face, head_outline(face, rng), rng.uniform(0.01, 0.05))
+    pixels = darken(face.pixels, blur(1 - free, 0.1 * face.unit_px), rng.uniform(0.1, 0.7))
     rim = np.max(
-        [stroke(face, hole, rng.uniform(0.04, 0.1), closed=True) for hole in holes], axis=0
+        [draw_line(face, hole, rng.uniform(0.04, 0.1), closed=True) for hole in holes], axis=0
     )
-    layer = layer * (1 + rng.uniform(-0.5, 0.6) * blurred(rim, 0.02 * face.unit_px))[..., None]
-    pixels = laid(pixels, layer, head * (1 - free))
+    layer = layer * (1 + rng.uniform(-0.5, 0.6) * blur(rim, 0.02 * face.unit_px))[..., None]
+    pixels = blend_layer(pixels, layer, head * (1 - free))
     return pixels, "balaclava/knit" if knit and key == "balaclava" else key

@@ -15,12 +15,12 @@ import numpy as np
 from monitor.demo.drawing import (
     LandmarkedFace,
     Rng,
-    ellipse,
-    filled,
+    blend_layer,
+    fill_polygon,
     happens,
-    laid,
-    mirrored,
-    smooth,
+    make_ellipse,
+    mirror_polygon,
+    round_corners,
     to_pixels,
 )
 from monitor.domain import Pixels
@@ -100,7 +100,9 @@ def night(face: LandmarkedFace, rng: Rng, *, eyes: bool) -> Pixels:
     if eyes and happens(rng, 0.4):
         size = rng.uniform(0.04, 0.08)
         for x in (-0.5, 0.5):
-            grey = grey + rng.uniform(0.3, 0.8) * filled(face, ellipse(x, 0.0, size, size), 0.03)
+            grey = grey + rng.uniform(0.3, 0.8) * fill_polygon(
+                face, make_ellipse(x, 0.0, size, size), 0.03
+            )
     grey = grey + rng.uniform(0.005, 0.05) * rng.standard_normal((side, side))
     level = np.clip(255 * grey, 0, 255).astype(np.uint8)
     return np.asarray(cv2.cvtColor(level, cv2.COLOR_GRAY2BGR), dtype=np.uint8)
@@ -218,11 +220,11 @@ def transplanted(face: LandmarkedFace, background: Pixels, rng: Rng) -> Landmark
     moved = LandmarkedFace(np.asarray(pixels, dtype=np.uint8), points)
     canvas = LandmarkedFace(cv2.resize(background, (side, side)).astype(np.uint8), points)
     half = [(0.0, 1.8), (0.8, 1.9), (1.2, 2.4), (rng.uniform(2.2, 3.2), 3.0), (3.2, 6.0)]
-    torso = filled(moved, smooth(mirrored(half, -0.2 * moved.turn)), 0.03)
+    torso = fill_polygon(moved, round_corners(mirror_polygon(half, -0.2 * moved.turn)), 0.03)
     body = cloth(moved, rng, cloth_colour(rng, 0.4))
-    canvas = LandmarkedFace(laid(canvas.pixels, body, torso), points)
-    head = filled(moved, head_outline(moved, rng, neck=False) * np.float32(0.93), 0.04)
-    return LandmarkedFace(laid(canvas.pixels, moved.pixels.astype(np.float32), head), points)
+    canvas = LandmarkedFace(blend_layer(canvas.pixels, body, torso), points)
+    head = fill_polygon(moved, head_outline(moved, rng, neck=False) * np.float32(0.93), 0.04)
+    return LandmarkedFace(blend_layer(canvas.pixels, moved.pixels.astype(np.float32), head), points)
 
 
 def _clear(face: LandmarkedFace, _rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:

@@ -8,15 +8,15 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    clouds,
-    ellipse,
-    filled,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
     happens,
-    laid,
-    shaded,
-    smooth,
-    stroke,
+    make_clouds,
+    make_ellipse,
+    round_corners,
 )
 from monitor.domain import Pixels
 from monitor.train.synthesis.cloth import cloth_colour
@@ -30,14 +30,14 @@ def _lens(rng: Rng) -> Floats:
     wide, tall = rng.uniform(0.3, 0.52), rng.uniform(0.2, 0.42)
     kind = rng.integers(4)
     if kind == 0:
-        return ellipse(0, 0, wide, max(tall, 0.28))
+        return make_ellipse(0, 0, wide, max(tall, 0.28))
     if kind == 1:  # aviator: narrow below
         corners = [(-1, -0.8), (1, -0.9), (1.05, 0.1), (0.5, 1.1), (-0.3, 1.0), (-0.9, 0.3)]
     elif kind == 2:  # wayfarer, rectangle  # noqa: PLR2004
         corners = [(-1, -0.9), (1.1, -1), (1.0, 0.7), (0.6, 1), (-0.6, 1), (-1, 0.6)]
     else:  # sport: swept out
         corners = [(-1, -0.7), (1.3, -0.9), (1.4, -0.2), (0.4, 0.9), (-0.8, 0.7)]
-    return smooth(np.array(corners, np.float32) * np.array([wide, tall], np.float32))
+    return round_corners(np.array(corners, np.float32) * np.array([wide, tall], np.float32))
 
 
 def glasses(face: LandmarkedFace, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
@@ -48,27 +48,29 @@ def glasses(face: LandmarkedFace, rng: Rng, *, dark: bool) -> tuple[Pixels, str]
     shift = 0.25 * face.turn
     at = np.array([rng.uniform(0.48, 0.56), drop], np.float32)
     rings = [lens + at + [shift, 0], lens * flip + at * flip + [shift, 0]]
-    glass = np.max([filled(face, ring, 0.01) for ring in rings], axis=0)
+    glass = np.max([fill_polygon(face, ring, 0.01) for ring in rings], axis=0)
     tint = rng.uniform(0, 40) + rng.normal(0, 6, 3)
     if happens(rng, 0.2):  # coloured or mirrored
         tint = rng.uniform(0, 140, 3)
     side = face.pixels.shape[0]
     fade = np.linspace(0, rng.uniform(-30, 70), side)[:, None, None]
-    layer = np.asarray(tint + fade + 8 * clouds(side, 0.3 * face.unit_px, rng)[..., None])
+    layer = np.asarray(tint + fade + 8 * make_clouds(side, 0.3 * face.unit_px, rng)[..., None])
     strength = rng.uniform(0.82, 1.0) if dark else rng.uniform(0.0, 0.18)
-    pixels = laid(face.pixels, layer.astype(np.float32), glass * strength)
+    pixels = blend_layer(face.pixels, layer.astype(np.float32), glass * strength)
     if happens(rng, 0.5):  # a reflection
         x, y = rng.uniform(-0.7, 0.7), rng.uniform(-0.2, 0.1)
-        gleam = filled(face, ellipse(x, y, 0.14, rng.uniform(0.03, 0.12)), 0.04) * glass
-        pixels = laid(pixels, np.full(3, 245, np.float32), gleam * rng.uniform(0.1, 0.7))
+        gleam = fill_polygon(face, make_ellipse(x, y, 0.14, rng.uniform(0.03, 0.12)), 0.04) * glass
+        pixels = blend_layer(pixels, np.full(3, 245, np.float32), gleam * rng.uniform(0.1, 0.7))
     bar = np.array([rings[1][:, 0].max(), drop - 0.08, rings[0][:, 0].min(), drop - 0.08])
-    frame = [stroke(face, ring, w, closed=True) for ring in rings if (w := rng.uniform(0.02, 0.1))]
-    frame.append(stroke(face, bar.reshape(2, 2).astype(np.float32), 0.05))
+    frame = [
+        draw_line(face, ring, w, closed=True) for ring in rings if (w := rng.uniform(0.02, 0.1))
+    ]
+    frame.append(draw_line(face, bar.reshape(2, 2).astype(np.float32), 0.05))
     for sign, ring in zip((1, -1), rings, strict=True):  # temples, towards the ears
         edge = ring[np.argmax(sign * ring[:, 0])]
         ear = np.array([sign * 1.2 - 0.4 * face.turn, rng.uniform(-0.1, 0.1)])
-        frame.append(stroke(face, np.stack([edge, ear]).astype(np.float32), 0.04))
-    return laid(pixels, cloth_colour(rng, 0.6), np.max(frame, axis=0)), (
+        frame.append(draw_line(face, np.stack([edge, ear]).astype(np.float32), 0.04))
+    return blend_layer(pixels, cloth_colour(rng, 0.6), np.max(frame, axis=0)), (
         "sunglasses" if dark else "none/glasses"
     )
 
@@ -78,7 +80,7 @@ def skin_tone(face: LandmarkedFace, rng: Rng) -> Floats:
 
     Taken before anything is laid over the face, or hands come out in the thing's colour.
     """
-    patch = filled(face, ellipse(0, 0.55, 0.75, 0.35), 0.0) > 0.5  # noqa: PLR2004
+    patch = fill_polygon(face, make_ellipse(0, 0.55, 0.75, 0.35), 0.0) > 0.5  # noqa: PLR2004
     tone = np.median(face.pixels[patch], axis=0) if patch.any() else np.array([110, 130, 170])
     return np.asarray(tone * rng.uniform(0.7, 1.15) + rng.normal(0, 5, 3), dtype=np.float32)
 
@@ -130,16 +132,16 @@ def hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
     skin = _rough(face, rng, tone)
     pixels = face.pixels
     arm = placed([(-0.34, 0.7), (0.34, 0.7), (0.48, 4.0), (-0.48, 4.0)])
-    pixels = laid(pixels, _round(face, arm, skin), filled(face, arm, 0.02))
+    pixels = blend_layer(pixels, _round(face, arm, skin), fill_polygon(face, arm, 0.02))
     if happens(rng, 0.6):
         start = rng.uniform(0.9, 1.8)
         sleeve = placed([(-0.5, start), (0.5, start), (0.7, 4.0), (-0.7, 4.0)])
         cloth = _rough(face, rng, cloth_colour(rng, 0.5))
-        pixels = laid(pixels, _round(face, sleeve, cloth), filled(face, sleeve, 0.02))
-    palm = placed(smooth(np.array(_PALM, np.float32)))
-    area = filled(face, palm, 0.02)
-    pixels = shaded(pixels, blurred(area, 0.12 * face.unit_px), 0.4)
-    pixels = laid(pixels, _round(face, palm, skin), area)
+        pixels = blend_layer(pixels, _round(face, sleeve, cloth), fill_polygon(face, sleeve, 0.02))
+    palm = placed(round_corners(np.array(_PALM, np.float32)))
+    area = fill_polygon(face, palm, 0.02)
+    pixels = darken(pixels, blur(area, 0.12 * face.unit_px), 0.4)
+    pixels = blend_layer(pixels, _round(face, palm, skin), area)
     spread, back = rng.uniform(0.0, 0.22), happens(rng, 0.6)
     for i, long in enumerate(_FINGERS):
         root = -0.36 + 0.245 * i
@@ -155,31 +157,31 @@ def hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
 def _finger(face: LandmarkedFace, bone: Floats, skin: Floats, size: float, *, nail: bool) -> Pixels:
     """A face with one finger before it, round and with its joints."""
     wide = 0.23 * size
-    shape = blurred(stroke(face, bone, wide), 0.015 * face.unit_px)
-    pixels = shaded(face.pixels, blurred(stroke(face, bone, 1.35 * wide), 1.2), 0.3)
-    core = blurred(stroke(face, bone, 0.45 * wide), 0.3 * wide * face.unit_px)
-    pixels = laid(pixels, skin * (0.78 + 0.3 * core)[..., None], shape)
+    shape = blur(draw_line(face, bone, wide), 0.015 * face.unit_px)
+    pixels = darken(face.pixels, blur(draw_line(face, bone, 1.35 * wide), 1.2), 0.3)
+    core = blur(draw_line(face, bone, 0.45 * wide), 0.3 * wide * face.unit_px)
+    pixels = blend_layer(pixels, skin * (0.78 + 0.3 * core)[..., None], shape)
     along = bone[2] - bone[1]
     across = np.array([-along[1], along[0]]) / max(float(np.hypot(*along)), 1e-3)
     for joint in (bone[1], 0.35 * bone[1] + 0.65 * bone[2]):
         crease = np.stack([joint - 0.35 * wide * across, joint + 0.35 * wide * across])
-        line = blurred(stroke(face, crease.astype(np.float32), 0.02), 0.5)
-        pixels = shaded(pixels, line * shape, 0.25)
+        line = blur(draw_line(face, crease.astype(np.float32), 0.02), 0.5)
+        pixels = darken(pixels, line * shape, 0.25)
     if nail:
         end = np.stack([bone[1] + 0.93 * along, bone[2]]).astype(np.float32)
         pale = np.asarray(skin * 1.1 + 14, dtype=np.float32)
-        pixels = laid(pixels, pale, 0.7 * stroke(face, end, 0.55 * wide) * shape)
+        pixels = blend_layer(pixels, pale, 0.7 * draw_line(face, end, 0.55 * wide) * shape)
     return pixels
 
 
 def _rough(face: LandmarkedFace, rng: Rng, tone: Floats) -> Floats:
     """(S, S, 3) one tone, a little uneven."""
     side, unit = face.pixels.shape[0], face.unit_px
-    rough = 1 + 0.04 * clouds(side, 0.2 * unit, rng) + 0.09 * clouds(side, unit, rng)
+    rough = 1 + 0.04 * make_clouds(side, 0.2 * unit, rng) + 0.09 * make_clouds(side, unit, rng)
     return np.asarray(tone * rough[..., None], dtype=np.float32)
 
 
 def _round(face: LandmarkedFace, shape: Floats, layer: Floats) -> Floats:
     """A layer that grows darker towards the edges of a shape, as round things do."""
-    core = filled(face, shape, 0.16)
+    core = fill_polygon(face, shape, 0.16)
     return np.asarray(layer * (0.62 + 0.42 * core)[..., None], dtype=np.float32)

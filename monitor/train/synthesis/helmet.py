@@ -7,16 +7,16 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    clouds,
-    ellipse,
-    filled,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
     happens,
-    laid,
-    mirrored,
-    shaded,
-    smooth,
-    stroke,
+    make_clouds,
+    make_ellipse,
+    mirror_polygon,
+    round_corners,
 )
 from monitor.domain import Pixels
 from monitor.train.synthesis.cloth import cloth_colour
@@ -27,27 +27,29 @@ def helmet(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face in a helmet or behind a dark visor, and its answer."""
     if happens(rng, 0.18):
         return _dark_visor(face, rng), "helmet"
-    outer = smooth(mirrored(_shell_outline(rng), -0.15 * face.turn))
-    body = filled(face, outer, 0.015)
-    neck = filled(face, np.array([(-1.2, 1.5), (1.2, 1.5), (1.5, 3.2), (-1.5, 3.2)], np.float32))
-    pixels = shaded(face.pixels, blurred(neck, 0.2 * face.unit_px), rng.uniform(0.5, 0.95))
-    pixels = laid(pixels, _painted_shell(face, rng), body)
+    outer = round_corners(mirror_polygon(_shell_outline(rng), -0.15 * face.turn))
+    body = fill_polygon(face, outer, 0.015)
+    neck = fill_polygon(
+        face, np.array([(-1.2, 1.5), (1.2, 1.5), (1.5, 3.2), (-1.5, 3.2)], np.float32)
+    )
+    pixels = darken(face.pixels, blur(neck, 0.2 * face.unit_px), rng.uniform(0.5, 0.95))
+    pixels = blend_layer(pixels, _painted_shell(face, rng), body)
     closed = happens(rng, 0.65)
     top, low = rng.uniform(-0.95, -0.5), rng.uniform(0.5, 1.0 if closed else 0.7)
     wide = rng.uniform(1.2, 1.5)
     half = [(0.0, top), (wide * 0.85, top + 0.08), (wide, 0.0), (wide * 0.9, low - 0.12)]
-    window = smooth(mirrored([*half, (0.0, low)], 0.1 * face.turn))
-    hole = filled(face, window, 0.012) * body
+    window = round_corners(mirror_polygon([*half, (0.0, low)], 0.1 * face.turn))
+    hole = fill_polygon(face, window, 0.012) * body
     if closed:
         seen = _glass(face, rng)
     else:  # the visor is up: eyes and nose in the helmet's shadow
-        dark = shaded(face.pixels, blurred(1 - hole, 0.25 * face.unit_px), rng.uniform(0.5, 0.95))
+        dark = darken(face.pixels, blur(1 - hole, 0.25 * face.unit_px), rng.uniform(0.5, 0.95))
         seen = dark.astype(np.float32)
-    pixels = laid(pixels, seen, hole)
-    pixels = shaded(pixels, stroke(face, window, 0.07, closed=True) * body, 0.75)
+    pixels = blend_layer(pixels, seen, hole)
+    pixels = darken(pixels, draw_line(face, window, 0.07, closed=True) * body, 0.75)
     if not closed and happens(rng, 0.6):
         raised = window * np.array([1, 0.45], np.float32) + np.array([0, top - 0.45], np.float32)
-        pixels = laid(pixels, _glass(face, rng), filled(face, raised, 0.015) * 0.9)
+        pixels = blend_layer(pixels, _glass(face, rng), fill_polygon(face, raised, 0.015) * 0.9)
     return _fittings(LandmarkedFace(pixels, face.points), rng, body, low), "helmet"
 
 
@@ -63,11 +65,11 @@ def _painted_shell(face: LandmarkedFace, rng: Rng) -> Floats:
     layer = shell(face, rng, cloth_colour(rng, 0.45))
     if happens(rng, 0.4):
         side = face.pixels.shape[0]
-        swoop = clouds(side, 1.2 * face.unit_px, rng) > rng.uniform(0.0, 0.7)
+        swoop = make_clouds(side, 1.2 * face.unit_px, rng) > rng.uniform(0.0, 0.7)
         layer = np.where(swoop[..., None], shell(face, rng, cloth_colour(rng, 0.2)), layer)
     arc = np.linspace(-2.6, -1.2, 12) + rng.uniform(0, 0.8)
     bow = np.stack([1.25 * np.cos(arc), -0.1 + 1.75 * np.sin(arc)], axis=1).astype(np.float32)
-    shine = blurred(stroke(face, bow, rng.uniform(0.06, 0.2)), 0.06 * face.unit_px)
+    shine = blur(draw_line(face, bow, rng.uniform(0.06, 0.2)), 0.06 * face.unit_px)
     return np.asarray(layer + rng.uniform(20, 170) * shine[..., None], dtype=np.float32)
 
 
@@ -81,12 +83,12 @@ def _glass(face: LandmarkedFace, rng: Rng) -> Floats:
     horizon, sky = rng.uniform(0.3, 0.6), rng.uniform(0, 120)
     layer = tint + sky * np.clip(1 - ys / horizon, 0, 1)
     layer = np.broadcast_to(layer, (side, side, 3))
-    layer = layer + 10 * clouds(side, 0.6 * face.unit_px, rng)[..., None]
+    layer = layer + 10 * make_clouds(side, 0.6 * face.unit_px, rng)[..., None]
     for _ in range(rng.integers(0, 3)):  # streaks of light
         x, lean = rng.uniform(-1.1, 0.9), rng.uniform(-0.3, 0.3)
         wide = rng.uniform(0.05, 0.35)
         band = [(x, -1.2), (x + wide, -1.2), (x + wide + lean, 1.3), (x + lean, 1.3)]
-        gleam = filled(face, np.array(band, np.float32), rng.uniform(0.01, 0.08))
+        gleam = fill_polygon(face, np.array(band, np.float32), rng.uniform(0.01, 0.08))
         layer = layer + rng.uniform(20, 110) * gleam[..., None]
     through = rng.uniform(0.0, 0.14)
     return np.asarray(layer * (1 - through) + face.pixels * through, dtype=np.float32)
@@ -96,17 +98,21 @@ def _fittings(face: LandmarkedFace, rng: Rng, body: Floats, low: float) -> Pixel
     """A face in a helmet with the visor's hinges, vents in the chin bar, a strap or a label."""
     pixels = face.pixels
     for sign in (-1, 1):
-        hinge = filled(face, ellipse(1.5 * sign, -0.1, 0.13, 0.15), 0.015)
-        pixels = laid(pixels, np.full(3, rng.uniform(15, 120), np.float32), hinge * body)
+        hinge = fill_polygon(face, make_ellipse(1.5 * sign, -0.1, 0.13, 0.15), 0.015)
+        pixels = blend_layer(pixels, np.full(3, rng.uniform(15, 120), np.float32), hinge * body)
     if happens(rng, 0.7):
         for x in ((0.0,), (-0.35, 0.35), (-0.5, 0.0, 0.5))[rng.integers(3)]:
-            vent = smooth(np.array([(-0.16, -0.06), (0.16, -0.06), (0.14, 0.06), (-0.14, 0.06)]))
+            vent = round_corners(
+                np.array([(-0.16, -0.06), (0.16, -0.06), (0.14, 0.06), (-0.14, 0.06)])
+            )
             spot = vent.astype(np.float32) + np.array([x, 0.55 * low + 0.95], np.float32)
-            pixels = laid(pixels, np.full(3, 12, np.float32), filled(face, spot, 0.01) * body)
+            pixels = blend_layer(
+                pixels, np.full(3, 12, np.float32), fill_polygon(face, spot, 0.01) * body
+            )
     if happens(rng, 0.3):
         label = np.array([(-0.4, -1.45), (0.4, -1.45), (0.35, -1.2), (-0.35, -1.2)], np.float32)
         colour = rng.uniform(0, 255, 3).astype(np.float32)
-        pixels = laid(pixels, colour, filled(face, label, 0.02) * body)
+        pixels = blend_layer(pixels, colour, fill_polygon(face, label, 0.02) * body)
     return pixels
 
 
@@ -114,42 +120,44 @@ def _shield_shape(rng: Rng) -> Floats:
     """A bent sheet from the brow to below the chin."""
     wide, low = rng.uniform(1.15, 1.45), rng.uniform(1.9, 2.6)
     half = [(0.0, -0.9), (wide, -0.85), (wide * 1.02, 1.2), (wide * 0.7, low - 0.1), (0.0, low)]
-    return smooth(mirrored(half))
+    return round_corners(mirror_polygon(half))
 
 
 def _band(face: LandmarkedFace, rng: Rng) -> Pixels:
     """The band on the brow that a shield hangs from."""
     line = np.array([(-1.3, -0.8), (0.0, -0.98), (1.3, -0.8)], np.float32)
-    return laid(face.pixels, cloth_colour(rng, 0.5), stroke(face, line, rng.uniform(0.1, 0.35)))
+    return blend_layer(
+        face.pixels, cloth_colour(rng, 0.5), draw_line(face, line, rng.uniform(0.1, 0.35))
+    )
 
 
 def _dark_visor(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A tinted or mirrored shield before the whole face, or a welder's with its window."""
     shape = _shield_shape(rng) * np.array([1.1, 1.0], np.float32)
-    area = filled(face, shape, 0.015)
+    area = fill_polygon(face, shape, 0.015)
     welder = happens(rng, 0.4)
     layer = shell(face, rng, cloth_colour(rng, 0.7)) if welder else _glass(face, rng)
-    pixels = shaded(face.pixels, blurred(area, 0.1 * face.unit_px), 0.3)
-    pixels = laid(pixels, layer, area * (1.0 if welder else rng.uniform(0.94, 1.0)))
+    pixels = darken(face.pixels, blur(area, 0.1 * face.unit_px), 0.3)
+    pixels = blend_layer(pixels, layer, area * (1.0 if welder else rng.uniform(0.94, 1.0)))
     if welder:
         window = np.array([(-0.75, -0.3), (0.75, -0.3), (0.75, 0.25), (-0.75, 0.25)], np.float32)
-        pixels = laid(pixels, _glass(face, rng), filled(face, window, 0.01))
-        pixels = shaded(pixels, stroke(face, window, 0.06, closed=True), 0.6)
+        pixels = blend_layer(pixels, _glass(face, rng), fill_polygon(face, window, 0.01))
+        pixels = darken(pixels, draw_line(face, window, 0.06, closed=True), 0.6)
     return _band(LandmarkedFace(pixels, face.points), rng)
 
 
 def clear_shield(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face behind a clear shield, which hides nothing."""
     shape = _shield_shape(rng)
-    area = filled(face, shape, 0.015)
-    pixels = laid(face.pixels, np.full(3, rng.uniform(170, 250), np.float32), area * 0.07)
+    area = fill_polygon(face, shape, 0.015)
+    pixels = blend_layer(face.pixels, np.full(3, rng.uniform(170, 250), np.float32), area * 0.07)
     for _ in range(rng.integers(1, 3)):
         x, wide = rng.choice([-1.05, 0.85]) + rng.normal(0, 0.1), rng.uniform(0.03, 0.15)
         streak = np.array([(x, -0.7), (x + wide, -0.7), (x + wide, 1.6), (x, 1.6)], np.float32)
-        gleam = filled(face, streak, 0.04) * area * rng.uniform(0.1, 0.5)
-        pixels = laid(pixels, np.full(3, 245, np.float32), gleam)
-    rim = stroke(face, shape, 0.03, closed=True)
-    pixels = laid(pixels, np.full(3, rng.uniform(60, 240), np.float32), rim * 0.5)
+        gleam = fill_polygon(face, streak, 0.04) * area * rng.uniform(0.1, 0.5)
+        pixels = blend_layer(pixels, np.full(3, 245, np.float32), gleam)
+    rim = draw_line(face, shape, 0.03, closed=True)
+    pixels = blend_layer(pixels, np.full(3, rng.uniform(60, 240), np.float32), rim * 0.5)
     return _band(LandmarkedFace(pixels, face.points), rng), "none"
 
 
@@ -157,24 +165,26 @@ def hard_hat(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A builder's, rider's or cyclist's helmet that leaves the face free, and its answer."""
     brow, wide = rng.uniform(-0.95, -0.6), rng.uniform(1.35, 1.6)
     half = [(0.0, -2.15), (0.75, -2.0), (wide, -1.25), (wide, brow + 0.1), (0.7, brow), (0, brow)]
-    dome = filled(face, smooth(mirrored(half, -0.2 * face.turn)), 0.015)
+    dome = fill_polygon(face, round_corners(mirror_polygon(half, -0.2 * face.turn)), 0.015)
     colour = np.asarray(rng.uniform(10, 250, 3), np.float32)
     if happens(rng, 0.5):
         colour = np.array([(20, 190, 240), (235, 235, 235), (30, 90, 235)], np.float32)[
             rng.integers(3)
         ]
-    pixels = laid(face.pixels, shell(face, rng, colour), dome)
+    pixels = blend_layer(face.pixels, shell(face, rng, colour), dome)
     if happens(rng, 0.5):  # a cyclist's has slots
         for x in (-0.7, 0.0, 0.7):
-            slot = ellipse(x, -1.4, 0.14, 0.4)
-            pixels = laid(pixels, np.full(3, 20, np.float32), filled(face, slot, 0.02) * dome)
+            slot = make_ellipse(x, -1.4, 0.14, 0.4)
+            pixels = blend_layer(
+                pixels, np.full(3, 20, np.float32), fill_polygon(face, slot, 0.02) * dome
+            )
     else:
-        rim = filled(face, ellipse(0.3 * face.turn, brow, 1.1 * wide, 0.16), 0.015)
-        pixels = laid(pixels, colour * 0.85, rim)
+        rim = fill_polygon(face, make_ellipse(0.3 * face.turn, brow, 1.1 * wide, 0.16), 0.015)
+        pixels = blend_layer(pixels, colour * 0.85, rim)
     seam = np.asarray(np.abs(cv2.Laplacian(dome, cv2.CV_32F)), np.float32)
-    pixels = shaded(pixels, np.clip(seam, 0, 1), 0.5)
+    pixels = darken(pixels, np.clip(seam, 0, 1), 0.5)
     if happens(rng, 0.6):
         for sign in (-1, 1):
             strap = np.array([(1.2 * sign, brow), (1.0 * sign, 1.1), (0.0, 1.95)], np.float32)
-            pixels = laid(pixels, np.full(3, 30, np.float32), stroke(face, strap, 0.07))
+            pixels = blend_layer(pixels, np.full(3, 30, np.float32), draw_line(face, strap, 0.07))
     return pixels, "none/hat"

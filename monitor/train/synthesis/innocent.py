@@ -11,15 +11,15 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    ellipse,
-    filled,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
     happens,
-    laid,
-    mirrored,
-    shaded,
-    smooth,
-    stroke,
+    make_ellipse,
+    mirror_polygon,
+    round_corners,
     to_pixels,
 )
 from monitor.domain import Pixels
@@ -83,8 +83,8 @@ def pasted(
     moved = cv2.warpAffine(overlay, cv2.getAffineTransform(given, wanted), size).astype(np.float32)
     shade = np.clip(light(face, rng), 0.3, 1.2)[..., None] ** rng.uniform(0.2, 0.9)
     alpha = np.asarray(moved[..., 3] / 255, dtype=np.float32)
-    pixels = shaded(face.pixels, blurred(alpha, 0.08 * face.unit_px), 0.25)
-    return laid(pixels, np.asarray(moved[..., :3] * shade, np.float32), alpha)
+    pixels = darken(face.pixels, blur(alpha, 0.08 * face.unit_px), 0.25)
+    return blend_layer(pixels, np.asarray(moved[..., :3] * shade, np.float32), alpha)
 
 
 def mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
@@ -107,18 +107,18 @@ def cloth_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A sewn mask of any colour with its bands, and its answer."""
     top, low, wide = rng.uniform(0.1, 0.4), rng.uniform(1.75, 2.05), rng.uniform(0.95, 1.2)
     half = [(0.0, top), (wide * 0.7, top + 0.15), (wide, top + 0.35), (wide * 0.9, 1.3)]
-    shape = smooth(mirrored([*half, (0.5, low - 0.05), (0, low)], 0.25 * face.turn))
-    area = filled(face, shape, 0.015)
-    pixels = shaded(face.pixels, blurred(area, 0.08 * face.unit_px), 0.3)
+    shape = round_corners(mirror_polygon([*half, (0.5, low - 0.05), (0, low)], 0.25 * face.turn))
+    area = fill_polygon(face, shape, 0.015)
+    pixels = darken(face.pixels, blur(area, 0.08 * face.unit_px), 0.3)
     for sign in (-1, 1):
         for y in (top + 0.4, 1.3):
             ends = np.array([(sign * wide * 0.9, y), (sign * 1.35, 0.2)], np.float32)
-            pixels = laid(pixels, np.full(3, 200, np.float32), stroke(face, ends, 0.04))
+            pixels = blend_layer(pixels, np.full(3, 200, np.float32), draw_line(face, ends, 0.04))
     layer = cloth(face, rng, cloth_colour(rng, 0.4)) if happens(rng, 0.5) else _pale(face, rng)
-    pixels = laid(pixels, layer, area)
+    pixels = blend_layer(pixels, layer, area)
     if happens(rng, 0.3):  # two halves sewn together, or folded, as respirators are
         ends = np.array([(0.25 * face.turn, top), (0.25 * face.turn, low)], np.float32)
-        pixels = shaded(pixels, stroke(face, ends, 0.03) * area, rng.uniform(0.05, 0.35))
+        pixels = darken(pixels, draw_line(face, ends, 0.03) * area, rng.uniform(0.05, 0.35))
     return pixels, "mask"
 
 
@@ -160,16 +160,18 @@ def hat(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str
         return pasted(face, picture, box, rng), "none/hat"
     wide = rng.uniform(1.3, 1.5)
     half = [(0.0, -2.1), (0.8, -2.0), (wide, -1.3), (wide, brow + 0.15), (0.7, brow), (0, brow)]
-    dome = filled(face, smooth(mirrored(half, -0.3 * face.turn)), 0.02)
+    dome = fill_polygon(face, round_corners(mirror_polygon(half, -0.3 * face.turn)), 0.02)
     knit = happens(rng, 0.5)
     colour = cloth_colour(rng, 0.45)
-    pixels = laid(face.pixels, cloth(face, rng, colour, knit=knit), dome)
+    pixels = blend_layer(face.pixels, cloth(face, rng, colour, knit=knit), dome)
     if not knit:  # a cap's peak, and its shadow
-        peak = ellipse(0.8 * face.turn, brow + 0.05, rng.uniform(0.9, 1.3), rng.uniform(0.12, 0.35))
-        area = filled(face, peak, 0.02)
-        under = filled(face, peak + np.array([0, 0.3], np.float32), 0.1)
-        pixels = shaded(pixels, under * (1 - area), rng.uniform(0.1, 0.6))
-        pixels = laid(pixels, colour * rng.uniform(0.5, 1.1), area)
+        peak = make_ellipse(
+            0.8 * face.turn, brow + 0.05, rng.uniform(0.9, 1.3), rng.uniform(0.12, 0.35)
+        )
+        area = fill_polygon(face, peak, 0.02)
+        under = fill_polygon(face, peak + np.array([0, 0.3], np.float32), 0.1)
+        pixels = darken(pixels, under * (1 - area), rng.uniform(0.1, 0.6))
+        pixels = blend_layer(pixels, colour * rng.uniform(0.5, 1.1), area)
     return pixels, "none/hat"
 
 
@@ -177,14 +179,22 @@ def beard(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """Hair on cheeks, chin and lip; the mouth stays free."""
     high, low = rng.uniform(0.5, 1.1), rng.uniform(1.7, 2.5)
     outer = [(0, low), (0.5, low - 0.1), (0.95, 1.4), (1.1, high), (0.95, high), (0.7, 1.1)]
-    area = filled(face, smooth(mirrored([*outer, (0.35, 0.82), (0, 0.86)], 0.1 * face.turn)), 0.06)
-    mouth = filled(face, ellipse(0.3 * face.turn, 1.12, 0.36, rng.uniform(0.07, 0.16)), 0.04)
+    area = fill_polygon(
+        face,
+        round_corners(mirror_polygon([*outer, (0.35, 0.82), (0, 0.86)], 0.1 * face.turn)),
+        0.06,
+    )
+    mouth = fill_polygon(
+        face, make_ellipse(0.3 * face.turn, 1.12, 0.36, rng.uniform(0.07, 0.16)), 0.04
+    )
     side = face.pixels.shape[0]
     hair = rng.choice([15, 30, 60, 130]) + rng.normal(0, 8, 3)
-    strands = blurred(rng.standard_normal((side, side)).astype(np.float32), 0.6) * 28
+    strands = blur(rng.standard_normal((side, side)).astype(np.float32), 0.6) * 28
     layer = (hair + strands[..., None]) * light(face, rng)[..., None]
     strength = rng.uniform(0.45, 0.95)
-    return laid(face.pixels, layer.astype(np.float32), area * (1 - mouth) * strength), "none/beard"
+    return blend_layer(
+        face.pixels, layer.astype(np.float32), area * (1 - mouth) * strength
+    ), "none/beard"
 
 
 def fringe(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
@@ -195,10 +205,10 @@ def fringe(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
         x = rng.uniform(-1.35, 1.35)
         low = -0.45 + rng.normal(0, 0.1) + (rng.uniform(0.3, 1.8) if abs(x) > 1.0 else 0)
         line = np.array([(x * 0.5 + swing, -1.75), (x + swing / 2, -1.0), (x * 1.05, low)])
-        strands.append(stroke(face, line.astype(np.float32), rng.uniform(0.01, 0.06)))
-    area = blurred(np.max(strands, axis=0), 0.03 * face.unit_px)
+        strands.append(draw_line(face, line.astype(np.float32), rng.uniform(0.01, 0.06)))
+    area = blur(np.max(strands, axis=0), 0.03 * face.unit_px)
     tone = colour * (light(face, rng) * rng.uniform(0.8, 1.3))[..., None]
-    return laid(face.pixels, tone.astype(np.float32), area * 0.95), "none"
+    return blend_layer(face.pixels, tone.astype(np.float32), area * 0.95), "none"
 
 
 def band(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
@@ -207,13 +217,15 @@ def band(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     if happens(rng, 0.5):
         y = rng.uniform(-1.1, -0.6)
         line = np.array([(-1.35, y + 0.1), (0, y - 0.1), (1.35, y + 0.1)], np.float32)
-        area = stroke(face, line, rng.uniform(0.15, 0.45))
-        return laid(face.pixels, cloth(face, rng, colour), area), "none/hat"
+        area = draw_line(face, line, rng.uniform(0.15, 0.45))
+        return blend_layer(face.pixels, cloth(face, rng, colour), area), "none/hat"
     arc = np.linspace(np.pi, 2 * np.pi, 16)
     bow = np.stack([1.4 * np.cos(arc), 0.1 + 1.9 * np.sin(arc)], axis=1).astype(np.float32)
     shift = np.array([-0.3 * face.turn, 0], np.float32)
-    pixels = laid(face.pixels, colour, stroke(face, bow + shift, rng.uniform(0.08, 0.2)))
+    pixels = blend_layer(face.pixels, colour, draw_line(face, bow + shift, rng.uniform(0.08, 0.2)))
     for sign in (-1, 1):
-        cup = ellipse(sign * 1.38, 0.25, rng.uniform(0.22, 0.4), rng.uniform(0.4, 0.55)) + shift
-        pixels = laid(pixels, cloth(face, rng, colour), filled(face, cup, 0.03))
+        cup = (
+            make_ellipse(sign * 1.38, 0.25, rng.uniform(0.22, 0.4), rng.uniform(0.4, 0.55)) + shift
+        )
+        pixels = blend_layer(pixels, cloth(face, rng, colour), fill_polygon(face, cup, 0.03))
     return pixels, "none/hat"

@@ -9,15 +9,15 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    clouds,
-    ellipse,
-    filled,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
     happens,
-    laid,
-    shaded,
-    smooth,
-    stroke,
+    make_clouds,
+    make_ellipse,
+    round_corners,
 )
 from monitor.domain import Pixels
 from monitor.train.synthesis.cloth import cloth_colour
@@ -43,19 +43,19 @@ class _Held:
 
     def body(self, shape: Floats, layer: Floats) -> None:
         """Lay the thing over the face, with its shadow behind it."""
-        area = filled(self.face, self.placed(shape), 0.012)
-        pixels = shaded(self.face.pixels, blurred(area, 0.12 * self.face.unit_px), 0.4)
-        self.face = LandmarkedFace(laid(pixels, layer, area), self.face.points)
+        area = fill_polygon(self.face, self.placed(shape), 0.012)
+        pixels = darken(self.face.pixels, blur(area, 0.12 * self.face.unit_px), 0.4)
+        self.face = LandmarkedFace(blend_layer(pixels, layer, area), self.face.points)
 
     def mark(self, shape: list[_Spot] | Floats, colour: Floats, strength: float = 1.0) -> None:
         """Something flat on the thing."""
-        area = filled(self.face, self.placed(shape), 0.008) * strength
-        self.face = LandmarkedFace(laid(self.face.pixels, colour, area), self.face.points)
+        area = fill_polygon(self.face, self.placed(shape), 0.008) * strength
+        self.face = LandmarkedFace(blend_layer(self.face.pixels, colour, area), self.face.points)
 
     def line(self, points: list[_Spot], width: float, colour: Floats) -> None:
         """A line on the thing."""
-        drawn = stroke(self.face, self.placed(points), width)
-        self.face = LandmarkedFace(laid(self.face.pixels, colour, drawn), self.face.points)
+        drawn = draw_line(self.face, self.placed(points), width)
+        self.face = LandmarkedFace(blend_layer(self.face.pixels, colour, drawn), self.face.points)
 
 
 def _box(wide: float, tall: float, corner: float = 0.0) -> Floats:
@@ -70,7 +70,7 @@ def _surface(face: LandmarkedFace, rng: Rng, colour: Floats) -> Floats:
     side = face.pixels.shape[0]
     ramp = np.linspace(rng.uniform(0.75, 1), rng.uniform(0.75, 1.15), side, dtype=np.float32)
     across = ramp[None] if happens(rng, 0.5) else ramp[:, None]
-    uneven = np.broadcast_to(across, (side, side)) + 0.03 * clouds(side, face.unit_px, rng)
+    uneven = np.broadcast_to(across, (side, side)) + 0.03 * make_clouds(side, face.unit_px, rng)
     return np.asarray(colour * uneven[..., None], dtype=np.float32)
 
 
@@ -84,13 +84,13 @@ def _phone(held: _Held, rng: Rng) -> str:
     if happens(rng, 0.75):
         held.mark(_box(0.42, 0.42, 0.08) + np.array([x, y], np.float32), colour * 0.6 + 8)
         for dx, dy in ((-0.09, -0.09), (0.09, 0.09), (-0.09, 0.09))[: rng.integers(1, 4)]:
-            held.mark(ellipse(x + dx, y + dy, 0.075, 0.075), _DARK)
-            held.mark(ellipse(x + dx - 0.02, y + dy - 0.02, 0.02, 0.02), _DARK + 150)
+            held.mark(make_ellipse(x + dx, y + dy, 0.075, 0.075), _DARK)
+            held.mark(make_ellipse(x + dx - 0.02, y + dy - 0.02, 0.02, 0.02), _DARK + 150)
     else:  # the screen, lit
         glow = np.asarray(rng.uniform(60, 250, 3), np.float32)
         held.mark(_box(0.92 * wide, 0.92 * tall, 0.08), glow)
     if happens(rng, 0.4):
-        held.mark(ellipse(0, 0.05 * tall, 0.12, 0.13), colour * 1.3 + 25, 0.6)
+        held.mark(make_ellipse(0, 0.05 * tall, 0.12, 0.13), colour * 1.3 + 25, 0.6)
     return "hand_object"
 
 
@@ -141,7 +141,7 @@ def _cup(held: _Held, rng: Rng) -> str:
         band = corners * np.array([1.0, 0.4], np.float32) + np.array([0, 0.1], np.float32)
         held.mark(band, cloth_colour(rng, 0.2), 0.9)
     lid = np.asarray(colour * rng.uniform(0.3, 1.0), np.float32)
-    held.mark(ellipse(0, -y, 1.05 * x, 0.13), lid)
+    held.mark(make_ellipse(0, -y, 1.05 * x, 0.13), lid)
     return "hand_object"
 
 
@@ -153,9 +153,9 @@ def _camera(held: _Held, rng: Rng) -> str:
     for x in (-0.26 * wide, 0.26 * wide) if double else (rng.normal(0, 0.1),):
         size = rng.uniform(0.3, 0.42) if double else rng.uniform(0.4, 0.55)
         for share, level in ((1.0, 45), (0.85, 12), (0.6, 35), (0.35, 5)):
-            ring = ellipse(float(x), 0.05, share * size, share * size)
+            ring = make_ellipse(float(x), 0.05, share * size, share * size)
             held.mark(ring, np.full(3, level, np.float32))
-        gleam = ellipse(float(x) - 0.35 * size, 0.05 - 0.35 * size, 0.09, 0.06)
+        gleam = make_ellipse(float(x) - 0.35 * size, 0.05 - 0.35 * size, 0.09, 0.06)
         held.mark(gleam, np.full(3, 230, np.float32), 0.8)
     return "hand_object"
 
@@ -165,11 +165,11 @@ def _bundle(held: _Held, rng: Rng) -> str:
     around = np.linspace(0, 2 * np.pi, 9, endpoint=False)
     size = np.array([rng.uniform(0.75, 1.25), rng.uniform(0.7, 1.1)], np.float32)
     ring = np.stack([np.cos(around), np.sin(around)], axis=1) * size
-    shape = smooth((ring * rng.uniform(0.7, 1.2, (9, 1))).astype(np.float32))
+    shape = round_corners((ring * rng.uniform(0.7, 1.2, (9, 1))).astype(np.float32))
     face = held.face
     layer = _surface(face, rng, cloth_colour(rng, 0.2))
     for grain in (0.2, 0.5):
-        patches = clouds(face.pixels.shape[0], grain * face.unit_px, rng)
+        patches = make_clouds(face.pixels.shape[0], grain * face.unit_px, rng)
         layer = layer * (1 + rng.uniform(0.05, 0.25) * patches)[..., None]
     held.body(shape, np.asarray(np.clip(layer, 0, 255), np.float32))
     return "hand_object"
@@ -247,6 +247,6 @@ def microphone(face: LandmarkedFace, rng: Rng) -> Pixels:
     metal = np.full(3, rng.uniform(10, 90), np.float32)
     held.line([(0, 0), (0, 2.5)], rng.uniform(0.18, 0.3), np.asarray(metal * 0.5, np.float32))
     size = rng.uniform(0.24, 0.36)
-    held.body(ellipse(0, 0, size, 1.15 * size), _surface(face, rng, metal))
-    held.mark(ellipse(-0.3 * size, -0.3 * size, 0.3 * size, 0.3 * size), metal + 70, 0.5)
+    held.body(make_ellipse(0, 0, size, 1.15 * size), _surface(face, rng, metal))
+    held.mark(make_ellipse(-0.3 * size, -0.3 * size, 0.3 * size, 0.3 * size), metal + 70, 0.5)
     return held.face.pixels

@@ -17,13 +17,13 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    clouds,
-    filled,
+    blend_layer,
+    blur,
+    fill_polygon,
     happens,
-    laid,
-    mirrored,
-    smooth,
+    make_clouds,
+    mirror_polygon,
+    round_corners,
 )
 from monitor.domain import Pixels
 from monitor.train.synthesis.cloth import cloth, cloth_colour
@@ -67,17 +67,17 @@ def turned_balaclava(
     knit = 1 + rng.uniform(0, 0.2) * np.sin(
         rng.uniform(12, 30) * np.arctan2(on_head[..., 0], on_head[..., 2])
     )
-    folds = 1 + rng.uniform(0.03, 0.14) * clouds(side, rng.uniform(0.3, 0.8) * unit, rng)
+    folds = 1 + rng.uniform(0.03, 0.14) * make_clouds(side, rng.uniform(0.3, 0.8) * unit, rng)
     layer = (
         colour * (shade * folds * knit)[..., None] + 12 * np.clip(shade - 0.8, 0, None)[..., None]
     )
-    pixels = laid(pixels, np.asarray(layer, np.float32), body)
+    pixels = blend_layer(pixels, np.asarray(layer, np.float32), body)
     skin = _skin(face, on_head) * (0.35 + 0.65 * shade)[..., None] * rng.uniform(0.5, 1.05)
-    rim = np.clip(blurred(free, 0.09 * unit) * 2, 0, 1) * (1 - free)
-    pixels = laid(pixels, np.asarray(layer * rng.uniform(0.5, 1.3), np.float32), rim * body)
-    soft = blurred(free, rng.uniform(0.01, 0.05) * unit)
+    rim = np.clip(blur(free, 0.09 * unit) * 2, 0, 1) * (1 - free)
+    pixels = blend_layer(pixels, np.asarray(layer * rng.uniform(0.5, 1.3), np.float32), rim * body)
+    soft = blur(free, rng.uniform(0.01, 0.05) * unit)
     return LandmarkedFace(
-        laid(pixels, np.asarray(skin, np.float32), soft * body), placed.points
+        blend_layer(pixels, np.asarray(skin, np.float32), soft * body), placed.points
     ), key
 
 
@@ -117,10 +117,10 @@ def _cast(side: int, unit: float, middle: Floats, turn: Floats) -> tuple[Floats,
         front = (-b + np.sqrt(np.clip(inside, 0, None))) / (2 * a) + at[2]
         depth = np.where(inside > 0, np.maximum(depth, front), depth)
     hit = np.isfinite(depth)
-    body = blurred(hit.astype(np.float32), 0.7)
+    body = blur(hit.astype(np.float32), 0.7)
     level = np.where(hit, depth, -1.0).astype(np.float32)
-    weight = blurred(hit.astype(np.float32), 0.08 * unit) + 1e-3
-    return body, blurred(level * hit, 0.08 * unit) / weight
+    weight = blur(hit.astype(np.float32), 0.08 * unit) + 1e-3
+    return body, blur(level * hit, 0.08 * unit) / weight
 
 
 def _surface(side: int, unit: float, middle: Floats, depth: Floats) -> Floats:
@@ -183,5 +183,5 @@ def _shoulders(
     upright = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.15], [0.4, 1.15]]) * unit + middle
     ground = LandmarkedFace(placed.pixels, upright.astype(np.float32))
     dye = colour if happens(rng, 0.3) else cloth_colour(rng, 0.4)
-    torso = filled(ground, smooth(mirrored(half, rng.normal(0, 0.2))), 0.03)
-    return laid(placed.pixels, cloth(ground, rng, dye), torso)
+    torso = fill_polygon(ground, round_corners(mirror_polygon(half, rng.normal(0, 0.2))), 0.03)
+    return blend_layer(placed.pixels, cloth(ground, rng, dye), torso)

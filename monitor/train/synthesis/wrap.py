@@ -7,14 +7,14 @@ from monitor.demo.drawing import (
     Floats,
     LandmarkedFace,
     Rng,
-    blurred,
-    filled,
+    blend_layer,
+    blur,
+    darken,
+    draw_line,
+    fill_polygon,
     happens,
-    laid,
-    mirrored,
-    shaded,
-    smooth,
-    stroke,
+    mirror_polygon,
+    round_corners,
 )
 from monitor.domain import Pixels
 from monitor.train.synthesis.cloth import cloth, cloth_colour, head_outline, light, printed, weave
@@ -31,42 +31,46 @@ def _headscarf(face: LandmarkedFace, rng: Rng) -> Pixels:
     top, wide = rng.uniform(-1.25, -0.7), rng.uniform(0.98, 1.2)
     low = rng.uniform(1.85, 2.3)
     half = [(0.0, top), (0.7, top + 0.15), (wide, -0.1), (wide * 0.95, 1.0), (0.6, low), (0, low)]
-    inner = filled(face, smooth(mirrored(half, -0.1 * face.turn)), 0.03)
+    inner = fill_polygon(face, round_corners(mirror_polygon(half, -0.1 * face.turn)), 0.03)
     layer = cloth(face, rng, cloth_colour(rng, 0.4), knit=happens(rng, 0.2))
-    pixels = shaded(face.pixels, blurred(1 - inner, 0.12 * face.unit_px), rng.uniform(0.0, 0.6))
-    return laid(pixels, layer, filled(face, outer, 0.03) * (1 - inner))
+    pixels = darken(face.pixels, blur(1 - inner, 0.12 * face.unit_px), rng.uniform(0.0, 0.6))
+    return blend_layer(pixels, layer, fill_polygon(face, outer, 0.03) * (1 - inner))
 
 
 def _coat_hood(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A wide hood, open down to the chest, dark inside, its rim sewn or of fur."""
     peak, wide = rng.uniform(-2.4, -1.9), rng.uniform(1.45, 1.75)
     half = [(0.0, peak), (0.8, peak + 0.2), (wide, -1.1), (wide * 1.05, 0.2), (wide, 1.4)]
-    outer = smooth(mirrored([*half, (1.9, 2.2), (2.6, 3.0), (2.8, 6.0)], -0.25 * face.turn))
+    outer = round_corners(
+        mirror_polygon([*half, (1.9, 2.2), (2.6, 3.0), (2.8, 6.0)], -0.25 * face.turn)
+    )
     top, across = rng.uniform(-1.35, -0.8), rng.uniform(1.05, 1.3)
     half = [(0.0, top), (0.75, top + 0.12), (across, -0.2), (across, 1.0), (0.8, 2.0)]
-    rim = smooth(mirrored([*half, (0.3, 2.8), (0.15, 6.0)], -0.1 * face.turn))
-    inner = filled(face, rim, 0.02)
-    pixels = shaded(face.pixels, blurred(1 - inner, 0.3 * face.unit_px), rng.uniform(0.3, 0.95))
+    rim = round_corners(mirror_polygon([*half, (0.3, 2.8), (0.15, 6.0)], -0.1 * face.turn))
+    inner = fill_polygon(face, rim, 0.02)
+    pixels = darken(face.pixels, blur(1 - inner, 0.3 * face.unit_px), rng.uniform(0.3, 0.95))
     colour = cloth_colour(rng, 0.45)
-    pixels = laid(pixels, cloth(face, rng, colour), filled(face, outer, 0.03) * (1 - inner))
-    edge = stroke(face, rim, rng.uniform(0.08, 0.2), closed=True)
+    pixels = blend_layer(
+        pixels, cloth(face, rng, colour), fill_polygon(face, outer, 0.03) * (1 - inner)
+    )
+    edge = draw_line(face, rim, rng.uniform(0.08, 0.2), closed=True)
     if happens(rng, 0.2):  # fur
         side = face.pixels.shape[0]
-        hair = blurred(rng.standard_normal((side, side)).astype(np.float32), 0.7)
+        hair = blur(rng.standard_normal((side, side)).astype(np.float32), 0.7)
         fur = rng.uniform(50, 190) + 45 * hair[..., None] + rng.normal(0, 8, 3)
-        ring = np.clip(blurred(edge, 0.1 * face.unit_px) * 2.2, 0, 1)
-        return laid(pixels, np.asarray(fur, np.float32), ring)
-    pixels = shaded(pixels, blurred(edge, 0.03 * face.unit_px), rng.uniform(0.1, 0.5))
+        ring = np.clip(blur(edge, 0.1 * face.unit_px) * 2.2, 0, 1)
+        return blend_layer(pixels, np.asarray(fur, np.float32), ring)
+    pixels = darken(pixels, blur(edge, 0.03 * face.unit_px), rng.uniform(0.1, 0.5))
     if happens(rng, 0.5):  # cords
         for sign in (-1, 1):
             cord = np.array([(0.45 * sign, 2.3), (0.4 * sign, 3.6)], np.float32)
-            pixels = laid(pixels, colour * 0.6 + 60, stroke(face, cord, 0.06))
+            pixels = blend_layer(pixels, colour * 0.6 + 60, draw_line(face, cord, 0.06))
     return pixels
 
 
 def stocking(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face pressed flat under nylon, and its answer."""
-    head = filled(face, head_outline(face, rng), 0.02)
+    head = fill_polygon(face, head_outline(face, rng), 0.02)
     side, unit = face.pixels.shape[0], face.unit_px
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
     middle = face.axes[:, 2]
@@ -74,18 +78,18 @@ def stocking(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     off = (xs - middle[0]) / unit
     squeezed = middle[0] + unit * off * (1 - rng.uniform(0.1, 0.3) * np.exp(-(off**2)))
     flat = cv2.remap(face.pixels, squeezed, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    soft = blurred(flat.astype(np.float32), rng.uniform(0.02, 0.05) * unit)
+    soft = blur(flat.astype(np.float32), rng.uniform(0.02, 0.05) * unit)
     tint = cloth_colour(rng, 0.6) + rng.uniform(0, 40)
     layer = tint * light(face, rng)[..., None]
     strength = rng.uniform(0.5, 0.8)
     mixed = (soft * (1 - strength) + layer * strength) * weave(face, rng, knit=False)[..., None]
-    pixels = laid(face.pixels, mixed.astype(np.float32), head)
-    rim = np.clip(blurred(head, 0.02 * unit) - blurred(head, 0.15 * unit), 0, 1)
-    pixels = shaded(pixels, rim * 2, rng.uniform(0.3, 0.7))  # thicker where it curves away
+    pixels = blend_layer(face.pixels, mixed.astype(np.float32), head)
+    rim = np.clip(blur(head, 0.02 * unit) - blur(head, 0.15 * unit), 0, 1)
+    pixels = darken(pixels, rim * 2, rng.uniform(0.3, 0.7))  # thicker where it curves away
     if happens(rng, 0.5):  # knotted above, or with the leg hanging down
         end = np.array([(0, -1.7), (rng.normal(0, 0.3), -2.2), (rng.normal(0, 1.2), -2.0)])
-        tail = stroke(face, end.astype(np.float32), rng.uniform(0.15, 0.4))
-        pixels = laid(pixels, np.asarray(tint * 0.8, np.float32), tail)
+        tail = draw_line(face, end.astype(np.float32), rng.uniform(0.15, 0.4))
+        pixels = blend_layer(pixels, np.asarray(tint * 0.8, np.float32), tail)
     return pixels, "balaclava/stocking"
 
 
@@ -120,20 +124,20 @@ def scarf(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
         half = _bandana_shape(top, rise, wide, rng)
     else:
         half, knit = _scarf_shape(top, rise, wide, rng), happens(rng, 0.6)
-    shape = smooth(mirrored(half, -0.2 * face.turn))
+    shape = round_corners(mirror_polygon(half, -0.2 * face.turn))
     shape += rng.normal(0, 0.015, shape.shape).astype(np.float32)
     layer = cloth(face, rng, cloth_colour(rng, 0.35), knit=knit)
     if kind == "bandana" and happens(rng, 0.65):
         shade = layer.mean(axis=2, keepdims=True) / max(float(layer.mean()), 1.0)
         layer = printed(face, rng, layer) * np.clip(shade, 0.6, 1.2)
     layer = _folded(face, rng, layer, int(rng.integers(2, 6)) if kind != "gaiter" else 1)
-    area = filled(face, shape, 0.02)
-    pixels = shaded(face.pixels, blurred(area, 0.1 * face.unit_px), 0.3)
-    pixels = laid(pixels, np.asarray(layer, np.float32), area)
+    area = fill_polygon(face, shape, 0.02)
+    pixels = darken(face.pixels, blur(area, 0.1 * face.unit_px), 0.3)
+    pixels = blend_layer(pixels, np.asarray(layer, np.float32), area)
     hem = [(x, y + 0.07) for x, y in half[:3]]
     line = np.array([(-x, y) for x, y in hem[:0:-1]] + hem, np.float32)
     line += np.array([-0.2 * face.turn, 0], np.float32)
-    pixels = shaded(pixels, stroke(face, line, 0.03) * area, 0.3)
+    pixels = darken(pixels, draw_line(face, line, 0.03) * area, 0.3)
     return pixels, "scarf/gaiter" if kind == "gaiter" else "scarf"
 
 
@@ -142,8 +146,8 @@ def _folded(face: LandmarkedFace, rng: Rng, layer: Floats, count: int) -> Floats
     for _ in range(count):
         y = rng.uniform(0.6, 2.4)
         line = np.array([(-1.6, y + rng.normal(0, 0.3)), (0, y + 0.2), (1.6, y)], np.float32)
-        bent = smooth(line)[:20]
-        fold = blurred(stroke(face, bent, 0.07), 0.05 * face.unit_px)
-        edge = blurred(stroke(face, bent - np.array([0, 0.09], np.float32), 0.05), 1.0)
+        bent = round_corners(line)[:20]
+        fold = blur(draw_line(face, bent, 0.07), 0.05 * face.unit_px)
+        edge = blur(draw_line(face, bent - np.array([0, 0.09], np.float32), 0.05), 1.0)
         layer = layer * (1 - rng.uniform(0.2, 0.6) * fold + 0.15 * edge)[..., None]
     return np.asarray(layer, dtype=np.float32)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -15,15 +15,10 @@ import pytest
 from monitor.config.schema import Mqtt
 from monitor.domain import (
     Alert,
-    AlertState,
     CameraId,
     CameraState,
-    Covering,
-    JudgeName,
     Severity,
     StreamState,
-    SubjectId,
-    Timings,
 )
 from monitor.publish.contract.payload import (
     alert_payload,
@@ -33,8 +28,11 @@ from monitor.publish.contract.payload import (
     state_topic,
 )
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import Mosquitto, free_port, until
-from tests.support.fakes import moment
+from tests.support.broker import Mosquitto
+from tests.support.commands import monitor
+from tests.support.fakes import ALERT, moment
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 START_S = 60  # a process that has said nothing by then has failed
 
@@ -42,22 +40,16 @@ START_S = 60  # a process that has said nothing by then has failed
 def alert(
     n: int, *, camera: str = "yard", severity: Severity = Severity.CRITICAL, thinking: str = ""
 ) -> Alert:
-    return Alert(
+    return replace(
+        ALERT,
         id=UUID(int=n),
-        seq=1,
-        state=AlertState.RAISED,
-        severity=severity,
         camera=CameraId(camera),
-        subject=SubjectId(7),
-        covering=Covering.BALACLAVA,
+        severity=severity,
         probability=0.976,
         thinking=thinking,
         zone="door",
         first_seen=moment(0),
         raised_at=moment(1),
-        judge=JudgeName("small", "1"),
-        timings=Timings(),
-        evidence=None,
     )
 
 
@@ -111,14 +103,8 @@ def ended(process: subprocess.Popen[str]) -> tuple[int, list[str]]:
 
 def refused(*options: str) -> str:
     """What a listener that cannot listen says; it says one line and exits with 1."""
-    done = subprocess.run(  # noqa: S603  (our own code)
-        [sys.executable, "-m", "monitor", "listen", *options],
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (1, "")
+    done = monitor("listen", *options)
+    assert (done.exit_code, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     return line
 

@@ -59,6 +59,7 @@ def test_what_comes_with_the_program_is_what_is_written_down(folder: str) -> Non
     assert verify(ROOT / "models" / folder)
 
 
+@pytest.mark.slow
 def test_a_model_is_fetched_checked_and_its_changes_noticed(
     repository: Path, tmp_path: Path
 ) -> None:

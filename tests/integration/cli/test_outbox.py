@@ -7,19 +7,16 @@ from uuid import UUID
 
 import pytest
 import yaml
-from typer.testing import CliRunner, Result
 
-from monitor.cli.app import app
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
-from tests.support.broker import Mosquitto, OldDoor, Witness, free_port, until
+from tests.support.broker import Mosquitto, OldDoor, Witness
 from tests.support.clips import panning, write_clip
-from tests.unit.publish.outbox.test_outbox_limits import broken_in_the_middle
+from tests.support.commands import monitor
+from tests.support.outboxes import broken_in_the_middle
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-
-
-def run(*words: object) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app, [str(word) for word in words])
 
 
 def configured(folder: Path, port: int = 1, **mqtt: object) -> Path:
@@ -47,22 +44,22 @@ def fill(folder: Path, count: int = 3) -> list[tuple[str, int]]:
 
 def test_what_waits_is_listed(tmp_path: Path) -> None:
     fill(tmp_path)
-    done = run("outbox", "list", configured(tmp_path))
+    done = monitor("outbox", "list", configured(tmp_path))
     assert done.exit_code == 0
     for word in (str(UUID(int=2)), "yard", "raised", "critical", "3 messages wait"):
         assert word in done.stdout
-    lines = run("outbox", "list", configured(tmp_path), "--json").stdout.splitlines()
+    lines = monitor("outbox", "list", configured(tmp_path), "--json").stdout.splitlines()
     assert [json.loads(line)["id"] for line in lines] == [str(UUID(int=n)) for n in range(3)]
 
 
 def test_what_waits_is_exported_whole_and_stays(tmp_path: Path) -> None:
     fill(tmp_path)
     out = tmp_path / "out.jsonl"
-    assert run("outbox", "export", configured(tmp_path), "--out", out).exit_code == 0
+    assert monitor("outbox", "export", configured(tmp_path), "--out", out).exit_code == 0
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert lines == [
         json.loads(line)
-        for line in run("outbox", "export", configured(tmp_path)).stdout.splitlines()
+        for line in monitor("outbox", "export", configured(tmp_path)).stdout.splitlines()
     ]
     assert lines[0]["payload"]["severity"] == "critical"
     assert lines[0]["topic"] == "monitor/v1/site/yard/alert"
@@ -74,7 +71,7 @@ def test_what_waits_is_exported_whole_and_stays(tmp_path: Path) -> None:
 def test_what_waits_is_sent_by_hand_and_forgotten(tmp_path: Path) -> None:
     expected = fill(tmp_path)
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
-        done = run("outbox", "resend", configured(tmp_path, broker.port))
+        done = monitor("outbox", "resend", configured(tmp_path, broker.port))
         assert done.exit_code == 0, done.output
         assert "3 messages sent" in done.stdout
         until(lambda: len(witness.messages) == 3)
@@ -86,7 +83,7 @@ def test_what_waits_is_sent_by_hand_and_forgotten(tmp_path: Path) -> None:
 
 def test_what_cannot_be_sent_stays(tmp_path: Path) -> None:
     fill(tmp_path)
-    done = run("outbox", "resend", configured(tmp_path, free_port()))
+    done = monitor("outbox", "resend", configured(tmp_path, free_port()))
     assert done.exit_code == 1
     assert "Connection refused" in done.stderr
     with Outbox(tmp_path / "outbox") as outbox:
@@ -98,28 +95,28 @@ def test_a_file_that_was_set_aside_is_read_as_far_as_it_can_be(tmp_path: Path) -
     broken_in_the_middle(tmp_path / "broken")
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
         config = configured(tmp_path, broker.port)
-        listed = run("outbox", "list", config, "--from", tmp_path / "broken", "--json")
+        listed = monitor("outbox", "list", config, "--from", tmp_path / "broken", "--json")
         count = len(listed.stdout.splitlines())
         assert 30 < count < 60
-        sent = run("outbox", "resend", config, "--from", tmp_path / "broken")
+        sent = monitor("outbox", "resend", config, "--from", tmp_path / "broken")
         assert f"{count} messages sent" in sent.stdout
         until(lambda: len(witness.messages) == count)
 
 
 def test_an_outbox_that_is_not_there_is_named(tmp_path: Path) -> None:
-    done = run("outbox", "list", configured(tmp_path))
+    done = monitor("outbox", "list", configured(tmp_path))
     assert done.exit_code == 1
-    assert f"{tmp_path / 'outbox'}: there is no such file" in done.stderr
+    assert f"{tmp_path / 'outbox'}: no such file" in done.stderr
     assert not (tmp_path / "outbox").exists()
 
 
 @pytest.mark.broker
 def test_a_probe_says_which_version_was_accepted(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker, OldDoor(broker.port, polite=True) as door:
-        done = run("check", configured(tmp_path, broker.port), "--probe")
+        done = monitor("check", configured(tmp_path, broker.port), "--probe")
         assert done.exit_code == 0, done.output
         assert "broker: accepted us, MQTT 5" in done.stdout
-        done = run("check", configured(tmp_path, door.port), "--probe")
+        done = monitor("check", configured(tmp_path, door.port), "--probe")
         assert "broker: accepted us, MQTT 3.1.1" in done.stdout
 
 
@@ -131,18 +128,18 @@ def test_a_probe_names_the_reason_of_a_refusal(tmp_path: Path) -> None:
     broker.require({"box": "another"})
     settings = {"username": "box", "password_file": str(password)}
     with broker:
-        done = run("check", configured(tmp_path, broker.port, **settings), "--probe")
+        done = monitor("check", configured(tmp_path, broker.port, **settings), "--probe")
     assert done.exit_code == 1
     assert "refused: Not authorized; check username and password_file" in done.stdout
     assert "hunter2" not in done.output
 
 
 def test_a_probe_names_a_broker_that_is_not_there(tmp_path: Path) -> None:
-    done = run("check", configured(tmp_path, free_port()), "--probe")
+    done = monitor("check", configured(tmp_path, free_port()), "--probe")
     assert done.exit_code == 1
     assert "broker: 127.0.0.1:" in done.stdout
     assert "Connection refused" in done.stdout
 
 
 def test_without_a_probe_nobody_is_asked(tmp_path: Path) -> None:
-    assert run("check", configured(tmp_path, free_port())).exit_code == 0
+    assert monitor("check", configured(tmp_path, free_port())).exit_code == 0

@@ -21,8 +21,10 @@ from monitor.publish.mqtt.connection import dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.mqtt.probe import probe
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import HOST, free_port, program, reachable, until
+from tests.support.broker import program
 from tests.support.certificates import certificate
+from tests.support.ports import HOST, free_port, reachable
+from tests.support.waiting import until
 
 FOLDER = Path(__file__).parents[3] / "configs" / "mqtt"
 USERS = ("monitor-branch-12", "homeassistant", "panel")

@@ -14,9 +14,10 @@ from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.saved_state import SavedState
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
-from tests.integration.daemon.test_run import config
-from tests.support.broker import Mosquitto, Witness, until
-from tests.unit.publish.contract.test_payload import ALERT, YARD
+from tests.support.broker import Mosquitto, Witness
+from tests.support.daemon import site_config
+from tests.support.fakes import ALERT, YARD
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 
@@ -44,12 +45,12 @@ def left_open(settings: Config) -> None:
 def test_an_alert_that_was_open_when_the_power_went_ends_at_the_next_start(tmp_path: Path) -> None:
     """An alarm panel showed it for ever."""
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
-        settings = config(tmp_path, broker.port, SOURCE)
+        settings = site_config(tmp_path, broker.port, SOURCE)
         left_open(settings)
         for _ in range(2):
             stop = StopSwitch()
             with MqttService(settings, SystemClock()) as mqtt:
-                workers = mqtt.workers(NoCameras(), {YARD: None}, stop)
+                workers = mqtt.build_workers(NoCameras(), {YARD: None}, stop)
                 for worker in workers:
                     worker.start()
                 until(lambda: len(mqtt.buffered) == 0, "the outbox to drain")
@@ -66,10 +67,10 @@ def test_an_alert_that_was_open_when_the_power_went_ends_at_the_next_start(tmp_p
 def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -> None:
     """An alert's end waited for the next start, which may never come."""
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
-        settings = config(tmp_path, broker.port, SOURCE)
+        settings = site_config(tmp_path, broker.port, SOURCE)
         stop = StopSwitch()
         with MqttService(settings, SystemClock()) as mqtt:
-            workers = mqtt.workers(NoCameras(), {YARD: None}, stop)
+            workers = mqtt.build_workers(NoCameras(), {YARD: None}, stop)
             for worker in workers:
                 worker.start()
             until(lambda: witness.payloads("monitor/v1/site/status"), "the connection")
@@ -79,7 +80,7 @@ def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -
             mqtt.buffered.add(
                 OutboxMessage(ALERT.id, 2, topic, alert_payload("site", ALERT), SystemClock().now())
             )
-            mqtt.last_words()
+            mqtt.send_last_alerts()
             assert len(mqtt.buffered) == 0
         until(lambda: witness.payloads("monitor/v1/site/status")[-1] == b"offline", "the end")
         assert len(witness.payloads(topic)) == 1

@@ -13,31 +13,21 @@ from monitor.build import Models
 from monitor.config.schema import Config
 from monitor.daemon.run import run
 from monitor.errors import JudgeUnavailableError
-from tests.integration.publish.retained.test_commands import Asker
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
+from tests.support.commanding import Asker
+from tests.support.daemon import site_config
 from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.http_server import http_camera
-from tests.unit.publish.outbox.test_outbox_limits import broken_in_the_middle
-from tests.unit.test_pipeline import BOTH, scene
+from tests.support.outboxes import broken_in_the_middle
+from tests.support.scenes import BOTH, scene
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 
 STATE = "monitor/v1/site/yard/state"
 HEALTH = "monitor/v1/site/health"
 SNAPSHOT = "monitor/v1/site/yard/snapshot"
-
-
-def config(folder: Path, port: int, source: dict[str, object]) -> Config:
-    return Config.model_validate(
-        {
-            "site": "site",
-            "cameras": {"yard": {"source": source}},
-            "mqtt": {"port": port, "home_assistant": True},
-            "outbox": folder / "outbox",
-            "evidence": folder / "evidence",
-        }
-    )
 
 
 def states(witness: Witness) -> list[str]:
@@ -89,7 +79,7 @@ def test_a_camera_is_paused_and_resumed_and_asked_for_a_picture(tmp_path: Path) 
             until(lambda: len(witness.payloads(SNAPSHOT)) > before, "the picture")
 
         source: dict[str, object] = {"kind": "http", "url": camera.url("/mjpeg")}
-        assert watched(config(tmp_path, broker.port, source), BlueJudge(), act)
+        assert watched(site_config(tmp_path, broker.port, source), BlueJudge(), act)
 
 
 def test_a_broken_outbox_and_a_dead_judge_are_told_and_stop_nothing(tmp_path: Path) -> None:
@@ -109,7 +99,7 @@ def test_a_broken_outbox_and_a_dead_judge_are_told_and_stop_nothing(tmp_path: Pa
             until(lambda: witness.payloads(SNAPSHOT), "an alert, in spite of all")
 
         source: dict[str, object] = {"kind": "file", "path": clip}
-        assert watched(config(tmp_path, broker.port, source), BlueJudge(dead), act)
+        assert watched(site_config(tmp_path, broker.port, source), BlueJudge(dead), act)
         mine = witness.payloads("monitor/v1/site/yard/alert")
         assert json.loads(mine[0])["state"] == "raised"
         rescued = witness.payloads("monitor/v1/s/yard/alert")

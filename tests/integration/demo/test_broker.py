@@ -18,7 +18,7 @@ from monitor.config.schema import Mqtt
 from monitor.demo.broker import DemoBroker
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.mqtt.subscriber import Received, Subscriber
-from tests.support.broker import until
+from tests.support.waiting import until
 
 DEADLINE_S = 10
 STOP_S = 2.0

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import pytest
 
 from monitor.cli.evaluate import thresholds
 from monitor.detect.yolo import Yolo
@@ -29,6 +30,7 @@ def test_the_embedded_weights_are_small_and_know_people_and_faces() -> None:
     assert {found.kind for found in eager.detect([frame(96, 96)])[0]} == set(Kind)
 
 
+@pytest.mark.slow
 def test_thresholds_are_chosen_on_labelled_scenes_and_written_beside_the_weights(
     tmp_path: Path,
 ) -> None:

@@ -6,18 +6,21 @@ from datetime import UTC, datetime
 import pytest
 
 from monitor.build import build_detector
-from monitor.config.schema import EmbeddedDetector
+from monitor.config.schema import YoloDetector
 from monitor.domain import CameraId, Frame, Moment
 from monitor.ingest.frames.picture import ArrayPicture
+from monitor.runtime.resources import bundled
 from tests.support.clips import photo
 
+MODELS = bundled("models") / "detector"
 MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("engine", ["auto", "torch"])
-def test_several_threads_get_what_one_gets(engine: str) -> None:
+@pytest.mark.parametrize("weights", ["monitor-detector.xml", "monitor-detector.pt"])
+def test_several_threads_get_what_one_gets(weights: str) -> None:
     """Their pictures are of several sizes, and networks remember the last."""
-    detector = build_detector(EmbeddedDetector.model_validate({"engine": engine, "input_px": 320}))
+    settings = YoloDetector(kind="yolo", weights=MODELS / weights, input_px=320)
+    detector = build_detector(settings)
     whole = photo("bus")
     frames = [
         Frame(CameraId("yard"), n, MOMENT, ArrayPicture(whole[: 300 + 90 * n]), 0.0)

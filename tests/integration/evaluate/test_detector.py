@@ -9,10 +9,18 @@ import numpy as np
 import pytest
 
 from monitor.domain import Detection, Frame, Kind
+from monitor.domain.framing import head_around_face
 from monitor.errors import ConfigError
 from monitor.evaluate.curves import curve, draw_curves
 from monitor.evaluate.detector import evaluate
-from monitor.evaluate.scoring import Scored, average_precision, best_threshold, recall_at, score
+from monitor.evaluate.scoring import (
+    Scored,
+    TrueBox,
+    average_precision,
+    best_threshold,
+    recall_at,
+    score,
+)
 from monitor.geometry import Box
 
 HERE = Box(0, 0, 10, 10)
@@ -31,7 +39,7 @@ class Recited:
         return [self._found for _ in frames]
 
 
-def face(box: Box, sure: float) -> Detection:
+def head(box: Box, sure: float) -> Detection:
     return Detection(Kind.HEAD, box, sure)
 
 
@@ -102,27 +110,27 @@ def test_a_curve_is_drawn_from_recall_and_precision() -> None:
 
 
 def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:
-    truth = {"a": [(Kind.HEAD, HERE)]}
-    found = {"a": [face(HERE, 0.9), face(HERE, 0.8)]}
+    truth = {"a": [TrueBox(Kind.HEAD, HERE)]}
+    found = {"a": [head(HERE, 0.9), head(HERE, 0.8)]}
     assert score(truth, found, Kind.HEAD, iou=0.5).right.tolist() == [True, False]
 
 
 def test_a_finding_takes_the_box_it_covers_best() -> None:
-    truth = {"a": [(Kind.HEAD, Box(0, 0, 10, 9)), (Kind.HEAD, HERE)]}
-    found = {"a": [face(HERE, 0.9), face(Box(0, 0, 10, 8.2), 0.8)]}
+    truth = {"a": [TrueBox(Kind.HEAD, Box(0, 0, 10, 9)), TrueBox(Kind.HEAD, HERE)]}
+    found = {"a": [head(HERE, 0.9), head(Box(0, 0, 10, 8.2), 0.8)]}
     assert score(truth, found, Kind.HEAD, iou=0.85).right.tolist() == [True, True]
 
 
 def test_overlap_below_the_limit_does_not_count_and_at_the_limit_does() -> None:
-    truth = {"a": [(Kind.HEAD, HERE)]}
-    half = {"a": [face(Box(0, 0, 10, 5), 0.9)]}  # IoU exactly one half
+    truth = {"a": [TrueBox(Kind.HEAD, HERE)]}
+    half = {"a": [head(Box(0, 0, 10, 5), 0.9)]}  # IoU exactly one half
     assert score(truth, half, Kind.HEAD, iou=0.5).right.tolist() == [True]
     assert score(truth, half, Kind.HEAD, iou=0.51).right.tolist() == [False]
 
 
 def test_scores_are_ranked_over_all_pictures() -> None:
-    truth = {"a": [(Kind.HEAD, HERE)], "b": [(Kind.HEAD, HERE)]}
-    found = {"a": [face(HERE, 0.5)], "b": [face(THERE, 0.9), face(HERE, 0.4)]}
+    truth = {"a": [TrueBox(Kind.HEAD, HERE)], "b": [TrueBox(Kind.HEAD, HERE)]}
+    found = {"a": [head(HERE, 0.5)], "b": [head(THERE, 0.9), head(HERE, 0.4)]}
     ranked = score(truth, found, Kind.HEAD, iou=0.5)
     assert ranked.scores.tolist() == [0.9, 0.5, 0.4]
     assert ranked.right.tolist() == [False, True, True]
@@ -131,38 +139,73 @@ def test_scores_are_ranked_over_all_pictures() -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two pictures: a face in the first, a face and a person in the second."""
+    """Two pictures: a head in the first, a head and a person in the second."""
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), np.zeros((80, 100, 3), np.uint8))
     (tmp_path / "boxes.csv").write_text(
         "file,kind,labelled_by,x0,y0,x1,y1,score\n"
-        "a.png,face,human,0,0,10,10,1.0\n"
-        "b.png,face,human,50,50,60,60,1.0\n"
+        "a.png,head,human,0,0,10,10,1.0\n"
+        "b.png,head,human,50,50,60,60,1.0\n"
         "b.png,person,human,0,0,40,80,1.0\n"
     )
     return tmp_path
 
 
 def test_a_folder_is_measured_kind_by_kind_at_the_threshold_asked_for(folder: Path) -> None:
-    detector = Recited(face(HERE, 0.9), face(THERE, 0.2))
+    detector = Recited(head(HERE, 0.9), head(THERE, 0.2))
     report = evaluate(folder, detector, min_scores={Kind.HEAD: 0.5, Kind.PERSON: 0.4})
-    faces, people = report.kinds[Kind.HEAD], report.kinds[Kind.PERSON]
+    heads, people = report.kinds[Kind.HEAD], report.kinds[Kind.PERSON]
     assert (report.pictures, report.iou) == (2, 0.5)
-    assert (faces.boxes, faces.found, faces.threshold) == (2, 2, 0.5)
-    assert (faces.recall, faces.precision) == (0.5, 0.5)  # HERE in both, right in the first
+    assert (heads.boxes, heads.found, heads.threshold) == (2, 2, 0.5)
+    assert (heads.recall, heads.precision) == (0.5, 0.5)  # HERE in both, right in the first
     # ranked: right 0.9, wrong 0.9, wrong 0.2, right 0.2
-    assert faces.ap == pytest.approx(0.5 * 1 + 0.5 * 0.5)
+    assert heads.ap == pytest.approx(0.5 * 1 + 0.5 * 0.5)
     assert (people.boxes, people.ap, people.recall, people.precision) == (1, 0.0, 0.0, None)
     assert 0 <= report.ms_median <= report.ms_p95
     assert detector.asked == 3, "two pictures, and one to warm up"
 
 
 def test_the_report_is_json_with_the_kinds_by_name(folder: Path) -> None:
-    report = json.loads(evaluate(folder, Recited(face(HERE, 0.9)), iou=0.3).to_json())
+    report = json.loads(evaluate(folder, Recited(head(HERE, 0.9)), iou=0.3).to_json())
     assert report["iou"] == 0.3
-    assert set(report["kinds"]) == {"person", "face"}
-    assert report["kinds"]["face"]["recall"] == 0.5
+    assert set(report["kinds"]) == {"person", "head"}
+    assert report["kinds"]["head"]["recall"] == 0.5
     assert {"pictures", "ms_median", "ms_p95"} <= set(report)
+
+
+def test_hard_boxes_are_neither_missed_nor_false() -> None:
+    truth = {"a": [TrueBox(Kind.HEAD, HERE), TrueBox(Kind.HEAD, THERE, hard=True)]}
+    found = {"a": [head(THERE, 0.9), head(HERE, 0.8), head(Box(20, 0, 30, 10), 0.7)]}
+    counted = score(truth, found, Kind.HEAD, iou=0.5)
+    assert counted.boxes == 1
+    assert counted.right.tolist() == [True, False], "what lies on the hard one does not count"
+
+
+def test_pictures_without_rows_have_nobody_in_them(folder: Path) -> None:
+    cv2.imwrite(str(folder / "empty.png"), np.zeros((80, 100, 3), np.uint8))
+    detector = Recited(head(HERE, 0.9), head(THERE, 0.2))
+    report = evaluate(folder, detector, min_scores={Kind.HEAD: 0.5})
+    assert (report.pictures, report.empty_pictures) == (3, 1)
+    assert report.kinds[Kind.HEAD].false_boxes == 1, "0.2 is below the threshold"
+    assert report.kinds[Kind.HEAD].precision == pytest.approx(1 / 3)
+
+
+def test_hard_is_read_from_the_list_and_predictions_are_written(folder: Path) -> None:
+    (folder / "boxes.csv").write_text(
+        "file,kind,x0,y0,x1,y1,hard\na.png,head,0,0,10,10,1\nb.png,head,0,0,10,10,0\n"
+    )
+    report = json.loads(evaluate(folder, Recited(head(HERE, 0.9))).to_json())
+    assert report["kinds"]["head"]["boxes"] == 1
+    assert report["predictions"]["a.png"] == [["head", 0.9, 0, 0, 10, 10]]
+
+
+def test_faces_are_widened_to_heads_where_the_list_has_no_heads(folder: Path) -> None:
+    table = folder / "boxes.csv"
+    table.write_text("file,kind,x0,y0,x1,y1\na.png,face,40,40,50,50\n")
+    wide = head(head_around_face(Box(40, 40, 50, 50)), 0.9)
+    assert evaluate(folder, Recited(wide), iou=0.9).kinds[Kind.HEAD].recall == 1.0
+    table.write_text(table.read_text() + "b.png,head,0,0,10,10\n")
+    assert evaluate(folder, Recited(wide)).kinds[Kind.HEAD].boxes == 1, "the face does not count"
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,7 @@ def test_a_judge_may_be_as_unsure_as_it_is_right() -> None:
     assert fit_abstain_limit(right, ~hidden[:90]) == 0.001
 
 
+@pytest.mark.slow
 def test_what_a_judge_is_unsure_of_is_unusable_at_that_size_only(tmp_path: Path) -> None:
     shutil.copytree(Path(__file__).parents[3] / "models" / "judge", tmp_path, dirs_exist_ok=True)
     small, large = _crop(128, 20), _crop(128, 21)

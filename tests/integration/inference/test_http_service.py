@@ -10,7 +10,7 @@ import pytest
 
 from monitor.build import Models
 from monitor.config.http import Fetching, Http
-from monitor.inference.http_service import opened
+from monitor.inference.http_service import open_server
 from monitor.inference.inference import Inference
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
@@ -21,10 +21,10 @@ from tests.support.fakes import BlueJudge, ScriptedDetector, face, textured
 from tests.support.fakes_http import FakeStatus, post
 from tests.support.http_server import answering
 from tests.support.pictures import encoded, image, png_of
-from tests.unit.inference.test_inference import LEFT, RIGHT, scene
+from tests.support.scenes import LEFT, RIGHT, blue_boxes
 
 LOOPBACK = Fetching(private_networks=("127.0.0.0/8",))
-COVERED = encoded(image(scene(RIGHT)), "PNG")
+COVERED = encoded(image(blue_boxes(RIGHT)), "PNG")
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def serving(fetch: Fetching | None) -> Iterator[Server]:
     """The whole HTTP API before a detector that knows where the faces are."""
     found = (face(LEFT), face(RIGHT))
     models = Models(ScriptedDetector(dict.fromkeys(range(99), found)), BlueJudge(), batch=4)
-    with opened(Http(port=0, fetch=fetch), Inference(models), FakeStatus()) as server:
+    with open_server(Http(port=0, fetch=fetch), Inference(models), FakeStatus()) as server:
         stop = StopSwitch()
         worker = Worker("http", server.run, stop)
         worker.start()
@@ -76,15 +76,15 @@ def test_a_picture_is_judged_face_by_face(server: Server) -> None:
 
 
 def test_an_animation_is_as_covered_as_its_worst_picture(server: Server) -> None:
-    bare = image(scene())
-    rest = [bare, image(scene(RIGHT)), bare]
+    bare = image(blue_boxes())
+    rest = [bare, image(blue_boxes(RIGHT)), bare]
     content = encoded(bare, "WEBP", save_all=True, append_images=rest, lossless=True)
     found = told(server, base64_image=text(content))
     assert (found["covering"], found["moderation_type"]) == ("balaclava", "image")
 
 
 def test_a_recording_is_judged_as_one(server: Server, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "a.mp4", [scene(RIGHT)] * 50)
+    clip = write_clip(tmp_path / "a.mp4", [blue_boxes(RIGHT)] * 50)
     found = told(server, base64_video=text(clip.read_bytes()), media_type="video")
     assert (found["covering"], found["moderation_type"]) == ("balaclava", "video")
     assert found["complete"] is True

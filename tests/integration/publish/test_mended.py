@@ -15,8 +15,9 @@ from monitor.publish.mqtt.subscriber import Received, Subscriber
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.integration.publish.retained.test_commands import Asker, Camera, handler
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
+from tests.support.commanding import Asker, FakeCamera, handler
+from tests.support.waiting import until
 
 HEALTH = "monitor/v1/site/health"
 
@@ -77,7 +78,7 @@ def test_one_device_that_may_not_be_announced_does_not_keep_back_the_others(
     with (
         broker,
         Witness(broker.port, "homeassistant/#") as witness,
-        handler(tmp_path, broker.port, Camera(), shown),
+        handler(tmp_path, broker.port, FakeCamera(), shown),
     ):
         until(lambda: witness.payloads(announced), "the other one")
         assert not witness.payloads(refused)
@@ -92,7 +93,7 @@ def test_nobody_makes_us_publish_under_another_prefix_of_home_assistant_either(
     (topic,) = shown
     with (
         Mosquitto(tmp_path) as broker,
-        handler(tmp_path, broker.port, Camera(), shown),
+        handler(tmp_path, broker.port, FakeCamera(), shown),
         Witness(broker.port, "house/#") as witness,
         Asker(broker.port) as asker,
     ):

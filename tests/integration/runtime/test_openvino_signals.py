@@ -6,7 +6,7 @@ import sys
 PROGRAM = """
 import faulthandler, gc, os, signal
 import numpy as np
-from monitor.runtime.openvino_runtime import core, open_openvino
+from monitor.runtime.openvino_runtime import get_core, open_openvino
 
 faulthandler.enable()  # as pytest does: a stack of its own for signals
 signal.signal(signal.SIGTERM, lambda *_: print("heard"))
@@ -17,7 +17,7 @@ def compiled(opened):
     x = op.parameter([1, 8], np.float32)
     return opened.compile_model(openvino.Model([op.relu(x)], [x]), "CPU")
 
-first, second = compiled(core()), compiled(core())
+first, second = compiled(get_core()), compiled(get_core())
 del first
 gc.collect()
 del second

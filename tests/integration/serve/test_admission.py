@@ -96,3 +96,14 @@ def test_a_sender_who_stops_in_the_middle_holds_no_slot_for_ever() -> None:
         with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel:
             channel.sendall(head(99) + b"{")
             assert channel.recv(65536).startswith(b"HTTP/1.1 408 ")
+
+
+def test_who_sends_no_token_is_refused_before_the_body_is_read() -> None:
+    service = opened()
+    with (
+        answering_server(service, token="hunter2") as server,  # noqa: S106
+        socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel,
+    ):
+        channel.sendall(head(99))
+        assert channel.recv(65536).startswith(b"HTTP/1.1 401 ")
+    assert service.requests == []

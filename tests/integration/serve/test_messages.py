@@ -19,6 +19,8 @@ from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest
 from monitor.serve.server import Server
 from tests.support.fakes_http import FakeService, answering_server, opened
 
+pytestmark = pytest.mark.slow
+
 load_all_checks()
 KEPT: Any = CHECKS.get_by_names(
     [
@@ -72,7 +74,8 @@ def test_whatever_is_asked_the_answer_is_as_promised(
 def test_the_examples_are_true(server: Server, service: FakeService) -> None:
     document = httpx.get(f"{server.address}/openapi.json").json()
     body = document["paths"]["/v1/face-occlusion"]["post"]["requestBody"]
-    examples = body["content"]["application/json"]["schema"]["examples"]
+    reference = body["content"]["application/json"]["schema"]["$ref"]
+    examples = document["components"]["schemas"][reference.rpartition("/")[2]]["examples"]
     assert len(examples) >= 3
     before = len(service.requests)
     for example in examples:
@@ -82,3 +85,17 @@ def test_the_examples_are_true(server: Server, service: FakeService) -> None:
     assert len(service.requests) == before + len(examples)
     for example in document["components"]["schemas"]["FaceOcclusionAnswer"]["examples"]:
         assert FaceOcclusionAnswer.model_validate(example).model_dump(mode="json") == example
+
+
+@pytest.mark.parametrize("token", [None, "hunter2"])
+def test_the_document_says_where_a_token_is_needed(token: str | None) -> None:
+    with answering_server(opened(), token=token) as server:
+        document = httpx.get(f"{server.address}/openapi.json").json()
+    guarded = {
+        path
+        for path, operations in document["paths"].items()
+        for operation in operations.values()
+        if operation.get("security") == [{"bearer": []}]
+    }
+    assert guarded == ({"/v1/face-occlusion", "/metrics"} if token else set())
+    assert ("securitySchemes" in document["components"]) is (token is not None)

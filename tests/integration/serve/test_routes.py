@@ -136,6 +136,10 @@ def test_a_bug_costs_one_answer_and_no_slot() -> None:
         assert post(server, GOOD).status_code == 500
         service.error = None
         assert post(server, GOOD).status_code == 200
+        counted = httpx.get(server.address + "/metrics").text.splitlines()
+    assert 'monitor_http_requests_total{status="500"} 1.0' in counted
+    assert 'monitor_http_requests_total{status="200"} 1.0' in counted
+    assert "monitor_http_requests_running 0.0" in counted
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:

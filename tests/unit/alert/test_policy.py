@@ -1,6 +1,5 @@
 """Which verdicts become an alert, and how its life goes on."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -9,42 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.alert.policy import AlertPolicy
 from monitor.config.policy import Policy
-from monitor.domain import Alert, AlertState, Covering, Evidence, Severity, Subject, Verdict
-from monitor.geometry import Box
+from monitor.domain import Alert, AlertState, Covering, Evidence, Severity, Subject
 from tests.support.fakes import YARD, moment, subject, verdict
-
-HEAD = Box(10, 10, 40, 50)
-LOST_AFTER_S = 2.0
-STEP_S = 0.4
-
-
-class Watched:
-    """One camera's policy and the way its steps are taken: see, then decide."""
-
-    def __init__(self, policy: Policy | None = None) -> None:
-        ids = itertools.count(1)
-        self.policy = AlertPolicy(
-            YARD,
-            policy or Policy(min_crops=2),
-            zone="door",
-            lost_after_s=LOST_AFTER_S,
-            new_id=lambda: UUID(int=next(ids)),
-        )
-
-    def step(self, seconds: float, *found: Verdict, seen: Sequence[int] = (1,)) -> list[Alert]:
-        there = [subject(number, seconds, HEAD, first_seen=0) for number in seen]
-        self.policy.see(there, moment(seconds))
-        return self.policy.decide(found, moment(seconds))
-
-    def watch(self, *occluded: float, start: float = 0.0) -> list[Alert]:
-        """Subject 1, looked at once each step; what became of it."""
-        changes: list[Alert] = []
-        for n, probability in enumerate(occluded):
-            seconds = start + n * STEP_S
-            changes += self.step(seconds, verdict(1, seconds, probability))
-        return changes
+from tests.support.policies import HEAD, LOST_AFTER_S, STEP_S, Watched
 
 
 def states(changes: Sequence[Alert]) -> list[str]:
@@ -107,7 +74,7 @@ def test_crops_that_cannot_be_evaluated_change_nothing() -> None:
         turned = verdict(1, seconds, 0.9, Covering.AWAY)
         changes = disturbed.step(seconds, dark, turned, crop, turned, dark)
         assert changes == plain.step(seconds, crop)
-        assert disturbed.policy.belief(subject(1, 0, HEAD).id) == plain.policy.belief(
+        assert disturbed.policy.get_belief(subject(1, 0, HEAD).id) == plain.policy.get_belief(
             subject(1, 0, HEAD).id
         )
 
@@ -210,7 +177,7 @@ def test_evidence_that_is_added_later_stays_with_the_alert() -> None:
     watched = Watched()
     (raised,) = watched.watch(0.95, 0.95)
     kept = Evidence("1/snapshot.jpg", None, "0" * 64)
-    watched.policy.remember(replaced(raised, kept))
+    watched.policy.attach_evidence(replaced(raised, kept))
     (ended,) = watched.policy.finish(moment(9))
     assert (ended.evidence, ended.seq) == (kept, 1)
 
@@ -221,7 +188,7 @@ def test_evidence_for_a_state_that_has_passed_does_not_bring_it_back() -> None:
     lot = [verdict(1, 0, 0.98), verdict(1, 0.1, 0.98), *(verdict(1, 2, 0.02) for _ in range(3))]
     changes = watched.step(2, *lot)
     assert states(changes) == ["raised 0", "ended 1"]
-    watched.policy.remember(replaced(changes[0], Evidence("1/snapshot.jpg", None, "0" * 64)))
+    watched.policy.attach_evidence(replaced(changes[0], Evidence("1/snapshot.jpg", None, "0" * 64)))
     assert watched.policy.alarmed == frozenset()
     assert watched.policy.finish(moment(9)) == []
 
@@ -288,8 +255,8 @@ def is_open(life: list[Alert]) -> bool:
 def test_a_subject_is_known_by_its_likeliest_covering() -> None:
     watched = Watched()
     somebody: Subject = subject(1, 0, HEAD)
-    assert watched.policy.belief(somebody.id) is None
+    assert watched.policy.get_belief(somebody.id) is None
     watched.watch(0.9)
-    covering, probability = watched.policy.belief(somebody.id) or (None, 0)
+    covering, probability = watched.policy.get_belief(somebody.id) or (None, 0)
     assert covering is Covering.BALACLAVA
     assert probability == pytest.approx(0.9)

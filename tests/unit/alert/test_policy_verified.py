@@ -41,7 +41,7 @@ class Verified:
         seen: bool = True,
     ) -> list[Alert]:
         there = [subject(1, seconds, HEAD, first_seen=0)] if seen else []
-        self.policy.see(there, moment(seconds))
+        self.policy.update_subjects(there, moment(seconds))
         return self.policy.decide(found, moment(seconds), says)
 
     def raised(self) -> Alert:
@@ -54,7 +54,7 @@ def states(changes: Sequence[Alert]) -> list[str]:
     return [f"{alert.state} {alert.seq}" for alert in changes]
 
 
-def answered(
+def make_answer(
     alert: Alert, occluded: float, covering: Covering = Covering.BALACLAVA
 ) -> VerifierAnswer:
     said = replace(verdict(1, 0.4, occluded, covering), thinking="wool", weight=3.0)
@@ -64,7 +64,7 @@ def answered(
 def test_a_verifier_that_agrees_confirms_the_alert_under_the_same_id() -> None:
     watched = Verified()
     alert = watched.raised()
-    (change,) = watched.step(0.8, says=[answered(alert, 0.97)])
+    (change,) = watched.step(0.8, says=[make_answer(alert, 0.97)])
     assert (change.id, change.seq, change.state) == (alert.id, 1, AlertState.CONFIRMED)
     assert (change.probability, change.thinking) == (0.97, "wool")
     assert watched.policy.settled
@@ -74,7 +74,7 @@ def test_a_verifier_that_agrees_confirms_the_alert_under_the_same_id() -> None:
 
 def test_a_verifier_that_sees_a_free_face_rejects_it_and_that_is_the_last_word() -> None:
     watched = Verified()
-    (change,) = watched.step(0.8, says=[answered(watched.raised(), 0.03)])
+    (change,) = watched.step(0.8, says=[make_answer(watched.raised(), 0.03)])
     assert states([change]) == ["rejected 1"]
     assert (change.covering, change.probability) == (Covering.NONE, 0.03)
     assert watched.policy.alarmed == frozenset()
@@ -104,7 +104,7 @@ def test_an_answer_that_comes_too_late_or_to_another_alert_changes_nothing() -> 
     alert = watched.raised()
     assert watched.step(0.6, says=[VerifierAnswer(UUID(int=99), 0, None)]) == []
     assert states(watched.step(5.4)) == ["unverified 1"]
-    assert watched.step(5.8, says=[answered(alert, 0.01)]) == []
+    assert watched.step(5.8, says=[make_answer(alert, 0.01)]) == []
 
 
 def test_an_alert_ends_only_after_the_verifier_has_spoken() -> None:
@@ -112,7 +112,7 @@ def test_an_alert_ends_only_after_the_verifier_has_spoken() -> None:
     alert = watched.raised()
     waiting = [watched.step(s / 10, seen=False) for s in range(8, 40, 4)]  # the subject has left
     assert not any(waiting)
-    changes = watched.step(4.0, says=[answered(alert, 0.97)], seen=False)
+    changes = watched.step(4.0, says=[make_answer(alert, 0.97)], seen=False)
     assert states(changes) == ["confirmed 1", "ended 2"]
     assert watched.step(4.4, seen=False) == []
     assert watched.policy.settled
@@ -122,7 +122,7 @@ def test_one_that_left_and_is_rejected_does_not_end_as_well() -> None:
     watched = Verified()
     alert = watched.raised()
     watched.step(4.0, seen=False)
-    changes = watched.step(4.4, says=[answered(alert, 0.02)], seen=False)
+    changes = watched.step(4.4, says=[make_answer(alert, 0.02)], seen=False)
     assert states(changes) == ["rejected 1"]
 
 
@@ -133,7 +133,7 @@ def test_a_face_that_is_covered_again_meanwhile_keeps_the_alert_open() -> None:
         assert watched.step(seconds, verdict(1, seconds, occluded)) == []
     for n in range(12):
         watched.step(2.4 + n * 0.2, verdict(1, 2.4 + n * 0.2, 0.98))
-    changes = watched.step(4.9, says=[answered(alert, 0.97)])
+    changes = watched.step(4.9, says=[make_answer(alert, 0.97)])
     assert states(changes) == ["confirmed 1"]
 
 
@@ -147,24 +147,26 @@ def test_a_worse_covering_is_raised_and_verified_anew() -> None:
     watched = Verified(Policy(preset="school", min_crops=2))
     scarf = [verdict(1, n * 0.4, 0.95, Covering.SCARF) for n in range(2)]
     (alert,) = watched.step(0, scarf[0]) + watched.step(0.4, scarf[1])
-    assert states(watched.step(0.6, says=[answered(alert, 0.9, Covering.SCARF)])) == ["confirmed 1"]
+    assert states(watched.step(0.6, says=[make_answer(alert, 0.9, Covering.SCARF)])) == [
+        "confirmed 1"
+    ]
     found = [watched.step(0.8 + n, verdict(1, 0.8 + n, 0.98)) for n in range(6)]
     (worse,) = [change for changes in found for change in changes]
     assert (worse.state, worse.seq, worse.severity) == (AlertState.RAISED, 2, Severity.CRITICAL)
-    assert watched.step(6.2, says=[answered(alert, 0.97)]) == []  # about what it was before
-    assert states(watched.step(6.3, says=[answered(worse, 0.97)])) == ["confirmed 3"]
+    assert watched.step(6.2, says=[make_answer(alert, 0.97)]) == []  # about what it was before
+    assert states(watched.step(6.3, says=[make_answer(worse, 0.97)])) == ["confirmed 3"]
 
 
 def test_a_covering_that_is_ignored_here_rejects_the_alert() -> None:
     watched = Verified(Policy(preset="school", min_crops=2))
-    (change,) = watched.step(0.8, says=[answered(watched.raised(), 0.97, Covering.MASK)])
+    (change,) = watched.step(0.8, says=[make_answer(watched.raised(), 0.97, Covering.MASK)])
     assert states([change]) == ["rejected 1"]
     assert change.covering is Covering.MASK
 
 
 def test_the_verifiers_covering_decides_the_severity() -> None:
     watched = Verified(Policy(preset="school", min_crops=2))
-    (change,) = watched.step(0.8, says=[answered(watched.raised(), 0.97, Covering.SCARF)])
+    (change,) = watched.step(0.8, says=[make_answer(watched.raised(), 0.97, Covering.SCARF)])
     assert (change.state, change.severity) == (AlertState.CONFIRMED, Severity.NOTE)
 
 
@@ -182,7 +184,9 @@ def test_a_verifiers_verdict_counts_for_several_crops() -> None:
     for watched, weight in [(plain, 1.0), (weighty, 3.0)]:
         watched.step(0, verdict(1, 0, 0.6))
         watched.step(0.4, replace(verdict(1, 0.4, 0.97), weight=weight))
-    before, after = (watched.policy.belief(subject(1, 0, HEAD).id) for watched in (plain, weighty))
+    before, after = (
+        watched.policy.get_belief(subject(1, 0, HEAD).id) for watched in (plain, weighty)
+    )
     assert before is not None
     assert after is not None
     assert after[1] > before[1]
@@ -209,7 +213,7 @@ def test_every_alert_goes_through_its_states_in_order(
         if last is not None and answer != "silent":
             said = {"agree": 0.97, "deny": 0.02}.get(answer)
             says = [
-                answered(last, said)
+                make_answer(last, said)
                 if said is not None
                 else VerifierAnswer(last.id, last.seq, None)
             ]

@@ -12,7 +12,7 @@ from monitor.cli.listen import Printer, listen
 from monitor.domain import Severity
 from monitor.errors import BrokerUnavailableError, ConfigError
 from monitor.publish.mqtt.subscriber import Received
-from tests.support.broker import free_port
+from tests.support.ports import free_port
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 

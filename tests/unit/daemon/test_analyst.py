@@ -1,70 +1,32 @@
 """The daemon's own parts: who keeps alerts while the disk refuses, and when work is over."""
 
 import threading
-from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
 from monitor.daemon.alert_dispatch import AlertDispatch
-from monitor.daemon.analyst import Analyst, ending
+from monitor.daemon.analyst import Analyst, build_analyst_loop
 from monitor.daemon.camera_control import SnapshotRequests
-from monitor.domain import Alert, AlertState, Covering, Frame, Severity, SubjectId, Timings
+from monitor.domain import Frame, SubjectId
 from monitor.pipeline import Change
-from monitor.publish import NO_PROPERTIES
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.record.still import AlertPictures
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
-from tests.support.fakes import YARD, BlueJudge, ManualClock, moment
-
-
-class Silent:
-    """A broker connection that takes everything and notes the topics."""
-
-    connected = True
-    connections = 1
-
-    def __init__(self) -> None:
-        self.topics: list[str] = []
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
-        del payload, retain, expiry_s, properties
-        self.topics.append(topic)
+from tests.support.fakes import ALERT, YARD, BlueJudge, ManualClock
+from tests.support.fakes_mqtt import SwitchedBroker
 
 
 def change(number: int, pictures: AlertPictures | None = None) -> Change:
-    alert = Alert(
-        id=UUID(int=number),
-        seq=0,
-        state=AlertState.RAISED,
-        severity=Severity.CRITICAL,
-        camera=YARD,
-        subject=SubjectId(number),
-        covering=Covering.BALACLAVA,
-        probability=0.97,
-        thinking="",
-        zone=None,
-        first_seen=moment(0),
-        raised_at=moment(1),
-        judge=BlueJudge.name,
-        timings=Timings(),
-        evidence=None,
-    )
+    alert = replace(ALERT, id=UUID(int=number), seq=0, subject=SubjectId(number))
     return Change(alert, pictures)
 
 
 def dispatch(buffered: BufferedOutbox, clock: ManualClock) -> AlertDispatch:
-    retained = RetainedPublisher(Silent(), "site")
+    retained = RetainedPublisher(SwitchedBroker(), "site")
     return AlertDispatch("site", buffered, retained, OpenAlerts(retained, "site", [YARD]), clock)
 
 
@@ -75,7 +37,7 @@ def buffered_of(outbox: Outbox, clock: ManualClock) -> BufferedOutbox:
 def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         clock = ManualClock()
-        dispatch(buffered_of(outbox, clock), clock).hand_out(change(1))
+        dispatch(buffered_of(outbox, clock), clock).publish_change(change(1))
         message = outbox.oldest()
     assert message is not None
     assert message.topic == "monitor/v1/site/yard/alert"
@@ -100,5 +62,5 @@ def test_the_end_of_all_recordings_ends_the_program(tmp_path: Path) -> None:
         buffered = buffered_of(outbox, clock)
         keeper, pictures = dispatch(buffered, clock), SnapshotRequests(bell)
         analyst = Analyst(pipeline, {YARD: box}, bell, clock, keeper, pictures)
-        ending(analyst, buffered)(stop)
+        build_analyst_loop(analyst, buffered)(stop)
     assert stop.requested

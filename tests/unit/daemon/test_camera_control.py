@@ -1,6 +1,5 @@
 """Pausing cameras, and asking them for a picture."""
 
-import math
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,8 @@ from monitor.config.schema import Tracking
 from monitor.daemon.camera_control import CameraControl, SnapshotRequests
 from monitor.domain import CameraId, Frame, StreamState
 from monitor.errors import CommandError, OutboxError
+from monitor.ingest import SourceTraits
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.live.reader import Reader
 from monitor.pipeline import CameraPipeline, FrameResult
 from monitor.publish.retained.retained_topics import RetainedPublisher
@@ -22,9 +23,9 @@ from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.worker import Worker
 from monitor.track.bytetrack import BodyTracker
-from tests.support.broker import until
-from tests.support.fakes import YARD, ArrayPicture, frame, textured
-from tests.unit.publish.retained.test_retained_topics import SwitchedBroker
+from tests.support.fakes import YARD, frame, textured
+from tests.support.fakes_mqtt import SwitchedBroker
+from tests.support.waiting import until
 
 MakeFrame = Callable[[int], Frame]
 
@@ -32,20 +33,15 @@ MakeFrame = Callable[[int], Frame]
 class SteadySource:
     """A camera that sends frames for as long as it is looked at."""
 
-    label = "yard"
-    hang_timeout_s = math.inf
-    stall_timeout_s = 3.0
-    access = None
-
     def __init__(self, *, live: bool = True) -> None:
-        self.live = live
+        self.traits = SourceTraits("yard", live=live, stall_timeout_s=3.0)
         self.decoded = 0
         self.viewers = 0
         self.most_viewers = 0
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        del left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        del abandoned
         self.viewers += 1
         self.most_viewers = max(self.viewers, self.most_viewers)
         try:
@@ -128,11 +124,11 @@ def test_a_paused_camera_stays_paused_over_a_restart_until_it_is_resumed() -> No
         controls(reader, slate=slate)[0].carry_out("pause", YARD)
     with running(SteadySource()) as reader:
         commands, _ = controls(reader, slate=slate)
-        commands.restore()
+        commands.restore_pauses()
         assert reader.status().state is StreamState.PAUSED
         commands.carry_out("resume", YARD)
     with running(SteadySource()) as reader:
-        controls(reader, slate=slate)[0].restore()
+        controls(reader, slate=slate)[0].restore_pauses()
         assert reader.status().state is StreamState.STREAMING
 
 
@@ -141,11 +137,11 @@ def test_a_disk_that_refuses_does_not_keep_a_camera_from_pausing(
 ) -> None:
     with running(SteadySource()) as reader:
         commands, _ = controls(reader, slate=Slate(full=True))
-        commands.restore()
+        commands.restore_pauses()
         assert not reader.paused
         commands.carry_out("pause", YARD)
         until(lambda: reader.status().state is StreamState.PAUSED)
-    assert "a restart will not know that yard was told" in caplog.text
+    assert "yard: the command is not stored for a restart" in caplog.text
 
 
 def test_what_is_not_a_camera_of_ours_cannot_be_commanded() -> None:
@@ -186,7 +182,7 @@ def analyst(scheduler: SnapshotRequests, of: CameraPipeline) -> Iterator[None]:
         while not stop.requested:
             scheduler.bell.wait(0.05)
             scheduler.bell.clear()
-            scheduler.serve({YARD: of})
+            scheduler.render_requested({YARD: of})
 
     worker = Worker("analyst", serve, stop)
     worker.start()
@@ -216,4 +212,4 @@ def test_a_picture_is_made_by_its_owner_and_published() -> None:
 
 def test_a_picture_that_nobody_makes_is_not_waited_for_for_ever() -> None:
     with pytest.raises(CommandError, match="nothing is being analysed"):
-        SnapshotRequests(threading.Event()).ask(YARD)
+        SnapshotRequests(threading.Event()).request_picture(YARD)

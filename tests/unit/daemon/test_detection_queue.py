@@ -1,23 +1,15 @@
 """Following people while the detector looks at the next frames: in order, and never too many."""
 
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from monitor.build import Models, PipelineSettings, build_pipeline
-from monitor.config.judges import Scheduler
-from monitor.config.policy import Policy
-from monitor.config.schema import Tracking
 from monitor.daemon.detection_queue import DetectionQueue
 from monitor.domain import CameraId, Detection, Frame
-from monitor.pipeline import Pipeline
-from monitor.runtime.clock import RecordingClock
-from tests.support.fakes import ArrayPicture, BlueJudge, moment, textured
-
-CAMERAS = [CameraId(f"camera-{n}") for n in range(12)]
-PICTURE = ArrayPicture(textured(160, 120))
+from tests.support.fakes import BrokenDetector, moment
+from tests.support.pipelines import CAMERAS, PICTURE, Boxes, pipeline_of
 
 
 class SlowDetector:
@@ -33,36 +25,11 @@ class SlowDetector:
         return [[] for _ in frames]
 
 
-class BrokenDetector:
-    """Fails."""
-
-    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-        raise RuntimeError(f"cannot look at {len(frames)}")
-
-
-class Boxes:
-    """One frame of each camera, two at a time."""
-
-    def __init__(self) -> None:
-        self.frames = [Frame(camera, 0, moment(0), PICTURE, 1.0) for camera in CAMERAS]
-
-    def newest(self, but: Collection[CameraId]) -> Sequence[Frame]:
-        taken = [frame for frame in self.frames if frame.camera not in but][:2]
-        self.frames = [frame for frame in self.frames if frame not in taken]
-        return taken
-
-
-def pipeline(folder: Path, detector: SlowDetector | BrokenDetector) -> Pipeline:
-    models = Models(detector, BlueJudge(), batch=4)
-    settings = PipelineSettings(Tracking(), Scheduler(), Policy(), folder)
-    return build_pipeline(settings, dict.fromkeys(CAMERAS), models, RecordingClock())[0]
-
-
 def test_batches_come_back_as_they_were_begun_and_no_frame_is_lost(tmp_path: Path) -> None:
     detector, boxes = SlowDetector(), Boxes()
     detector.let.set()
     seen: list[CameraId] = []
-    with DetectionQueue(pipeline(tmp_path, detector)) as queue:
+    with DetectionQueue(pipeline_of(tmp_path, detector)) as queue:
         queue.fill(boxes.newest)
         while (taken := queue.take()) is not None:
             seen.extend(frame.camera for frame in taken.batch.frames)
@@ -73,24 +40,24 @@ def test_batches_come_back_as_they_were_begun_and_no_frame_is_lost(tmp_path: Pat
 
 def test_all_that_may_be_at_the_detector_are_there_at_once(tmp_path: Path) -> None:
     detector, boxes = SlowDetector(), Boxes()
-    with DetectionQueue(pipeline(tmp_path, detector)) as queue:
+    with DetectionQueue(pipeline_of(tmp_path, detector)) as queue:
         queue.fill(boxes.newest)
-        for _ in range(queue.most):
+        for _ in range(queue.max_batches):
             assert detector.asked.acquire(timeout=30)
-        assert len(boxes.frames) == len(CAMERAS) - 2 * queue.most
+        assert len(boxes.frames) == len(CAMERAS) - 2 * queue.max_batches
         detector.let.set()
 
 
 def test_a_cameras_frame_waits_until_the_one_before_was_followed(tmp_path: Path) -> None:
     detector, boxes = SlowDetector(), Boxes()
-    with DetectionQueue(pipeline(tmp_path, detector)) as queue:
+    with DetectionQueue(pipeline_of(tmp_path, detector)) as queue:
         queue.fill(boxes.newest)
         again = [Frame(CAMERAS[0], 1, moment(1), PICTURE, 1.0)]
         boxes.frames = list(again)
         detector.let.set()
         seen = queue.take()
         assert seen is not None
-        queue.fill(boxes.newest, but=seen.batch.frames)
+        queue.fill(boxes.newest, exclude=seen.batch.frames)
         assert boxes.frames == again
         while queue.take() is not None:
             pass
@@ -99,7 +66,7 @@ def test_a_cameras_frame_waits_until_the_one_before_was_followed(tmp_path: Path)
 
 
 def test_a_detector_that_fails_is_not_passed_over(tmp_path: Path) -> None:
-    with DetectionQueue(pipeline(tmp_path, BrokenDetector())) as queue:
+    with DetectionQueue(pipeline_of(tmp_path, BrokenDetector())) as queue:
         queue.fill(Boxes().newest)
         with pytest.raises(RuntimeError, match="cannot look at 2"):
             queue.take()

@@ -13,13 +13,14 @@ from monitor.daemon.alert_dispatch import AlertDispatch
 from monitor.daemon.analyst import Analyst
 from monitor.daemon.camera_control import SnapshotRequests
 from monitor.domain import Alert, CameraId, Detection, Frame, Moment
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
-from tests.support.fakes import YARD, ArrayPicture, BlueJudge, ManualClock, frame, textured
-from tests.unit.daemon.test_analyst import Silent
+from tests.support.fakes import YARD, BlueJudge, ManualClock, frame, textured
+from tests.support.fakes_mqtt import SwitchedBroker
 
 OTHERS = (CameraId("lobby"), CameraId("stairs"))
 PICTURE = ArrayPicture(textured(64, 48))
@@ -75,7 +76,7 @@ def test_a_recording_is_over_while_other_cameras_keep_the_detector_busy(tmp_path
     policies = {camera: Noting(camera, stop) for camera in boxes}
     for camera, policy in policies.items():
         pipeline.cameras[camera].policy = policy
-    retained = RetainedPublisher(Silent(), "site")
+    retained = RetainedPublisher(SwitchedBroker(), "site")
     with Outbox(tmp_path / "outbox") as outbox:
         buffered = BufferedOutbox(outbox, clock, lambda _: None)
         keeper = AlertDispatch(

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.demo.balaclava import Balaclava
-from monitor.demo.clip import DemoScript, demo_frames, write_demo_clip
+from monitor.demo.clip import DemoScript, render_frames, write_demo_clip
 from monitor.demo.drawing import LandmarkedFace
-from monitor.demo.scene import MARGIN, PICTURE, picture, widened
+from monitor.demo.scene import MARGIN, PICTURE, load_picture, widen_picture
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.geometry import Box
@@ -26,7 +26,7 @@ SIZES = st.sampled_from([(320, 180), (640, 480), (960, 540)])
 
 @pytest.fixture(scope="module")
 def frames() -> list[Pixels]:
-    return list(demo_frames(SCRIPT))
+    return list(render_frames(SCRIPT))
 
 
 def cut(frames: list[Pixels], seconds: float, box: Box) -> Pixels:
@@ -50,7 +50,7 @@ def test_there_are_as_many_pictures_as_seconds_and_rate_say(frames: list[Pixels]
 
 
 def test_every_call_gives_the_same_pictures(frames: list[Pixels]) -> None:
-    again = demo_frames(SCRIPT)
+    again = render_frames(SCRIPT)
     assert all(np.array_equal(frame, next(again)) for frame in frames[:6])
 
 
@@ -60,11 +60,11 @@ def test_the_picture_changes_all_the_time(frames: list[Pixels]) -> None:
 
 def test_the_face_is_bare_then_covered_then_bare(frames: list[Pixels]) -> None:
     shares = {
-        number: skin(cut(frames, number / 2, lower_half(SCRIPT.face(number / 2))))
+        number: skin(cut(frames, number / 2, lower_half(SCRIPT.locate_face(number / 2))))
         for number in range(len(frames))
     }
-    bare = [share for number, share in shares.items() if SCRIPT.pulled(number / 2) == 0]
-    covered = [share for number, share in shares.items() if SCRIPT.pulled(number / 2) == 1]
+    bare = [share for number, share in shares.items() if SCRIPT.get_pull(number / 2) == 0]
+    covered = [share for number, share in shares.items() if SCRIPT.get_pull(number / 2) == 1]
     assert len(bare) > 8
     assert len(covered) > 8
     assert min(bare) > 0.6
@@ -73,14 +73,14 @@ def test_the_face_is_bare_then_covered_then_bare(frames: list[Pixels]) -> None:
 
 def test_the_bystander_stays_bare(frames: list[Pixels]) -> None:
     times = [number / 2 for number in range(len(frames))]
-    assert min(skin(cut(frames, at, SCRIPT.bystander(at))) for at in times) > 0.5
+    assert min(skin(cut(frames, at, SCRIPT.locate_bystander(at))) for at in times) > 0.5
 
 
 def test_the_script_covers_once_and_uncovers_once() -> None:
-    pulled = [SCRIPT.pulled(step / 100) for step in range(1200)]
+    pulled = [SCRIPT.get_pull(step / 100) for step in range(1200)]
     steps = np.diff(pulled)
     assert pulled[0] == pulled[-1] == 0
-    assert SCRIPT.pulled(SCRIPT.covered_from_s) == SCRIPT.pulled(SCRIPT.covered_until_s) == 1
+    assert SCRIPT.get_pull(SCRIPT.covered_from_s) == SCRIPT.get_pull(SCRIPT.covered_until_s) == 1
     assert (steps > 0).any()
     assert np.flatnonzero(steps > 0).max() < np.flatnonzero(steps < 0).min()
 
@@ -90,7 +90,7 @@ def test_both_faces_stay_in_view_and_large_enough_to_judge(
     at: float, size: tuple[int, int]
 ) -> None:
     script = DemoScript(600, 15, *size)
-    for face in (script.face(at), script.bystander(at)):
+    for face in (script.locate_face(at), script.locate_bystander(at)):
         assert face.left > 0
         assert face.top > 0
         assert face.right < script.width
@@ -100,7 +100,7 @@ def test_both_faces_stay_in_view_and_large_enough_to_judge(
 
 @given(at=st.floats(0, 600), size=SIZES)
 def test_the_camera_never_looks_past_the_scene(at: float, size: tuple[int, int]) -> None:
-    view = DemoScript(600, 15, *size).view(at)
+    view = DemoScript(600, 15, *size).get_view(at)
     (side, top), (width, height) = MARGIN, PICTURE
     assert view.left >= -side
     assert view.top >= -top
@@ -109,21 +109,21 @@ def test_the_camera_never_looks_past_the_scene(at: float, size: tuple[int, int])
 
 
 def test_the_scene_goes_on_beyond_the_picture_without_touching_the_people() -> None:
-    pixels = picture()
-    scene = widened(pixels)
+    pixels = load_picture()
+    scene = widen_picture(pixels)
     (side, top), (width, height) = MARGIN, PICTURE
     assert scene.shape == (top + height, width + 2 * side, 3)
     assert np.array_equal(scene[top + 36 :, side : side + width], pixels[36:])
 
 
 def test_a_balaclava_hides_the_face_but_not_the_eyes() -> None:
-    pixels = picture()[20:340, 820:1140].copy()
+    pixels = load_picture()[20:340, 820:1140].copy()
     points = np.array([(147, 145), (208, 146), (185, 185), (148, 214), (200, 216)], np.float32)
     balaclava = Balaclava(LandmarkedFace(pixels, points))
-    worn = balaclava.worn()
+    worn = balaclava.put_on()
     mouth = (slice(205, 225), slice(150, 200))
     eye = (slice(143, 149), slice(140, 154))
-    assert np.array_equal(balaclava.worn(0.0), pixels)
+    assert np.array_equal(balaclava.put_on(0.0), pixels)
     assert skin(pixels[mouth]) > 0.8
     assert skin(worn[mouth]) == 0
     assert worn[mouth].max() < 100
@@ -150,13 +150,13 @@ def test_a_frame_too_narrow_for_two_people_is_refused() -> None:
 
 def test_a_missing_package_is_named_with_the_mend() -> None:
     with pytest.raises(ConfigError, match="pip install --force-reinstall no_such_package"):
-        picture("no_such_package")
+        load_picture("no_such_package")
 
 
 def test_making_it_loads_neither_ultralytics_nor_torch() -> None:
     program = (
-        "import sys; from monitor.demo.clip import DemoScript, demo_frames;"
-        "next(demo_frames(DemoScript(1, 1, 320, 180)));"
+        "import sys; from monitor.demo.clip import DemoScript, render_frames;"
+        "next(render_frames(DemoScript(1, 1, 320, 180)));"
         "sys.exit(bool({'ultralytics', 'torch', 'transformers'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], check=False)  # noqa: S603

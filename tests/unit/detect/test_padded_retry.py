@@ -9,7 +9,8 @@ import pytest
 from monitor.detect.padded_retry import PaddedRetryDetector
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
-from tests.support.fakes import ArrayPicture, frame, person
+from monitor.ingest.frames.picture import ArrayPicture
+from tests.support.fakes import frame, person
 
 
 class Timid:

@@ -8,7 +8,8 @@ import numpy as np
 from monitor.detect.sliced import SlicedDetector
 from monitor.domain import Detection, Frame, Kind
 from monitor.geometry import Box
-from tests.support.fakes import ArrayPicture, frame
+from monitor.ingest.frames.picture import ArrayPicture
+from tests.support.fakes import frame
 
 
 class Spots:

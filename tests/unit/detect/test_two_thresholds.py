@@ -5,7 +5,8 @@ import numpy as np
 from monitor.detect.two_thresholds import TwoThresholdDetector, doubtful_from
 from monitor.domain import Kind
 from monitor.geometry import Box
-from tests.support.fakes import ArrayPicture, ScriptedDetector, face, frame, person
+from monitor.ingest.frames.picture import ArrayPicture
+from tests.support.fakes import ScriptedDetector, face, frame, person
 
 HERE = Box(0, 0, 10, 10)
 

@@ -9,39 +9,15 @@ from monitor.domain import Detection, Pixels
 from monitor.errors import JudgeUnavailableError
 from monitor.geometry import Box
 from monitor.inference.inference import Inference
-from tests.support.fakes import (
-    ArrayPicture,
-    BlueJudge,
-    ScriptedDetector,
-    face,
-    frame,
-    person,
-    textured,
-)
-
-BLUE = (1.0, 0.3, 0.3)
-LEFT = Box(40, 40, 100, 110)
-RIGHT = Box(200, 40, 260, 110)
-
-
-def scene(*blue: Box) -> Pixels:
-    """A textured picture of 320 by 240 in which some boxes are blue."""
-    pixels = textured(320, 240)
-    for box in blue:
-        left, top, right, bottom = (round(edge) for edge in _wider(box))
-        patch = pixels[top:bottom, left:right]
-        pixels[top:bottom, left:right] = (patch * np.array(BLUE)).astype(np.uint8)
-    return pixels
-
-
-def _wider(box: Box) -> tuple[float, float, float, float]:
-    return box.left - 25, box.top - 25, box.right + 25, box.bottom + 25
+from monitor.ingest.frames.picture import ArrayPicture
+from tests.support.fakes import BlueJudge, ScriptedDetector, face, frame, person
+from tests.support.scenes import LEFT, RIGHT, blue_boxes
 
 
 def answer(*found: Detection, blue: tuple[Box, ...] = ()) -> dict[str, object]:
     judge = BlueJudge(sentences=("a balaclava covers the head",))
     models = Models(ScriptedDetector({0: found}), judge, batch=4)
-    return Inference(models).picture(ArrayPicture(scene(*blue)))
+    return Inference(models).judge_picture(ArrayPicture(blue_boxes(*blue)))
 
 
 def response(whole: dict[str, object]) -> dict[str, object]:
@@ -102,11 +78,11 @@ def test_where_nobody_is_found_the_whole_picture_is_judged_and_it_says_so() -> N
 def test_a_recording_fuses_the_crops_of_each_person() -> None:
     judge = BlueJudge()
     frames = [
-        frame(n / 5, ArrayPicture(scene(*([RIGHT] if n != 5 else []))), sequence=n)
+        frame(n / 5, ArrayPicture(blue_boxes(*([RIGHT] if n != 5 else []))), sequence=n)
         for n in range(12)
     ]
     script = {n: (face(LEFT), face(RIGHT)) for n in range(12)}
-    whole = Inference(Models(ScriptedDetector(script), judge, batch=4)).video(frames)
+    whole = Inference(Models(ScriptedDetector(script), judge, batch=4)).judge_video(frames)
     found = response(whole)
     faces = found["faces"]
     assert isinstance(faces, list)
@@ -116,7 +92,7 @@ def test_a_recording_fuses_the_crops_of_each_person() -> None:
 
 def test_a_recording_with_nobody_in_it_is_not_occluded() -> None:
     models = Models(ScriptedDetector({}), BlueJudge(), batch=4)
-    found = response(Inference(models).video([frame(0, ArrayPicture(scene()))]))
+    found = response(Inference(models).judge_video([frame(0, ArrayPicture(blue_boxes()))]))
     assert found["occluded"] is False
     assert found["faces"] == []
 
@@ -124,11 +100,11 @@ def test_a_recording_with_nobody_in_it_is_not_occluded() -> None:
 def poor(pixels: Pixels, *found: Detection, quality_is_occlusion: bool = True) -> dict[str, object]:
     """What is said of a picture; the judge sees nothing on any face."""
     models = Models(ScriptedDetector({0: found}), BlueJudge(), batch=4)
-    return response(Inference(models, quality_is_occlusion).picture(ArrayPicture(pixels)))
+    return response(Inference(models, quality_is_occlusion).judge_picture(ArrayPicture(pixels)))
 
 
 def test_a_face_in_the_dark_counts_as_occluded_unless_told_otherwise() -> None:
-    dark = np.asarray(scene() * 0.1, np.uint8)
+    dark = np.asarray(blue_boxes() * 0.1, np.uint8)
     found = poor(dark, face(LEFT))
     assert found["quality"] == ["dark"]
     assert found["occluded"] is True
@@ -137,7 +113,7 @@ def test_a_face_in_the_dark_counts_as_occluded_unless_told_otherwise() -> None:
 
 
 def test_a_blurred_passer_by_does_not_make_the_answer_yes() -> None:
-    pixels = scene()
+    pixels = blue_boxes()
     far = Box(290, 40, 315, 68)
     pixels[20:90, 270:320] = 127
     found = poor(pixels, face(LEFT), face(far))
@@ -151,7 +127,7 @@ def test_a_blurred_passer_by_does_not_make_the_answer_yes() -> None:
 def test_words_are_harmless_and_short_whoever_said_them() -> None:
     judge = BlueJudge(sentences=("a\x00 \u202emask\n" + "x" * 999,))
     models = Models(ScriptedDetector({0: (face(RIGHT),)}), judge, batch=4)
-    whole = Inference(models).picture(ArrayPicture(scene(RIGHT)))
+    whole = Inference(models).judge_picture(ArrayPicture(blue_boxes(RIGHT)))
     result = whole["result"]
     assert isinstance(result, dict)
     assert result["thinking"].startswith("a mask xxx")
@@ -161,14 +137,18 @@ def test_words_are_harmless_and_short_whoever_said_them() -> None:
 def test_a_judge_that_finds_no_words_still_gives_an_answer() -> None:
     judge = BlueJudge(sentences=(JudgeUnavailableError("busy"),))
     models = Models(ScriptedDetector({0: (face(RIGHT),)}), judge, batch=4)
-    whole = Inference(models).picture(ArrayPicture(scene(RIGHT)))
+    whole = Inference(models).judge_picture(ArrayPicture(blue_boxes(RIGHT)))
     assert response(whole)["occluded"] is True
 
 
 def test_the_worst_picture_of_an_animation_decides() -> None:
     models = Models(ScriptedDetector({0: (face(RIGHT),)}), BlueJudge(), batch=4)
-    pictures = [ArrayPicture(scene()), ArrayPicture(scene(RIGHT)), ArrayPicture(scene())]
-    whole = Inference(models).pictures(pictures)
+    pictures = [
+        ArrayPicture(blue_boxes()),
+        ArrayPicture(blue_boxes(RIGHT)),
+        ArrayPicture(blue_boxes()),
+    ]
+    whole = Inference(models).judge_pictures(pictures)
     assert whole["moderation_type"] == "image"
     assert response(whole)["covering"] == "balaclava"
     assert response(whole)["complete"] is True
@@ -177,11 +157,13 @@ def test_the_worst_picture_of_an_animation_decides() -> None:
 def test_when_time_runs_out_the_answer_says_what_was_not_judged() -> None:
     crowd = tuple(face(Box(10 * n, 40, 10 * n + 30 + n, 80)) for n in range(9))
     models = Models(ScriptedDetector({0: crowd}), BlueJudge(), batch=4)
-    found = response(Inference(models, hurry=lambda: True).picture(ArrayPicture(scene())))
+    found = response(
+        Inference(models, is_late=lambda: True).judge_picture(ArrayPicture(blue_boxes()))
+    )
     faces = found["faces"]
     assert isinstance(faces, list)
     assert len(faces) == 4, "one batch, of the largest"
     assert found["complete"] is False
-    frames = [frame(n / 5, ArrayPicture(scene()), sequence=n) for n in range(12)]
-    short = response(Inference(models, hurry=lambda: True).video(frames))
+    frames = [frame(n / 5, ArrayPicture(blue_boxes()), sequence=n) for n in range(12)]
+    short = response(Inference(models, is_late=lambda: True).judge_video(frames))
     assert short["complete"] is False

@@ -5,9 +5,10 @@ import numpy as np
 from monitor.domain import Covering, HeadCrop, Moment, SubjectId
 from monitor.geometry import Box
 from monitor.inference.inference import REQUEST
-from monitor.inference.response import FaceResult, ranked
+from monitor.inference.response import FaceResult, rank_faces
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.judge.quality import Flaw
-from tests.support.fakes import ArrayPicture, frame, textured
+from tests.support.fakes import frame, textured
 
 
 def head(side: float, *flaws: Flaw, covering: Covering = Covering.NONE) -> FaceResult:
@@ -19,8 +20,8 @@ def head(side: float, *flaws: Flaw, covering: Covering = Covering.NONE) -> FaceR
 
 
 def occluded(*faces: FaceResult) -> bool:
-    worst = ranked(faces, quality_is_occlusion=True)[0]
-    return worst.occluded(quality_is_occlusion=True)
+    worst = rank_faces(faces, quality_is_occlusion=True)[0]
+    return worst.counts_as_occluded(quality_is_occlusion=True)
 
 
 def test_who_stands_out_of_focus_behind_a_larger_clear_face_does_not_decide() -> None:

@@ -217,7 +217,7 @@ def test_a_file_with_sound_only_has_no_video(tmp_path: Path) -> None:
             plane.update(bytes(plane.buffer_size))
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(SourceRejectedError, match=r"song\.mp4: there is no video in it"):
+    with pytest.raises(SourceRejectedError, match=r"song\.mp4: it holds no video"):
         probe(path)
 
 
@@ -255,7 +255,7 @@ def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
     start = content.index(b"mdat") + 4
     path.write_bytes(content[:start] + b"\xff" * (len(content) - start))
     source = recording(path)
-    assert not source.live
+    assert not source.traits.live
     for attempt in (lambda: probe(path), lambda: played(source)):
         with pytest.raises(SourceRejectedError, match="no picture could be decoded; check"):
             attempt()

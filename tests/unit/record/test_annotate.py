@@ -9,7 +9,7 @@ import pytest
 
 from monitor.domain import Pixels, Subject, SubjectId
 from monitor.geometry import Box
-from monitor.record.annotate import AnnotatedVideo, draw
+from monitor.record.annotate import AnnotatedVideo, draw_subjects
 from tests.support.clips import numbered, panning, photo
 from tests.support.fakes import YARD, moment
 
@@ -107,7 +107,7 @@ def test_a_video_that_cannot_be_written_is_an_os_error(tmp_path: Path) -> None:
 
 def test_boxes_lie_where_the_subject_is() -> None:
     pixels = grey()
-    draw(pixels, [standing(1)], {}, alarmed=set())
+    draw_subjects(pixels, [standing(1)], {}, alarmed=set())
     drawn = changed(pixels)
     left, top, width, height = cv2.boundingRect(drawn)
     assert abs(left - PERSON.left) <= BORDER
@@ -120,8 +120,8 @@ def test_boxes_lie_where_the_subject_is() -> None:
 
 def test_an_alarm_is_red_and_the_rest_is_not() -> None:
     calm, alarm = grey(), grey()
-    draw(calm, [standing(1)], {}, alarmed=set())
-    draw(alarm, [standing(1)], {}, alarmed={SubjectId(1)})
+    draw_subjects(calm, [standing(1)], {}, alarmed=set())
+    draw_subjects(alarm, [standing(1)], {}, alarmed={SubjectId(1)})
     blue, green, red = alarm[115, 120].astype(int)
     assert red > blue + 100
     assert red > green + 100
@@ -130,7 +130,7 @@ def test_an_alarm_is_red_and_the_rest_is_not() -> None:
 
 def test_a_subject_without_a_body_gets_a_head_box_only() -> None:
     pixels = grey()
-    draw(pixels, [standing(1, person=None)], {}, alarmed=set())
+    draw_subjects(pixels, [standing(1, person=None)], {}, alarmed=set())
     assert not changed(pixels)[200:].any()
     assert changed(pixels)[115, 120]
 
@@ -147,8 +147,10 @@ def test_a_subject_without_a_body_gets_a_head_box_only() -> None:
 )
 def test_a_label_is_legible_wherever_the_head_is(head: Box) -> None:
     plain, labelled = grey(), grey()
-    draw(plain, [standing(1, head, None)], {}, alarmed=set())
-    draw(labelled, [standing(1, head, None)], {SubjectId(1): "#1 balaclava 0.97"}, alarmed=set())
+    draw_subjects(plain, [standing(1, head, None)], {}, alarmed=set())
+    draw_subjects(
+        labelled, [standing(1, head, None)], {SubjectId(1): "#1 balaclava 0.97"}, alarmed=set()
+    )
     text = np.asarray((plain != labelled).any(axis=2), np.uint8)
     _, _, width, height = cv2.boundingRect(text)
     assert width > 100
@@ -159,6 +161,6 @@ def test_a_label_is_legible_wherever_the_head_is(head: Box) -> None:
 
 def test_somebody_elses_label_is_not_drawn() -> None:
     plain, labelled = grey(), grey()
-    draw(plain, [standing(1)], {}, alarmed=set())
-    draw(labelled, [standing(1)], {SubjectId(2): "mask"}, alarmed={SubjectId(2)})
+    draw_subjects(plain, [standing(1)], {}, alarmed=set())
+    draw_subjects(labelled, [standing(1)], {SubjectId(2): "mask"}, alarmed={SubjectId(2)})
     np.testing.assert_array_equal(plain, labelled)

@@ -10,8 +10,7 @@ import pytest
 from monitor.config.schema import EvidenceDays
 from monitor.domain import AlertState, Severity
 from monitor.record.retention import Retention
-from tests.support.fakes import START, ManualClock
-from tests.unit.publish.contract.test_payload import ALERT
+from tests.support.fakes import ALERT, START, ManualClock
 
 DAY_S = 86_400.0
 DAYS = EvidenceDays(confirmed=None, unverified=30, rejected=2, note=7).model_dump()
@@ -32,7 +31,7 @@ class Shelves:
         folder.mkdir(parents=True)
         (folder / "snapshot.jpg").write_bytes(b"jpeg")
         for state in states:
-            self.retention.note(replace(alert, state=state))
+            self.retention.record_outcome(replace(alert, state=state))
         os.utime(folder, (START.timestamp(), START.timestamp()))
         return folder
 
@@ -74,7 +73,7 @@ def test_what_is_not_an_alerts_folder_is_left_alone(shelves: Shelves, tmp_path: 
 
 
 def test_an_alert_without_pictures_leaves_no_folder(shelves: Shelves) -> None:
-    shelves.retention.note(ALERT)
+    shelves.retention.record_outcome(ALERT)
     assert not shelves.folder.exists()
     assert shelves.after(1) == 0
 
@@ -83,7 +82,7 @@ def test_an_outcome_that_cannot_be_written_is_logged_and_stops_nothing(
     shelves: Shelves, caplog: pytest.LogCaptureFixture
 ) -> None:
     (shelves.keep(7) / "outcome").mkdir()
-    shelves.retention.note(replace(ALERT, id=UUID(int=7)))
+    shelves.retention.record_outcome(replace(ALERT, id=UUID(int=7)))
     assert "Is a directory" in caplog.text
     assert shelves.after(99) == 0
     assert "not deleted" in caplog.text

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
-from uuid import UUID
 
 import cv2
 import numpy as np
@@ -14,27 +13,20 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from monitor.domain import (
-    Alert,
-    AlertState,
-    Covering,
     Detection,
     Pixels,
-    Severity,
     Subject,
     SubjectId,
-    Timings,
 )
 from monitor.errors import EvidenceError
 from monitor.geometry import Box
-from monitor.record.still import AlertPictures, EvidenceFolder, still
+from monitor.ingest.frames.picture import ArrayPicture
+from monitor.record.still import AlertPictures, EvidenceFolder, render_still
 from monitor.track.bodies import find_private_areas
 from tests.support.fakes import (
-    YARD,
-    ArrayPicture,
-    BlueJudge,
+    ALERT,
     frame,
     head,
-    moment,
     person,
     subject,
     textured,
@@ -59,7 +51,7 @@ def snapshot(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1)
 
 
 def taken(pixels: Pixels, people: Sequence[Subject] = PEOPLE, shown: int = 1) -> AlertPictures:
-    return still(frame(0, ArrayPicture(pixels)), people, SubjectId(shown))
+    return render_still(frame(0, ArrayPicture(pixels)), people, SubjectId(shown))
 
 
 def opened(jpeg: bytes) -> Pixels:
@@ -153,14 +145,18 @@ def test_who_is_out_of_view_leaves_a_still_of_everybody_else_hidden() -> None:
 
 def test_a_head_that_is_not_followed_is_hidden_too() -> None:
     before = checkered(BYSTANDER)
-    pictures = still(frame(0, ArrayPicture(before)), PEOPLE[:1], SubjectId(1), [SHOWN, BYSTANDER])
+    pictures = render_still(
+        frame(0, ArrayPicture(before)), PEOPLE[:1], SubjectId(1), [SHOWN, BYSTANDER]
+    )
     assert contrast(part(opened(pictures.snapshot), BYSTANDER)) < 10
 
 
 def test_a_head_behind_the_one_that_is_shown_is_hidden_where_it_sticks_out() -> None:
     behind = Box(110, 60, 165, 150)  # its middle is in the head that is shown
     before = checkered(behind)
-    pictures = still(frame(0, ArrayPicture(before)), PEOPLE[:1], SubjectId(1), [SHOWN, behind])
+    pictures = render_still(
+        frame(0, ArrayPicture(before)), PEOPLE[:1], SubjectId(1), [SHOWN, behind]
+    )
     window = Box(78, 88, 182, 192)  # of the crop
     above = Box(110, 60, 165, 92)
     assert contrast(part(before, above, inset=0)) > 90
@@ -209,7 +205,7 @@ def about(people: Sequence[Standing], detections: Sequence[Detection], seen: Pix
     ]
     private = find_private_areas(detections, WIDTH, HEIGHT, people[0].outline)
     picture = frame(0, ArrayPicture(seen))
-    return opened(still(picture, followed, SubjectId(1), private).snapshot)
+    return opened(render_still(picture, followed, SubjectId(1), private).snapshot)
 
 
 def fineness(pixels: Pixels, box: Box, but: Box) -> float:
@@ -263,29 +259,10 @@ def test_taking_a_still_leaves_the_frame_as_it_was() -> None:
     assert np.array_equal(pixels, before)
 
 
-ALERT = Alert(
-    id=UUID(int=7),
-    seq=0,
-    state=AlertState.RAISED,
-    severity=Severity.CRITICAL,
-    camera=YARD,
-    subject=SubjectId(1),
-    covering=Covering.BALACLAVA,
-    probability=0.97,
-    thinking="",
-    zone=None,
-    first_seen=moment(0),
-    raised_at=moment(1),
-    judge=BlueJudge.name,
-    timings=Timings(),
-    evidence=None,
-)
-
-
 def test_pictures_are_kept_where_the_evidence_says_with_their_hash(tmp_path: Path) -> None:
     pictures = AlertPictures(b"the snapshot", b"the crop")
     folder = tmp_path / "made" / "when needed"
-    evidence = EvidenceFolder(folder).keep(ALERT, pictures)
+    evidence = EvidenceFolder(folder).save(replace(ALERT, seq=0), pictures)
     assert (folder / evidence.snapshot).read_bytes() == b"the snapshot"
     assert (folder / evidence.snapshot).with_name("crop.jpg").read_bytes() == b"the crop"
     assert evidence.sha256 == hashlib.sha256(b"the snapshot").hexdigest()
@@ -296,7 +273,7 @@ def test_a_folder_that_cannot_be_written_is_named_with_the_mend(tmp_path: Path) 
     taken_up = tmp_path / "evidence"
     taken_up.write_text("a file where the folder should be")
     with pytest.raises(EvidenceError, match="set evidence elsewhere") as caught:
-        EvidenceFolder(taken_up).keep(ALERT, AlertPictures(b"", b""))
+        EvidenceFolder(taken_up).save(ALERT, AlertPictures(b"", b""))
     assert str(taken_up) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -305,4 +282,4 @@ def test_a_picture_that_jpeg_cannot_hold_is_an_evidence_error() -> None:
     too_wide = ArrayPicture(np.zeros((100, 70_000, 3), np.uint8))
     head = Box(0, 0, 70_000, 100)
     with pytest.raises(EvidenceError, match="JPEG"):
-        still(frame(0, too_wide), [subject(1, 0, head)], SubjectId(1))
+        render_still(frame(0, too_wide), [subject(1, 0, head)], SubjectId(1))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.cli.replay import folders
+from monitor.cli.replay import name_folders
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,6 @@ from monitor.cli.replay import folders
     ],
 )
 def test_every_file_has_a_folder_of_its_own(videos: list[str], names: list[str]) -> None:
-    assert folders([Path(video) for video in videos], Path("out")) == [
+    assert name_folders([Path(video) for video in videos], Path("out")) == [
         Path("out") / name for name in names
     ]

@@ -10,9 +10,10 @@ import pytest
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.replay.prefetch import BATCH, BATCHES_WAITING, PrefetchingDetector
-from monitor.runtime.openvino_runtime import parallel_requests
-from tests.support.fakes import ArrayPicture, ScriptedDetector
+from monitor.runtime.openvino_runtime import count_parallel_requests
+from tests.support.fakes import BrokenDetector, ScriptedDetector
 
 MakeFrame = Callable[[int], Frame]
 
@@ -49,13 +50,6 @@ class BatchCounter:
         return [[] for _ in frames]
 
 
-class BrokenDetector:
-    """A Detector that fails."""
-
-    def detect(self, frames: Sequence[Frame]) -> list[list[Detection]]:
-        raise RuntimeError(f"cannot look at {len(frames)}")
-
-
 def prefetch_threads() -> list[str]:
     return [thread.name for thread in threading.enumerate() if "-ahead" in thread.name]
 
@@ -65,7 +59,9 @@ def test_every_frame_comes_in_order_with_what_is_in_it(make_frame: MakeFrame, co
     recording = Recording([make_frame(number) for number in range(count)])
     detector = ScriptedDetector({number: [found(number)] for number in range(count)})
     with PrefetchingDetector(iter(recording), detector) as prefetching:
-        seen = [(frame.sequence, prefetching.detect([frame])) for frame in prefetching.frames()]
+        seen = [
+            (frame.sequence, prefetching.detect([frame])) for frame in prefetching.read_frames()
+        ]
     assert seen == [(number, [[found(number)]]) for number in range(count)]
     assert not prefetch_threads()
 
@@ -75,7 +71,7 @@ def test_batches_depend_on_the_recording_alone(make_frame: MakeFrame) -> None:
     with PrefetchingDetector(
         iter([make_frame(number) for number in range(2 * BATCH + 1)]), counter
     ) as prefetching:
-        assert len(list(prefetching.frames())) == 2 * BATCH + 1
+        assert len(list(prefetching.read_frames())) == 2 * BATCH + 1
     assert sorted(batch for batch in counter.batches if batch) == [1, BATCH, BATCH]
 
 
@@ -86,16 +82,16 @@ def test_large_pictures_go_in_smaller_batches(make_frame: MakeFrame) -> None:
     frames = [Frame(CameraId("wall"), n, moment, large, decode_ms=0.0) for n in range(4)]
     counter = BatchCounter()
     with PrefetchingDetector(iter(frames), counter) as prefetching:
-        assert len(list(prefetching.frames())) == 4
+        assert len(list(prefetching.read_frames())) == 4
     assert sorted(batch for batch in counter.batches if batch) == [1, 3]
 
 
 def test_no_more_is_decoded_than_there_is_room_for(make_frame: MakeFrame) -> None:
     recording = Recording([make_frame(number) for number in range(50 * BATCH)])
     with PrefetchingDetector(iter(recording), BatchCounter()) as prefetching:
-        taken = list(islice(prefetching.frames(), 2 * BATCH))
+        taken = list(islice(prefetching.read_frames(), 2 * BATCH))
     assert [frame.sequence for frame in taken] == list(range(2 * BATCH))
-    assert recording.decoded <= (2 + BATCHES_WAITING + parallel_requests()) * BATCH
+    assert recording.decoded <= (2 + BATCHES_WAITING + count_parallel_requests()) * BATCH
     assert not prefetch_threads()
 
 
@@ -107,7 +103,7 @@ def test_a_recording_that_breaks_is_the_players_error(make_frame: MakeFrame) -> 
         pytest.raises(SourceRejectedError, match=r"clip\.mp4"),
         PrefetchingDetector(iter(recording), BatchCounter()) as prefetching,
     ):
-        played += [frame.sequence for frame in prefetching.frames()]
+        played += [frame.sequence for frame in prefetching.read_frames()]
     assert not prefetch_threads()
 
 
@@ -116,7 +112,7 @@ def test_a_detector_that_fails_is_not_passed_over(make_frame: MakeFrame) -> None
         pytest.raises(RuntimeError, match="cannot look at 2"),
         PrefetchingDetector(iter([make_frame(0), make_frame(1)]), BrokenDetector()) as prefetching,
     ):
-        list(prefetching.frames())
+        list(prefetching.read_frames())
     assert not prefetch_threads()
 
 
@@ -124,7 +120,7 @@ def test_only_the_frame_at_hand_has_been_looked_at(make_frame: MakeFrame) -> Non
     with PrefetchingDetector(
         iter([make_frame(0), make_frame(1)]), ScriptedDetector({})
     ) as prefetching:
-        frames = prefetching.frames()
+        frames = prefetching.read_frames()
         first = next(frames)
         assert prefetching.detect([first]) == [[]]
         next(frames)

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from monitor.runtime import heap
-from monitor.runtime.heap import EVERY_S, Trimmer
+from monitor.runtime.heap import TRIM_EVERY_S, Trimmer
 from tests.support.fakes import ManualClock
 
 CROWD = """
 import ctypes, threading
 from monitor.runtime import heap
-print(heap.keep_few(3))
+print(heap.limit_heaps(3))
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.malloc.argtypes = [ctypes.c_size_t]
@@ -66,7 +66,7 @@ def test_what_is_free_is_given_back() -> None:
     before = resident_kb()
     for piece in pieces[:-1]:  # the last one keeps the heap's end in use
         libc.free(piece)
-    assert heap.give_back()
+    assert heap.return_free_memory()
     after = resident_kb()
     libc.free(pieces[-1])
     assert after < before - 15_000
@@ -81,11 +81,11 @@ def resident_kb() -> int:
 @pytest.mark.parametrize(
     ("ended", "seconds", "times"),
     [
-        ([0, 0], [EVERY_S, 2 * EVERY_S], 0),  # nothing has ended
-        ([2, 2], [EVERY_S, 2 * EVERY_S], 1),  # once for both
-        ([1, 2], [EVERY_S, 2 * EVERY_S], 2),
-        ([1, 2, 3], [EVERY_S, EVERY_S + 1, EVERY_S + 59], 1),  # too early again
-        ([9], [EVERY_S - 1], 0),  # too early
+        ([0, 0], [TRIM_EVERY_S, 2 * TRIM_EVERY_S], 0),  # nothing has ended
+        ([2, 2], [TRIM_EVERY_S, 2 * TRIM_EVERY_S], 1),  # once for both
+        ([1, 2], [TRIM_EVERY_S, 2 * TRIM_EVERY_S], 2),
+        ([1, 2, 3], [TRIM_EVERY_S, TRIM_EVERY_S + 1, TRIM_EVERY_S + 59], 1),  # too early again
+        ([9], [TRIM_EVERY_S - 1], 0),  # too early
     ],
 )
 def test_memory_is_given_back_after_connections_have_ended_but_not_often(
@@ -96,5 +96,5 @@ def test_memory_is_given_back_after_connections_have_ended_but_not_often(
     trimmer = Trimmer(lambda: counts[clock.seconds()], clock, lambda: given.append(1))
     for second in seconds:
         clock.move_to(second)
-        trimmer.tick()
+        trimmer.trim_if_due()
     assert len(given) == times

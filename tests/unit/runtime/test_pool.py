@@ -24,7 +24,7 @@ HANGING_DETECTOR = """
 import sys, threading
 from pathlib import Path
 from monitor.daemon.detection_queue import DetectionQueue
-from tests.unit.daemon.test_detection_queue import Boxes, pipeline
+from tests.support.pipelines import Boxes, pipeline_of
 
 begun = threading.Event()
 
@@ -33,7 +33,7 @@ class Hanging:
         begun.set()
         threading.Event().wait()
 
-with DetectionQueue(pipeline(Path(sys.argv[1]), Hanging())) as queue:
+with DetectionQueue(pipeline_of(Path(sys.argv[1]), Hanging())) as queue:
     queue.fill(Boxes().newest)
     assert begun.wait(30)
 print("left")

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from monitor.config.schema import Tracking
 from monitor.domain import CameraId, Detection, Kind, Pixels, Subject, SubjectId
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.track import Tracker
 from monitor.track.bytetrack import BodyTracker
-from tests.support.fakes import YARD, ArrayPicture, frame, head, moment, person
+from tests.support.fakes import YARD, frame, head, moment, person
 
 WIDTH, HEIGHT = 640, 360
 BLANK = ArrayPicture(np.zeros((HEIGHT, WIDTH, 3), np.uint8))

@@ -8,9 +8,9 @@ import av
 import pytest
 
 from monitor.errors import SourceRejectedError, SourceUnavailableError
-from monitor.ingest.frames.av_errors import translated
+from monitor.ingest.frames.av_errors import map_av_errors
 from tests.support.http_server import answering
-from tests.support.rtsp_server import free_port
+from tests.support.ports import free_port
 
 
 def test_a_silent_server_is_unavailable_and_its_password_stays_secret() -> None:
@@ -19,7 +19,7 @@ def test_a_silent_server_is_unavailable_and_its_password_stays_secret() -> None:
         url = f"rtsp://viewer:hunter2@127.0.0.1:{silent.getsockname()[1]}/"
         with (
             pytest.raises(SourceUnavailableError) as caught,
-            translated("opening stream"),
+            map_av_errors("opening stream"),
         ):
             av.open(url, options={"rtsp_transport": "tcp"}, timeout=0.3)
     assert "hunter2" not in str(caught.value)
@@ -27,14 +27,14 @@ def test_a_silent_server_is_unavailable_and_its_password_stays_secret() -> None:
 
 
 def test_a_missing_recording_is_rejected(tmp_path: Path) -> None:
-    with pytest.raises(SourceRejectedError, match="opening"), translated("opening recording"):
+    with pytest.raises(SourceRejectedError, match="opening"), map_av_errors("opening recording"):
         av.open(str(tmp_path / "gone.mp4"))
 
 
 def test_a_closed_port_is_unavailable() -> None:
     with (
         pytest.raises(SourceUnavailableError, match=r"^opening: connection refused$"),
-        translated("opening"),
+        map_av_errors("opening"),
     ):
         av.open(f"rtsp://127.0.0.1:{free_port()}/")
 
@@ -43,11 +43,11 @@ def test_a_camera_that_does_not_know_the_transport_may_have_another() -> None:
     with (
         answering(b"RTSP/1.0 461 Unsupported Transport\r\nCSeq: 1\r\n\r\n") as place,
         pytest.raises(SourceUnavailableError, match="not know this transport; try another"),
-        translated("opening"),
+        map_av_errors("opening"),
     ):
         av.open(f"rtsp://{place}/", options={"rtsp_transport": "tcp"}, timeout=5)
 
 
 def test_what_is_not_ffmpegs_passes_unchanged() -> None:
-    with pytest.raises(ZeroDivisionError), translated("counting"):
+    with pytest.raises(ZeroDivisionError), map_av_errors("counting"):
         _ = 1 / 0

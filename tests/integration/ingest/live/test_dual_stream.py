@@ -34,20 +34,20 @@ def test_heads_come_from_the_large_stream_for_as_long_as_it_is_there(tmp_path: P
         }
         source = build_source("yard", Camera.model_validate(streams), SystemClock(), StopSwitch())
         with source.open() as frames:
-            detailed = until(frames, 2.0)
+            detailed = next_frame(frames, 2.0)
             assert detailed.camera == CameraId("yard")
-            assert (detailed.width, detailed.closest()[0].width) == (320, 640)
+            assert (detailed.width, detailed.get_closest_picture()[0].width) == (320, 640)
             proxy.power_off()
-            assert until(frames, 1.0).closest()[0].width == 320
+            assert next_frame(frames, 1.0).get_closest_picture()[0].width == 320
             proxy.power_on()
-            until(frames, 2.0)
+            next_frame(frames, 2.0)
 
 
-def until(frames: Iterator[Frame], factor: float) -> Frame:
+def next_frame(frames: Iterator[Frame], factor: float) -> Frame:
     """The next frame whose most detailed picture is so many times larger."""
     deadline = time.monotonic() + TIMEOUT_S
     for frame in frames:
-        if frame.closest()[1] == factor:
+        if frame.get_closest_picture()[1] == factor:
             return frame
         assert time.monotonic() < deadline, f"no frame with {factor} times the detail"
     pytest.fail("the small stream ended")

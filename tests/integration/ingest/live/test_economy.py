@@ -39,10 +39,10 @@ def test_key_frames_are_enough_until_somebody_comes(tmp_path: Path) -> None:
         )
         with source.open() as frames:
             assert gap_s(frames, until=lambda gap: gap < 0.5) < 0.5, "all its pictures at first"
-            demand.occupied(somebody=False)
+            demand.set_occupied(occupied=False)
             assert gap_s(frames, until=lambda gap: gap > 0.75) > 0.75, "one a second"
             assert not next(frames).moved
-            demand.occupied(somebody=True)
+            demand.set_occupied(occupied=True)
             assert gap_s(frames, until=lambda gap: gap < 0.5) < 0.5, "and back"
             assert source.decoded >= 20, "what is skipped counts, or it would seem stalled"
 

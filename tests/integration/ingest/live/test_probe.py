@@ -4,17 +4,16 @@ from pathlib import Path
 
 import pytest
 import yaml
-from typer.testing import CliRunner
 
-from monitor.cli.app import app
-from monitor.cli.probe import described, looked_at
+from monitor.cli.probe import describe_camera, probe_cameras
 from monitor.config.sources import Camera, RtspSource
 from monitor.errors import SourceUnavailableError
 from monitor.ingest.live.probe import CameraFacts, examine
 from monitor.runtime.clock import SystemClock
 from tests.support.camera_park import CameraPark, write_h265
 from tests.support.clips import panning, write_clip
-from tests.support.rtsp_server import free_port
+from tests.support.commands import monitor
+from tests.support.ports import free_port
 
 FACTS = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
 
@@ -51,7 +50,7 @@ def test_the_command_says_it_of_every_camera_and_names_what_is_wrong(tmp_path: P
         }
         config = tmp_path / "monitor.yaml"
         config.write_text(yaml.safe_dump({"cameras": cameras, "mqtt": {"port": 1}}))
-        done = CliRunner().invoke(app, ["check", str(config), "--probe"])
+        done = monitor("check", config, "--probe")
     assert done.exit_code == 1
     assert "camera yard: h264 320x240, 10.0 pictures/s, a key frame every 1.0 s" in done.stdout
     assert "camera yard, main stream: h264 320x240" in done.stdout
@@ -64,7 +63,7 @@ def test_the_command_says_it_of_every_camera_and_names_what_is_wrong(tmp_path: P
 
 def test_a_stream_without_a_picture_is_named(tmp_path: Path) -> None:
     gone = Camera.model_validate({"source": {"kind": "file", "path": tmp_path / "gone.mp4"}})
-    ((line, well),) = looked_at({"yard": gone})
+    ((line, well),) = probe_cameras({"yard": gone})
     assert not well
     assert line.startswith("camera yard: ")
     assert "gone.mp4: no such file; check the path" in line
@@ -78,7 +77,7 @@ def test_a_stream_without_a_picture_is_named(tmp_path: Path) -> None:
     [
         (FACTS, "h264 640x360, 15.0 pictures/s, a key frame every 2.0 s; 0.6 Mbit/s"),
         (FACTS, "decoding all of it takes 3 % of a core; its clock is right"),
-        (CameraFacts("h264", 1920, 1080, 25, 2, 4, 8, None), "its small stream would do"),
+        (CameraFacts("h264", 1920, 1080, 25, 2, 4, 8, None), "its small stream is enough"),
         (CameraFacts("h264", 1920, 1080, 25, 2, 4, 8, None), "does not say what time it is"),
         (CameraFacts("hevc", 640, 360, 25, 10, 4, 8, 75), "its clock is 75 s ahead; set it by"),
         (CameraFacts("hevc", 640, 360, 25, 10, 4, 8, -75), "its clock is 75 s behind"),
@@ -87,4 +86,4 @@ def test_a_stream_without_a_picture_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_what_could_be_better_is_said(facts: CameraFacts, said: str) -> None:
-    assert said in described(facts)
+    assert said in describe_camera(facts)

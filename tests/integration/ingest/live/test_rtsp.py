@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -26,7 +26,9 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import StopSwitch
 from tests.support.clips import panning, write_clip
-from tests.support.rtsp_server import RtspServer, free_port
+from tests.support.ports import free_port
+from tests.support.rtsp_server import RtspServer
+from tests.support.waiting import until
 
 log = logging.getLogger(__name__)
 
@@ -73,14 +75,6 @@ class Watched:
         assert self.frames.take(timeout_s) is not None, f"no frame for {timeout_s} s"
         return time.monotonic() - started
 
-    def until(self, reached: Callable[[], bool], timeout_s: float) -> float:
-        """Seconds until something has become true."""
-        started = time.monotonic()
-        while not reached():
-            assert time.monotonic() - started < timeout_s, self.reader.status()
-            time.sleep(0.02)
-        return time.monotonic() - started
-
     def state(self) -> StreamState:
         return self.reader.status().state
 
@@ -122,7 +116,7 @@ def test_a_camera_that_loses_power_is_back_within_five_seconds(clip: Path, trans
     with RtspServer(clip) as server, watching(camera(server.url, transport=transport)) as watched:
         watched.next_frame(10)
         server.kill()
-        watched.until(lambda: watched.state() is StreamState.STALLED, 6)
+        until(lambda: watched.state() is StreamState.STALLED, "the loss to be noticed", 6)
         server.start()
         seconds = watched.next_frame(5)
         log.info("%s: frames again after %.2f s", transport, seconds)
@@ -137,7 +131,7 @@ def test_a_camera_that_freezes_is_given_up_and_comes_back(clip: Path, transport:
         with watching(source) as watched:
             watched.next_frame(10)
             server.freeze()
-            seconds = watched.until(lambda: watched.state() is StreamState.STALLED, 3)
+            seconds = until(lambda: watched.state() is StreamState.STALLED, "it to be given up", 3)
             log.info("%s: given up after %.2f s", transport, seconds)
             server.thaw()
             seconds = watched.next_frame(6)
@@ -202,8 +196,8 @@ def test_a_refused_password_is_asked_again_and_stays_secret(
     with RtspServer(clip, "viewer", PASSWORD) as server:
         source = camera(server.url, username="viewer", password_file=password_file)
         with watching(source) as watched:
-            watched.until(lambda: watched.state() is StreamState.REJECTED, 5)
-            watched.until(lambda: "retrying in 10.0 s" in caplog.text, 1)
+            until(lambda: watched.state() is StreamState.REJECTED, "the refusal", 5)
+            until(lambda: "retrying in 10.0 s" in caplog.text, "the log", 1)
             assert watched.finish() < 1
     assert "yard" in caplog.text
     assert "not-this-one" not in caplog.text

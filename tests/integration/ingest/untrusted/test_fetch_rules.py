@@ -17,11 +17,11 @@ from monitor.errors import (
     TooLargeError,
 )
 from monitor.ingest.untrusted.address_policy import AddressPolicy
-from monitor.ingest.untrusted.fetch import LIMIT_BYTES, Fetcher
+from monitor.ingest.untrusted.fetch import MAX_BYTES, Fetcher
 from tests.support.http_server import answering
 
 OK = b"HTTP/1.1 200 OK\r\n"
-ANYWHERE = AddressPolicy(anywhere=True)
+ANYWHERE = AddressPolicy(allow_all=True)
 LOOPBACK = AddressPolicy(networks=(ipaddress.ip_network("127.0.0.0/8"),))
 
 
@@ -56,21 +56,21 @@ def test_a_server_inside_is_not_even_connected_to(host: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.settimeout(0.2)
         port = server.getsockname()[1]
-        with pytest.raises(AddressRefusedError, match="not one that is fetched"):
-            Fetcher(AddressPolicy()).fetched(f"http://{host}:{port}/a.jpg")
+        with pytest.raises(AddressRefusedError, match="not fetched from"):
+            Fetcher(AddressPolicy()).fetch(f"http://{host}:{port}/a.jpg")
         with pytest.raises(TimeoutError):
             server.accept()
 
 
 def test_a_network_that_is_configured_is_fetched_from() -> None:
     with answering(ok(b"jpeg")) as place:
-        assert Fetcher(LOOPBACK).fetched(f"http://{place}/a.jpg") == b"jpeg"
+        assert Fetcher(LOOPBACK).fetch(f"http://{place}/a.jpg") == b"jpeg"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_followed_where_it_may(status: int) -> None:
     with answering(ok(b"jpeg")) as last, answering(moved(f"http://{last}/b", status)) as first:
-        assert Fetcher(LOOPBACK).fetched(f"http://{first}/a.jpg") == b"jpeg"
+        assert Fetcher(LOOPBACK).fetch(f"http://{first}/a.jpg") == b"jpeg"
 
 
 @pytest.mark.parametrize(
@@ -90,13 +90,13 @@ def test_a_redirect_to_where_nothing_is_fetched_from_is_refused(target: str) -> 
         answering(moved(target)) as place,
         pytest.raises(AddressRefusedError, match="fetched") as caught,
     ):
-        Fetcher(LOOPBACK).fetched(f"http://{place}/a.jpg")
+        Fetcher(LOOPBACK).fetch(f"http://{place}/a.jpg")
     assert str(caught.value).startswith(f"http://{place}/a.jpg: ")
 
 
 def test_a_redirect_that_goes_round_ends() -> None:
     with answering(moved("/again")) as place, pytest.raises(SourceRejectedError, match="too many"):
-        Fetcher(LOOPBACK).fetched(f"http://{place}/a.jpg")
+        Fetcher(LOOPBACK).fetch(f"http://{place}/a.jpg")
 
 
 def test_a_name_is_asked_once_and_its_checked_answer_is_used() -> None:
@@ -106,10 +106,10 @@ def test_a_name_is_asked_once_and_its_checked_answer_is_used() -> None:
         names = Turning("127.0.0.1", "127.0.0.2")
         only = AddressPolicy(networks=(ipaddress.ip_network("127.0.0.1/32"),))
         fetcher = Fetcher(only, resolve=names)
-        assert fetcher.fetched(f"http://rebinding.example:{port}/a") == b"jpeg"
+        assert fetcher.fetch(f"http://rebinding.example:{port}/a") == b"jpeg"
         assert names.asked == 1
         with pytest.raises(AddressRefusedError):
-            fetcher.fetched(f"http://rebinding.example:{port}/a")
+            fetcher.fetch(f"http://rebinding.example:{port}/a")
 
 
 def test_a_redirect_to_the_same_name_is_checked_anew() -> None:
@@ -117,7 +117,7 @@ def test_a_redirect_to_the_same_name_is_checked_anew() -> None:
         port = place.rpartition(":")[2]
         names = Turning("127.0.0.1", "10.0.0.1")
         with pytest.raises(AddressRefusedError):
-            Fetcher(LOOPBACK, resolve=names).fetched(f"http://rebinding.example:{port}/a")
+            Fetcher(LOOPBACK, resolve=names).fetch(f"http://rebinding.example:{port}/a")
         assert names.asked == 2
 
 
@@ -125,9 +125,9 @@ def test_too_much_is_not_read_to_the_end() -> None:
     endless = (
         OK + b"Transfer-Encoding: chunked\r\n\r\n" + 1000 * (b"8000\r\n" + bytes(0x8000) + b"\r\n")
     )
-    assert len(endless) > LIMIT_BYTES
+    assert len(endless) > MAX_BYTES
     with answering(endless) as place, pytest.raises(TooLargeError, match="larger than 20 MB"):
-        Fetcher(ANYWHERE).fetched(f"http://{place}/a")
+        Fetcher(ANYWHERE).fetch(f"http://{place}/a")
 
 
 @contextmanager
@@ -167,12 +167,12 @@ def trickling(start: bytes, more: bytes) -> Iterator[str]:
 def test_an_answer_that_trickles_in_is_given_up_in_time(start: bytes, more: bytes) -> None:
     began = time.monotonic()
     with trickling(start, more) as place, pytest.raises(SourceUnavailableError):
-        Fetcher(ANYWHERE, timeout_s=0.5).fetched(f"http://{place}/a")
+        Fetcher(ANYWHERE, timeout_s=0.5).fetch(f"http://{place}/a")
     assert time.monotonic() - began < 20, "the limit is half a second"
 
 
 @pytest.mark.parametrize("url", ["http://user:pw@127.0.0.1/", "http:///x", "gopher://x/", "x", ""])
 def test_what_is_no_address_is_refused_without_a_word_of_it_that_is_secret(url: str) -> None:
     with pytest.raises(SourceError) as caught:
-        Fetcher(LOOPBACK).fetched(url)
+        Fetcher(LOOPBACK).fetch(url)
     assert "pw" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Strangers' bytes, decoded in a process that may crash, hang or be killed."""
+"""Untrusted files, decoded in a process that may crash, hang or be killed."""
 
 import os
 import signal
@@ -6,13 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from multiprocessing import Pipe
 from pathlib import Path
 
 import pytest
 
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
 from monitor.ingest.untrusted.child import MEMORY_BYTES
-from monitor.ingest.untrusted.sandbox import DecodedPicture, Sandbox, is_recording
+from monitor.ingest.untrusted.images import DecodedPicture
+from monitor.ingest.untrusted.sandbox import (
+    REPLY,
+    ReplyKind,
+    Sandbox,
+    is_video,
+    receive_pictures,
+)
 from tests.support.clips import panning, photo, write_clip
 from tests.support.pictures import encoded, image, png_of
 
@@ -31,18 +39,18 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     return write_clip(tmp_path_factory.mktemp("clips") / "a.mp4", panning(30)).read_bytes()
 
 
-def decoded(sandbox: Sandbox, content: bytes, timeout_s: float = TIMEOUT_S) -> list[DecodedPicture]:
-    return list(sandbox.decoded(content, 2.0, time.monotonic() + timeout_s))
+def decode(sandbox: Sandbox, content: bytes, timeout_s: float = TIMEOUT_S) -> list[DecodedPicture]:
+    return list(sandbox.decode(content, 2.0, time.monotonic() + timeout_s))
 
 
 def test_a_picture_comes_through_whole(sandbox: Sandbox) -> None:
-    (seen,) = decoded(sandbox, encoded(image(photo()), "PNG"))
+    (seen,) = decode(sandbox, encoded(image(photo()), "PNG"))
     assert (seen.pixels == photo()).all()
 
 
 def test_a_recording_comes_frame_by_frame_as_often_as_wanted(sandbox: Sandbox, clip: bytes) -> None:
-    assert is_recording(clip)
-    seen = decoded(sandbox, clip)
+    assert is_video(clip)
+    seen = decode(sandbox, clip)
     assert 2 <= len(seen) < 30
     assert [one.seconds for one in seen] == sorted(one.seconds for one in seen)
 
@@ -50,18 +58,18 @@ def test_a_recording_comes_frame_by_frame_as_often_as_wanted(sandbox: Sandbox, c
 def test_the_child_says_what_is_wrong_and_goes_on(sandbox: Sandbox) -> None:
     before = sandbox.pid
     with pytest.raises(WrongMediaError):
-        decoded(sandbox, b"hello")
+        decode(sandbox, b"hello")
     with pytest.raises(TooLargeError, match="pixels"):
-        decoded(sandbox, png_of(60_000, 60_000))
+        decode(sandbox, png_of(60_000, 60_000))
     with pytest.raises(SourceRejectedError, match="cut off"):
-        decoded(sandbox, JPEG[:5000])
-    assert len(decoded(sandbox, JPEG)) == 1
+        decode(sandbox, JPEG[:5000])
+    assert len(decode(sandbox, JPEG)) == 1
     assert sandbox.pid == before
 
 
 def test_a_recording_that_is_cut_off_gives_what_it_has(sandbox: Sandbox, tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "a.ts", panning(60)).read_bytes()
-    assert 1 <= len(decoded(sandbox, clip[: len(clip) // 2])) < len(decoded(sandbox, clip))
+    assert 1 <= len(decode(sandbox, clip[: len(clip) // 2])) < len(decode(sandbox, clip))
 
 
 @pytest.mark.parametrize(
@@ -70,36 +78,38 @@ def test_a_recording_that_is_cut_off_gives_what_it_has(sandbox: Sandbox, tmp_pat
 )
 def test_a_list_of_other_places_is_no_recording(sandbox: Sandbox, playlist: bytes) -> None:
     with pytest.raises(WrongMediaError):
-        decoded(sandbox, playlist)
+        decode(sandbox, playlist)
     with pytest.raises(SourceRejectedError):
-        decoded(sandbox, b"\0\0\0\x18ftyp" + playlist)
+        decode(sandbox, b"\0\0\0\x18ftyp" + playlist)
 
 
-def test_a_child_that_hangs_is_replaced_in_time(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("content", [JPEG, JPEG + bytes(10**7)], ids=["reading", "writing"])
+def test_a_child_that_hangs_is_replaced_in_time(sandbox: Sandbox, content: bytes) -> None:
+    """The larger file does not fit into the connection's buffer, so sending it blocks."""
     before = sandbox.pid
     os.kill(before, signal.SIGSTOP)
     with pytest.raises(SourceRejectedError, match="too long"):
-        decoded(sandbox, JPEG, timeout_s=0.3)
+        decode(sandbox, content, timeout_s=0.3)
     assert sandbox.pid != before
-    assert len(decoded(sandbox, JPEG)) == 1
+    assert len(decode(sandbox, JPEG)) == 1
 
 
 def test_a_child_that_crashed_is_replaced(sandbox: Sandbox) -> None:
     os.kill(sandbox.pid, signal.SIGSEGV)
     try:
-        assert len(decoded(sandbox, JPEG)) == 1
+        assert len(decode(sandbox, JPEG)) == 1
     except SourceRejectedError:  # the crash was not noticed before the bytes were sent
-        assert len(decoded(sandbox, JPEG)) == 1
+        assert len(decode(sandbox, JPEG)) == 1
 
 
 def test_who_has_seen_enough_leaves_no_half_read_recording(sandbox: Sandbox, clip: bytes) -> None:
-    with closing(sandbox.decoded(clip, 2.0, time.monotonic() + TIMEOUT_S)) as seen:
+    with closing(sandbox.decode(clip, 2.0, time.monotonic() + TIMEOUT_S)) as seen:
         assert next(seen).seconds == 0
-    assert len(decoded(sandbox, JPEG)) == 1
+    assert len(decode(sandbox, JPEG)) == 1
 
 
 def test_the_child_has_given_up_memory_files_and_more(sandbox: Sandbox) -> None:
-    decoded(sandbox, JPEG)
+    decode(sandbox, JPEG)
     lines = Path(f"/proc/{sandbox.pid}/limits").read_text().splitlines()
     bounds = {line[:26].strip(): line[26:].split()[:2] for line in lines[1:]}
     assert bounds["Max address space"] == [str(MEMORY_BYTES)] * 2
@@ -108,12 +118,52 @@ def test_the_child_has_given_up_memory_files_and_more(sandbox: Sandbox) -> None:
     assert bounds["Max open files"] == ["32", "32"]
 
 
+HEAD = REPLY.pack(ReplyKind.PICTURE, 0.0, 0.0, 2, 2)
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [b""],
+        [b"x" * 999],
+        [REPLY.pack(99, 0.0, 0.0, 2, 2)],
+        [REPLY.pack(ReplyKind.PICTURE, 0.0, 0.0, 0, 2)],
+        [REPLY.pack(ReplyKind.PICTURE, 0.0, 0.0, 2, 2**31)],
+        [HEAD, bytes(11)],
+        [HEAD, bytes(13)],
+        [HEAD],
+        [REPLY.pack(ReplyKind.REJECTED, 0.0, 0.0, 0, 0), bytes(5000)],
+        [],
+    ],
+    ids=[
+        "nothing",
+        "too long",
+        "unknown kind",
+        "no width",
+        "too high",
+        "too few pixels",
+        "too many pixels",
+        "no pixels",
+        "too much text",
+        "gone",
+    ],
+)
+def test_a_child_that_was_taken_over_gets_nothing_through(messages: list[bytes]) -> None:
+    near_end, far_end = Pipe()
+    with near_end:
+        with far_end:
+            for message in messages:
+                far_end.send_bytes(message)
+        with pytest.raises((OSError, EOFError)):
+            list(receive_pictures(near_end))
+
+
 def test_aborting_ends_the_wait_of_another_thread() -> None:
     with closing(Sandbox()) as own:
-        decoded(own, JPEG)
+        decode(own, JPEG)
         os.kill(own.pid, signal.SIGSTOP)
         errors: list[str] = []
-        thread = threading.Thread(target=_note(errors, lambda: decoded(own, JPEG)))
+        thread = threading.Thread(target=_note(errors, lambda: decode(own, JPEG)))
         thread.start()
         own.abort()
         thread.join(TIMEOUT_S)

@@ -196,6 +196,7 @@ print(calls)
 """
 
 
+@pytest.mark.slow
 def test_nothing_is_asked_of_a_network_and_nothing_is_printed(
     florence: Path, idefics: Path
 ) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -12,8 +11,9 @@ from monitor.domain import OCCLUDED, Covering
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.remote.bynn_judge import BynnJudge
 from monitor.runtime.clock import SystemClock
-from tests.integration.judge.remote.test_openai_judge import BLUE, GREY, crop
-from tests.support.judge_process import JudgeProcess
+from tests.support.crops import BLUE, GREY, crop
+from tests.support.judge_process import JudgeProcess, eventually
+from tests.support.ports import free_port
 
 PUBLISHED = {
     "inference_id": "inf_abc123def456",
@@ -23,12 +23,6 @@ PUBLISHED = {
     "status": "completed",
     "result": {"response": {"occluded": False}, "thinking": ""},
 }
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeProcess]:
-    with JudgeProcess(tmp_path_factory.mktemp("hosted")) as running:
-        yield running
 
 
 def judge(url: str) -> BynnJudge:
@@ -86,12 +80,7 @@ def test_a_busy_service_is_left_alone_for_four_seconds(server: JudgeProcess) -> 
     started = time.monotonic()
     with pytest.raises(JudgeUnavailableError, match=r"left alone for [34]\.\d s"):
         asked.judge([crop(BLUE)])
-    while True:
-        try:
-            (verdict,) = asked.judge([crop(BLUE)])
-            break
-        except JudgeUnavailableError:
-            time.sleep(0.05)
+    (verdict,) = eventually(asked, crop(BLUE))
     assert time.monotonic() - started > 3
     assert verdict.occluded > 0.9
 
@@ -103,5 +92,27 @@ def test_what_answers_but_is_not_the_service_is_found_at_start(server: JudgeProc
         build_judge(settings, SystemClock())
 
 
-def test_a_service_that_is_down_at_start_is_waited_for() -> None:
-    judge("http://127.0.0.1:9").warm_up()
+def test_a_service_that_is_down_at_start_is_waited_for(
+    server: JudgeProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.mode("broken")
+    asked = judge(server.hosted)
+    asked.warm_up()
+    (warning,) = caplog.messages
+    assert "500" in warning
+    assert warning.endswith("starting without it")
+    server.mode("fine")
+    (verdict,) = eventually(asked, crop(BLUE))
+    assert verdict.occluded > 0.9
+
+
+def test_an_address_where_nobody_listens_is_no_reason_not_to_start(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    asked = judge(f"http://127.0.0.1:{free_port()}")
+    asked.warm_up()
+    (warning,) = caplog.messages
+    assert "refused" in warning
+    assert warning.endswith("starting without it")
+    with pytest.raises(JudgeUnavailableError):
+        asked.judge([crop(BLUE)])

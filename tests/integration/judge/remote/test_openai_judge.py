@@ -1,38 +1,22 @@
 """The remote judge against a real server in a process of its own."""
 
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from unicodedata import category
 
-import numpy as np
 import pytest
 
 from monitor.build import build_judge
 from monitor.cli.check import check
 from monitor.cli.errors import FAILED
 from monitor.config.judges import OpenAIJudgeSettings as Settings
-from monitor.domain import CameraId, Covering, HeadCrop, SubjectId, Verdict
+from monitor.domain import Covering, Verdict
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.runtime.clock import SystemClock
-from tests.support.fakes import moment, textured
-from tests.support.judge_process import JudgeProcess
+from tests.support.crops import BLUE, GREY, crop
+from tests.support.judge_process import JudgeProcess, eventually
 
-BLUE = textured(60, 60, tint=(1, 0.4, 0.3))
-GREY = textured(60, 60)
 TIMEOUT_S = 2.0  # of the judge; the loaded machine answers within it
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JudgeProcess]:
-    with JudgeProcess(tmp_path_factory.mktemp("judge")) as running:
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def fine(server: JudgeProcess) -> None:
-    server.mode("fine")
 
 
 def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) -> OpenAIJudge:
@@ -40,10 +24,6 @@ def judge(server: JudgeProcess, *, sentences: bool = False, **settings: object) 
     return OpenAIJudge(
         Settings.model_validate(wanted | settings), SystemClock(), sentences=sentences
     )
-
-
-def crop(pixels: np.ndarray[tuple[int, ...], np.dtype[np.uint8]], number: int = 1) -> HeadCrop:
-    return HeadCrop(CameraId("yard"), SubjectId(number), moment(0), pixels, 40)
 
 
 def said(verdicts: list[Verdict]) -> list[Covering]:
@@ -132,7 +112,7 @@ def test_a_busy_server_is_left_alone_as_long_as_it_asks_for(server: JudgeProcess
         server.mode("fine")
         assert "left alone for" in str(failure(asked))
         assert server.mode("fine")["asked"] == 0
-        verdicts = eventually(asked)
+        verdicts = eventually(asked, crop(BLUE))
         assert said(verdicts) == [Covering.BALACLAVA]
 
 
@@ -145,7 +125,7 @@ def test_a_server_that_fails_again_and_again_rests_and_is_tried_again(
         assert "status 500" in str(failure(asked))
     assert "left alone" in str(failure(asked))
     assert server.mode("fine")["asked"] == 3
-    assert said(eventually(asked)) == [Covering.BALACLAVA]
+    assert said(eventually(asked, crop(BLUE))) == [Covering.BALACLAVA]
 
 
 def test_a_server_that_goes_and_comes_back_is_used_again(tmp_path: Path) -> None:
@@ -155,7 +135,7 @@ def test_a_server_that_goes_and_comes_back_is_used_again(tmp_path: Path) -> None
         server.stop()
         assert isinstance(failure(asked), JudgeUnavailableError)
         server.start()
-        assert said(eventually(asked)) == [Covering.BALACLAVA]
+        assert said(eventually(asked, crop(BLUE))) == [Covering.BALACLAVA]
 
 
 def test_many_crops_go_at_once_up_to_the_limit(server: JudgeProcess) -> None:
@@ -211,19 +191,7 @@ def test_a_server_that_is_down_at_start_is_waited_for(server: JudgeProcess) -> N
     asked = judge(server)
     asked.warm_up()
     server.mode("fine")
-    assert said(eventually(asked)) == [Covering.BALACLAVA]
-
-
-def eventually(asked: OpenAIJudge) -> list[Verdict]:
-    """The first verdicts that come, with time for the server's rest to pass."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return asked.judge([crop(BLUE)])
-        except JudgeUnavailableError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+    assert said(eventually(asked, crop(BLUE))) == [Covering.BALACLAVA]
 
 
 @pytest.mark.parametrize(("mode", "words"), [("fine", "m answered in"), ("locked", "401: check")])

@@ -10,21 +10,21 @@ from typing import cast
 import jsonschema
 import pytest
 from paho.mqtt.client import MQTTMessage
-from typer.testing import CliRunner
 
 from monitor.build import Models
-from monitor.cli.app import app
 from monitor.config.schema import Config
 from monitor.daemon.run import run
 from monitor.publish.contract.asyncapi import CHANNELS, Channel, asyncapi, documents, schema
 from monitor.publish.contract.models import AlertV1
-from tests.integration.publish.retained.test_commands import Asker
 from tests.support.alert_schema import ALERT_V1
 from tests.support.asyncapi_schema import ASYNCAPI
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
+from tests.support.commanding import Asker
+from tests.support.commands import monitor
 from tests.support.fakes import BlueJudge, ScriptedDetector
-from tests.unit.test_pipeline import BOTH, scene
+from tests.support.scenes import BOTH, scene
+from tests.support.waiting import until
 
 
 def refs(document: object) -> Iterator[str]:
@@ -72,8 +72,18 @@ def test_every_operation_uses_messages_of_its_channel() -> None:
 
 @pytest.mark.parametrize("name", sorted(documents()))
 def test_every_schema_is_a_schema(name: str) -> None:
-    if name != "asyncapi.json":
-        jsonschema.Draft202012Validator.check_schema(documents()[name])
+    document = documents()[name]
+    schemas = carried(document) if name == "asyncapi.json" else [document]
+    assert schemas
+    for each in schemas:
+        jsonschema.Draft202012Validator.check_schema(each)
+
+
+def carried(document: dict[str, object]) -> list[dict[str, object]]:
+    """The schemas within the AsyncAPI document: those with names, and each message's."""
+    components = cast("dict[str, dict[str, dict[str, object]]]", document["components"])
+    payloads = [message["payload"] for message in components["messages"].values()]
+    return [*components["schemas"].values(), *cast("list[dict[str, object]]", payloads)]
 
 
 def test_an_alert_has_exactly_the_fields_of_the_contract() -> None:
@@ -82,7 +92,7 @@ def test_an_alert_has_exactly_the_fields_of_the_contract() -> None:
 
 
 def test_the_command_writes_them_all(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["schema", "--out", str(tmp_path / "new" / "folder")])
+    done = monitor("schema", "--out", tmp_path / "new" / "folder")
     assert done.exit_code == 0
     written = {path.name: json.loads(path.read_text()) for path in tmp_path.rglob("*.json")}
     assert written == documents()

@@ -11,12 +11,12 @@ from monitor.build import Models
 from monitor.daemon.run import run
 from monitor.domain import AlertState, Severity
 from monitor.publish.contract.frigate import FrigateFormat
-from tests.integration.daemon.test_run import config
-from tests.support.broker import Mosquitto, Witness, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
-from tests.support.fakes import START, BlueJudge, ScriptedDetector
-from tests.unit.publish.contract.test_payload import ALERT
-from tests.unit.test_pipeline import BOTH, scene
+from tests.support.daemon import site_config
+from tests.support.fakes import ALERT, START, BlueJudge, ScriptedDetector
+from tests.support.scenes import BOTH, scene
+from tests.support.waiting import until
 
 # From Frigate's documentation of its MQTT messages.
 EVENT = {
@@ -88,7 +88,7 @@ def test_a_rejected_alert_is_a_false_positive() -> None:
 def test_a_daemon_publishes_what_frigate_documents_beside_its_own(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", [scene()] * 40)
     with Mosquitto(tmp_path) as broker, Witness(broker.port, "#") as witness:
-        settings = config(tmp_path, broker.port, {"kind": "file", "path": clip})
+        settings = site_config(tmp_path, broker.port, {"kind": "file", "path": clip})
         mqtt = settings.mqtt.model_copy(update={"frigate_prefix": "frigate"})
         seen = ScriptedDetector(dict.fromkeys(range(999), BOTH))
         assert run(settings.model_copy(update={"mqtt": mqtt}), Models(seen, BlueJudge(), 4))

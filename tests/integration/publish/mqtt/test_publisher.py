@@ -15,7 +15,9 @@ from paho.mqtt.client import MQTTMessage
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError, ConfigError, PublishError
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import Mosquitto, OldDoor, Witness, free_port, until
+from tests.support.broker import Mosquitto, OldDoor, Witness
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 TOPIC = "monitor/v1/site/yard/alert"
 STATUS = "monitor/v1/site/status"

@@ -14,7 +14,8 @@ from monitor.errors import BrokerUnavailableError
 from monitor.publish.mqtt.connection import MqttConnection, dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.mqtt.publisher import MqttPublisher, ReconnectingClient
-from tests.support.broker import Mosquitto, until
+from tests.support.broker import Mosquitto
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 

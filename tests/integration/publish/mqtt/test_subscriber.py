@@ -12,7 +12,9 @@ from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.mqtt.subscriber import Received, Subscriber
-from tests.support.broker import Mosquitto, free_port, until
+from tests.support.broker import Mosquitto
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 

@@ -8,8 +8,9 @@ import pytest
 from monitor.config.schema import Mqtt, Tls
 from monitor.errors import BrokerUnavailableError, ConfigError
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import Mosquitto, until
+from tests.support.broker import Mosquitto
 from tests.support.certificates import certificate
+from tests.support.waiting import until
 
 
 def tls_broker(folder: Path, host: str = "127.0.0.1", *more: str) -> tuple[Mosquitto, Path]:

@@ -21,8 +21,10 @@ from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import Mosquitto, Witness, free_port, until
+from tests.support.broker import Mosquitto, Witness
 from tests.support.carrier import key, numbered
+from tests.support.ports import free_port
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 

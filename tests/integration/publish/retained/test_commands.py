@@ -1,122 +1,31 @@
 """Commands over a real broker, and what others are told of us without asking."""
 
-import json
-import queue
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
-from uuid import uuid4
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.enums import MQTTProtocolVersion
 
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
-from monitor.errors import CommandError
-from monitor.publish.contract.homeassistant import birth_topic, discovery
-from monitor.publish.contract.payload import command_topic
-from monitor.publish.mqtt.command_queue import CommandQueue
+from monitor.publish.contract.homeassistant import discovery
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.outbox.saved_state import SavedState
-from monitor.publish.retained.announcements import RetainedAnnouncements
-from monitor.publish.retained.commands import CommandHandler
-from monitor.runtime.clock import SystemClock
-from monitor.runtime.stop import StopSwitch
-from monitor.runtime.worker import Worker
-from tests.support.broker import HOST, Mosquitto, OldDoor, Witness, until
+from tests.support.broker import Mosquitto, OldDoor, Witness
+from tests.support.commanding import Asker, FakeCamera, handler
+from tests.support.fakes import YARD
+from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
 
 V5 = MQTTProtocolVersion.MQTTv5
 COMMAND = "monitor/v1/site/yard/command"
 RESPONSE = COMMAND + "/response"
-YARD, GATE = CameraId("yard"), CameraId("gate")
-
-
-class Camera:
-    """Controls of one camera that write down what they are told."""
-
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def carry_out(self, command: str, camera: CameraId) -> None:
-        if camera != YARD:
-            raise CommandError("there is no such camera here")
-        self.told.append(command)
-
-
-@contextmanager
-def handler(
-    folder: Path, port: int, camera: Camera, shown: dict[str, bytes] | None = None
-) -> Iterator[MqttPublisher]:
-    stop = StopSwitch()
-    commands = CommandQueue([command_topic("site", "+"), birth_topic("homeassistant")])
-    with (
-        Outbox(folder / "outbox") as outbox,
-        MqttPublisher(Mqtt(port=port), "site", commands) as publisher,
-    ):
-        announcements = RetainedAnnouncements(
-            publisher, SavedState(outbox.file), shown or {}, ["monitor/v1/site/yard/state"]
-        )
-        serving = CommandHandler(
-            commands, publisher, camera, announcements, site="site", clock=SystemClock()
-        )
-        worker = Worker("commands", serving.run, stop)
-        worker.start()
-        until(lambda: publisher.connected)
-        yield publisher
-        stop.request()
-        assert worker.join(5)
-        assert worker.failure is None
-
-
-class Asker:
-    """Somebody else's program that commands cameras."""
-
-    def __init__(
-        self, port: int, version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5
-    ) -> None:
-        self._answers: queue.SimpleQueue[MQTTMessage] = queue.SimpleQueue()
-        self._client = Client(CallbackAPIVersion.VERSION2, f"asker-{uuid4()}", protocol=version)
-        self._client.on_message = lambda _client, _data, message: self._answers.put(message)
-        self._client.connect(HOST, port)
-        self._client.subscribe([("answers/#", 1), ("monitor/v1/site/+/command/response", 1)])
-
-    def __enter__(self) -> Self:
-        self._client.loop_start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def ask(self, payload: bytes, *, camera: str = "yard", answer_to: str | None = None) -> None:
-        properties = None
-        if answer_to is not None:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.ResponseTopic = answer_to
-            properties.CorrelationData = b"\x00mine"
-        topic = command_topic("site", camera)
-        self._client.publish(topic, payload, qos=1, properties=properties)
-
-    def answer(self) -> tuple[MQTTMessage, dict[str, object]]:
-        message = self._answers.get(timeout=10)
-        body = json.loads(message.payload)
-        assert isinstance(body, dict)
-        return message, body
-
-    @property
-    def answered(self) -> bool:
-        return not self._answers.empty()
+GATE = CameraId("gate")
 
 
 def test_a_command_is_carried_out_and_answered_where_the_asker_wants_it(tmp_path: Path) -> None:
-    camera = Camera()
+    camera = FakeCamera()
     with (
         Mosquitto(tmp_path) as broker,
         handler(tmp_path, broker.port, camera),
@@ -143,7 +52,7 @@ def test_a_command_is_carried_out_and_answered_where_the_asker_wants_it(tmp_path
 
 def test_an_asker_with_mqtt_3_is_answered_on_the_response_topic(tmp_path: Path) -> None:
     """Also when our own connection had to fall back."""
-    camera = Camera()
+    camera = FakeCamera()
     with (
         Mosquitto(tmp_path) as broker,
         OldDoor(broker.port, polite=True) as door,
@@ -172,7 +81,7 @@ def test_an_asker_with_mqtt_3_is_answered_on_the_response_topic(tmp_path: Path) 
 def test_what_cannot_be_done_is_answered_with_an_error(
     tmp_path: Path, camera: str, payload: bytes, error: str
 ) -> None:
-    executor = Camera()
+    executor = FakeCamera()
     with (
         Mosquitto(tmp_path) as broker,
         handler(tmp_path, broker.port, executor),
@@ -188,7 +97,7 @@ def test_what_cannot_be_done_is_answered_with_an_error(
 
 def test_a_retained_command_is_ignored(tmp_path: Path) -> None:
     """It would be carried out again after each reconnect, for ever."""
-    camera = Camera()
+    camera = FakeCamera()
     with Mosquitto(tmp_path) as broker, Asker(broker.port) as asker:
         with MqttPublisher(Mqtt(port=broker.port, client_id="careless"), "x") as careless:
             until(lambda: careless.connected)
@@ -208,7 +117,7 @@ def test_nobody_makes_us_publish_where_only_we_have_something_to_say(
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port, "#") as witness,
-        handler(tmp_path, broker.port, Camera()),
+        handler(tmp_path, broker.port, FakeCamera()),
         Asker(broker.port) as asker,
     ):
         asker.ask(b"pause", answer_to=topic)
@@ -223,7 +132,7 @@ def test_devices_are_announced_again_when_home_assistant_comes_up(tmp_path: Path
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port, "homeassistant/device/#") as witness,
-        handler(tmp_path, broker.port, Camera(), shown),
+        handler(tmp_path, broker.port, FakeCamera(), shown),
     ):
         until(lambda: witness.payloads(gate), "the devices")
         with MqttPublisher(Mqtt(port=broker.port, client_id="ha"), "x") as home_assistant:
@@ -241,9 +150,9 @@ def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> 
     yard, gate = both
     with Mosquitto(tmp_path) as broker:
         with Witness(broker.port, "homeassistant/#") as witness:
-            with handler(tmp_path, broker.port, Camera(), both):
+            with handler(tmp_path, broker.port, FakeCamera(), both):
                 until(lambda: witness.payloads(gate), "the devices")
-            with handler(tmp_path, broker.port, Camera(), {yard: both[yard]}):
+            with handler(tmp_path, broker.port, FakeCamera(), {yard: both[yard]}):
                 until(lambda: witness.payloads(gate)[-1:] == [b""], "the farewell")
                 until(lambda: len(witness.payloads(yard)) == 2, "the one that stays")
         with Witness(broker.port, "homeassistant/#") as late:

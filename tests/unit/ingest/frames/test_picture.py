@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from monitor.domain import Picture, Pixels
 from monitor.errors import SourceRejectedError
 from monitor.geometry import Box
-from monitor.ingest.frames.picture import ArrayPicture, VideoPicture, read_picture, whole_pixels
+from monitor.ingest.frames.picture import ArrayPicture, VideoPicture, cover_pixels, read_picture
 from tests.support.clips import panning, photo, write_clip
 
 COLOURSPACES = {"unset": 2, "BT.709": 1, "BT.601": 6, "FCC": 4, "240M": 7, "BT.2020": 9}
@@ -33,7 +33,7 @@ def converted(frame: av.VideoFrame) -> Pixels:
 
 
 def part(pixels: Pixels, box: Box) -> Pixels:
-    left, top, right, bottom = whole_pixels(box, pixels.shape[1], pixels.shape[0])
+    left, top, right, bottom = cover_pixels(box, pixels.shape[1], pixels.shape[0])
     return pixels[top:bottom, left:right]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monitor.domain import Pixels
-from monitor.ingest.frames.decoder import Decoded, Decoder
+from monitor.ingest.frames.decoder import DecodedFrame, Decoder
 from monitor.ingest.live.adaptive_decoder import AdaptiveDecoder
 from tests.support.clips import panning, photo
 from tests.support.fakes import ManualClock
@@ -55,7 +55,7 @@ class Played:
         due: Callable[[int], bool] = lambda _: True,
         hurry: Callable[[int], bool] = lambda _: False,
     ) -> None:
-        self.given: list[tuple[int, Decoded]] = []  # with the number of the packet
+        self.given: list[tuple[int, DecodedFrame]] = []  # with the number of the packet
         self.keys: list[int] = []
         clock = ManualClock()
         with av.open(str(path)) as container:
@@ -67,9 +67,9 @@ class Played:
                 if packet.is_keyframe:
                     self.keys.append(n)
                 out = (
-                    self.decoder.hurried(packet, due=due(n))
+                    self.decoder.decode_key_frames(packet, due=due(n))
                     if hurry(n)
-                    else self.decoder.pictures(packet, everything=everything(n), due=due(n))
+                    else self.decoder.decode(packet, everything=everything(n), due=due(n))
                 )
                 for picture in out:
                     self.given.append((n, picture))
@@ -83,7 +83,7 @@ def plainly(path: Path) -> Sequence[av.VideoFrame]:
     with av.open(str(path)) as container:
         stream = container.streams.video[0]
         decoder = Decoder(stream, ManualClock())
-        return [d.frame for packet in container.demux(stream) for d in decoder.pictures(packet)]
+        return [d.frame for packet in container.demux(stream) for d in decoder.decode(packet)]
 
 
 def test_every_picture_is_decoded_while_everything_is_wanted(still: Path) -> None:
@@ -196,5 +196,5 @@ def test_damaged_packets_do_not_wake_the_dead(still: Path) -> None:
             clock.move_to(n / FPS)
             broken = av.Packet(b"\x00\x00\x00\x01\xff" * 40) if 25 <= n < 35 else packet
             broken.stream = stream
-            given += sum(1 for _ in decoder.pictures(broken, everything=n > 45, due=True))
+            given += sum(1 for _ in decoder.decode(broken, everything=n > 45, due=True))
     assert given >= 40, "it goes on at the next key frame"

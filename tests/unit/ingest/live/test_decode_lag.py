@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from monitor.ingest.live.decode_lag import BEHIND_S, HELD_S, HOLD_S, DecodeLag
+from monitor.ingest.live.decode_lag import HOLD_S, MAX_LAG_S, MIN_BEHIND_S, DecodeLag
 
 FPS = 10
 
@@ -24,10 +24,10 @@ class Reading:
         for _ in range(round(seconds * FPS)):
             waits = max(self.ready - self.now, 0.0)
             self.now += waits
-            self.lag.waited(waits)
-            self.lag.note(self.stamp, self.now)
-            work = key_work_s / FPS if self.lag.hurry else work_s
-            self.hurried_s += 1 / FPS if self.lag.hurry else 0.0
+            self.lag.add_wait(waits)
+            self.lag.record_packet(self.stamp, self.now)
+            work = key_work_s / FPS if self.lag.key_frames_only else work_s
+            self.hurried_s += 1 / FPS if self.lag.key_frames_only else 0.0
             self.now += work
             self.ready += 1 / FPS
             self.stamp += 1 / FPS
@@ -48,14 +48,14 @@ def test_a_reader_that_is_too_slow_falls_back_to_key_frames_before_it_is_far_beh
     reading = Reading()
     reading.read(10, work_s=0.15)
     assert reading.hurried_s > 0
-    assert reading.late_s < BEHIND_S + 2 * HELD_S
+    assert reading.late_s < MAX_LAG_S + 2 * MIN_BEHIND_S
 
 
 def test_it_decodes_everything_again_once_it_has_time() -> None:
     reading = Reading()
     reading.read(10, work_s=0.15)
     reading.read(HOLD_S[0] + 1, work_s=0.01)
-    assert not reading.lag.hurry
+    assert not reading.lag.key_frames_only
     assert reading.late_s < 0.1
 
 
@@ -63,14 +63,14 @@ def test_relapses_make_it_wait_longer_each_time() -> None:
     reading = Reading()
     reading.read(300, work_s=0.15)
     assert reading.hurried_s > 200, "else it would fall behind every few seconds"
-    assert reading.late_s < BEHIND_S + 2 * HELD_S
+    assert reading.late_s < MAX_LAG_S + 2 * MIN_BEHIND_S
 
 
 def test_key_frames_that_take_too_long_as_well_keep_it_in_a_hurry() -> None:
     reading = Reading()
     reading.read(10, work_s=0.5)
     reading.read(20, work_s=0.5, key_work_s=1.2)
-    assert reading.lag.hurry
+    assert reading.lag.key_frames_only
 
 
 @pytest.mark.parametrize("leap_s", [-3600.0, -3.0, 3.0, 3600.0])
@@ -87,7 +87,7 @@ def test_what_comes_all_at_once_after_a_stall_is_decoded() -> None:
     reading.read(10, work_s=0.02)
     for _ in range(3):
         reading.now += 4  # waiting for the first of those that then come at once
-        reading.lag.waited(4)
+        reading.lag.add_wait(4)
         reading.read(20, work_s=0.02)
     assert reading.hurried_s == 0
 

@@ -12,6 +12,8 @@ from monitor.config.judges import Scheduler
 from monitor.domain import Frame, Timings
 from monitor.errors import SourceUnavailableError
 from monitor.geometry import Box
+from monitor.ingest import SourceTraits
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.live.dual_stream import (
     KEPT,
     MAIN_FPS,
@@ -24,7 +26,7 @@ from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop
-from tests.support.fakes import ArrayPicture, ManualClock, frame, subject, textured
+from tests.support.fakes import ManualClock, frame, subject, textured
 
 SMALL, LARGE = ArrayPicture(textured(64, 36)), ArrayPicture(textured(256, 144))
 
@@ -32,19 +34,16 @@ SMALL, LARGE = ArrayPicture(textured(64, 36)), ArrayPicture(textured(256, 144))
 class Playing:
     """A Source that plays these frames, then loses its connection for ever."""
 
-    live = True
     decoded = 0
-    hang_timeout_s = stall_timeout_s = 3.0
-    access = None
 
     def __init__(self, label: str, frames: Sequence[Frame]) -> None:
-        self.label = label
-        self.left: Stop | None = None
+        self.traits = SourceTraits(label, live=True, hang_timeout_s=3.0, stall_timeout_s=3.0)
+        self.abandoned: Stop | None = None
         self._frames = list(frames)
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        self.left = left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        self.abandoned = abandoned
         yield self._play()
 
     def _play(self) -> Iterator[Frame]:
@@ -77,14 +76,14 @@ def test_only_the_last_pictures_are_kept() -> None:
 
 def test_a_frame_without_a_larger_picture_is_its_own_closest() -> None:
     alone = frame(1, SMALL)
-    assert alone.closest() == (SMALL, 1.0)
-    assert replace(alone, closer=lambda: SMALL).closest() == (SMALL, 1.0)
-    assert replace(alone, closer=lambda: LARGE).closest() == (LARGE, 4.0)
+    assert alone.get_closest_picture() == (SMALL, 1.0)
+    assert replace(alone, closer=lambda: SMALL).get_closest_picture() == (SMALL, 1.0)
+    assert replace(alone, closer=lambda: LARGE).get_closest_picture() == (LARGE, 4.0)
 
 
 def test_a_larger_stream_of_another_view_is_not_used() -> None:
     other = ArrayPicture(np.zeros((256, 256, 3), np.uint8))
-    assert replace(frame(1, SMALL), closer=lambda: other).closest() == (SMALL, 1.0)
+    assert replace(frame(1, SMALL), closer=lambda: other).get_closest_picture() == (SMALL, 1.0)
 
 
 @pytest.mark.parametrize(("larger", "looks"), [(True, 1), (False, 0)])
@@ -112,23 +111,24 @@ def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> Non
     with dual.open() as frames:
         first, second, third = next(frames), next(frames), next(frames)
         deadline = time.monotonic() + 10
-        while second.closest()[1] == 1 and time.monotonic() < deadline:
+        while second.get_closest_picture()[1] == 1 and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert first.closest() == (LARGE, 4.0)
-        assert second.closest() == (LARGE, 4.0)
-        assert third.closest() == (SMALL, 1.0)
+        assert first.get_closest_picture() == (LARGE, 4.0)
+        assert second.get_closest_picture() == (LARGE, 4.0)
+        assert third.get_closest_picture() == (SMALL, 1.0)
         with pytest.raises(SourceUnavailableError):
             next(frames)
-        assert large.left is not None
-        assert not large.left.requested
-    assert (dual.label, dual.live, dual.decoded, dual.stall_timeout_s) == ("yard", True, 0, 3.0)
+        assert large.abandoned is not None
+        assert not large.abandoned.requested
+    assert dual.traits == small.traits
+    assert dual.decoded == 0
 
 
 def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:
     leader = CameraDemand(5, key_frames_only=True)
     main_demand = MainStreamDemand(leader)
     for somebody in (True, False):
-        leader.occupied(somebody=somebody)
+        leader.set_occupied(occupied=somebody)
         assert main_demand.current.everything == somebody
-    leader.shed(2)
+    leader.limit_fps(2)
     assert main_demand.current.fps == MAIN_FPS

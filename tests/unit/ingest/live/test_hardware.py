@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from av.video.stream import VideoStream
 
-from monitor.cli.probe import described
+from monitor.cli.probe import describe_camera
 from monitor.config.sources import DecoderName
 from monitor.ingest.frames.decoder import Decoder
 from monitor.ingest.live.hardware import SOFTWARE, Hardware
@@ -42,7 +42,7 @@ def levels(stream: VideoStream, decoder: Decoder) -> list[float]:
     return [
         float(np.mean(picture.frame.to_ndarray(format="gray")))
         for packet in container.demux(stream)
-        for picture in decoder.pictures(packet)
+        for picture in decoder.decode(packet)
     ]
 
 
@@ -50,7 +50,7 @@ def levels(stream: VideoStream, decoder: Decoder) -> list[float]:
 def test_every_picture_comes_whatever_is_wanted_and_whatever_there_is(
     stream: VideoStream, wanted: DecoderName
 ) -> None:
-    name, context = Hardware(wanted, "yard").decoder(stream)
+    name, context = Hardware(wanted, "yard").create_decoder(stream)
     assert name in {SOFTWARE, *CARDS}
     seen = levels(stream, Decoder(stream, ManualClock(), context))
     assert seen == pytest.approx([20 * n for n in range(COUNT)], abs=4)
@@ -70,7 +70,7 @@ def test_without_a_wish_the_stream_s_own_decoder_works_and_nothing_is_said(
     stream: VideoStream, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    assert Hardware("software", "yard").decoder(stream) == (SOFTWARE, stream.codec_context)
+    assert Hardware("software", "yard").create_decoder(stream) == (SOFTWARE, stream.codec_context)
     assert caplog.messages == []
 
 
@@ -80,18 +80,18 @@ def test_a_card_that_fails_at_every_picture_is_given_up_and_the_log_says_so_once
 ) -> None:
     caplog.set_level(logging.INFO)
     hardware = Hardware(card, "yard")
-    hardware.ended(card, pictures=0, failures=5)
+    hardware.record_result(card, pictures=0, failures=5)
     for _ in range(3):
-        assert hardware.decoder(stream) == (SOFTWARE, stream.codec_context)
+        assert hardware.create_decoder(stream) == (SOFTWARE, stream.codec_context)
     assert caplog.messages == [f"yard: decoded in software ({card}: failed at every picture)"]
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
 def test_a_card_that_gave_pictures_is_not_given_up_for_damaged_ones() -> None:
     hardware = Hardware("cuda", "yard")
-    hardware.ended("cuda", pictures=9, failures=5)
-    hardware.ended("cuda", pictures=0, failures=0)
-    hardware.ended(SOFTWARE, pictures=0, failures=5)
+    hardware.record_result("cuda", pictures=9, failures=5)
+    hardware.record_result("cuda", pictures=0, failures=0)
+    hardware.record_result(SOFTWARE, pictures=0, failures=5)
     assert hardware.reasons == ""
 
 
@@ -107,8 +107,8 @@ def test_a_camera_that_wants_a_card_is_seen_without_one(clip: Path, wanted: str)
 
 def test_the_probe_says_who_decodes_and_why_not_a_card() -> None:
     facts = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
-    assert "decoding all of it takes 3 % of a core; " in described(facts)
+    assert "decoding all of it takes 3 % of a core; " in describe_camera(facts)
     refused = CameraFacts("h264", 640, 360, 15, 2, 0.6, 2, 0.1, SOFTWARE, "cuda: no such device")
-    assert "takes 3 % of a core, in software (cuda: no such device)" in described(refused)
+    assert "takes 3 % of a core, in software (cuda: no such device)" in describe_camera(refused)
     by_card = CameraFacts("h264", 640, 360, 15, 2, 0.6, 0.2, 0.1, "cuda")
-    assert "decoding all of it by cuda takes 0 % of a core" in described(by_card)
+    assert "decoding all of it by cuda takes 0 % of a core" in describe_camera(by_card)

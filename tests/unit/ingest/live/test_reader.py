@@ -1,7 +1,6 @@
 """Staying connected to a camera."""
 
 import logging
-import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,6 +10,7 @@ import pytest
 
 from monitor.domain import Frame, StreamState
 from monitor.errors import ConfigError, SourceRejectedError, SourceUnavailableError
+from monitor.ingest import SourceTraits
 from monitor.ingest.live.reader import LEAST_PAUSE_S, Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.mailbox import Mailbox
@@ -26,19 +26,20 @@ MakeFrame = Callable[[int], Frame]
 class ScriptedSource:
     """A Source that plays prepared connections: frames, then an error or a clean end."""
 
-    label = "yard"
-    hang_timeout_s = math.inf
-    stall_timeout_s = 3.0
-
     def __init__(self, *connections: list[Frame | Exception], live: bool = True) -> None:
-        self.live = live
+        self.traits = SourceTraits(
+            "yard",
+            live=live,
+            stall_timeout_s=3.0,
+            read_credentials_version=lambda: self.credentials,
+        )
         self.decoded = 0
-        self.access: object = None
+        self.credentials: object = None
         self._connections = iter(connections)
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        del left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        del abandoned
         yield self._play(next(self._connections))
 
     def _play(self, connection: list[Frame | Exception]) -> Iterator[Frame]:
@@ -59,9 +60,9 @@ class SlowSource(ScriptedSource):
         self._seconds = seconds
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         self._clock.move_to(self._clock.seconds() + self._seconds)
-        with super().open(left) as frames:
+        with super().open(abandoned) as frames:
             yield frames
 
 
@@ -74,7 +75,7 @@ class PasswordChange(ManualStop):
         self._after = after
 
     def wait(self, seconds: float) -> bool:
-        self._source.access = "new" if len(self.waits) + 1 >= self._after else None
+        self._source.credentials = "new" if len(self.waits) + 1 >= self._after else None
         return super().wait(seconds)
 
 

@@ -10,11 +10,13 @@ from contextlib import contextmanager
 import pytest
 
 from monitor.domain import Frame, StreamState
+from monitor.ingest import SourceTraits
 from monitor.ingest.live.reader import MOST_LEFT, Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
+from tests.support.waiting import until
 
 MakeFrame = Callable[[int], Frame]
 
@@ -22,14 +24,12 @@ MakeFrame = Callable[[int], Frame]
 class HangingSource:
     """A Source whose connection hangs in FFmpeg until it is let go."""
 
-    label = "yard"
-    live = True
-    stall_timeout_s = 3.0
     decoded = 0
-    access = None
 
     def __init__(self, frame: Frame, hang_timeout_s: float = math.inf) -> None:
-        self.hang_timeout_s = hang_timeout_s
+        self.traits = SourceTraits(
+            "yard", live=True, hang_timeout_s=hang_timeout_s, stall_timeout_s=3.0
+        )
         self.opened = 0
         self.hanging = threading.Event()
         self.let_go = threading.Event()
@@ -37,8 +37,8 @@ class HangingSource:
         self._frame = frame
 
     @contextmanager
-    def open(self, left: Stop | None = None) -> Iterator[Iterator[Frame]]:
-        del left
+    def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
+        del abandoned
         self.opened += 1
         self.hanging.set()
         self.let_go.wait(10)
@@ -76,12 +76,15 @@ def test_a_connection_that_hangs_is_left_behind_and_another_is_made(
     thread = threading.Thread(target=reader.run, args=(stop,))
     with caplog.at_level(logging.WARNING):
         thread.start()
-        until(lambda: "waiting for one of them to end" in caplog.text)
+        until(lambda: "waiting for one of them to end" in caplog.text, within_s=10)
     assert source.opened == MOST_LEFT, "no more than these may hang"
     assert "yard: hangs without an answer for 0.2 s; left behind; retrying" in caplog.text
     source.let_go.set()
-    until(lambda: reader.status().state is StreamState.STREAMING or source.opened > MOST_LEFT)
-    until(lambda: frames.take(0) is not None)
+    until(
+        lambda: reader.status().state is StreamState.STREAMING or source.opened > MOST_LEFT,
+        within_s=10,
+    )
+    until(lambda: frames.take(0) is not None, within_s=10)
     stop.request()
     thread.join(5)
     assert not thread.is_alive()
@@ -97,18 +100,10 @@ def test_a_connection_that_hangs_cannot_keep_a_camera_from_being_paused(
     thread.start()
     assert source.hanging.wait(5)
     reader.pause()
-    until(lambda: reader.status().state is StreamState.PAUSED)
+    until(lambda: reader.status().state is StreamState.PAUSED, within_s=10)
     reader.resume()
-    until(lambda: source.opened == 2)
+    until(lambda: source.opened == 2, within_s=10)
     stop.request()
     thread.join(5)
     source.let_go.set()
     assert not thread.is_alive()
-
-
-def until(reached: Callable[[], object], timeout_s: float = 10) -> None:
-    """Wait for something to become true."""
-    deadline = time.monotonic() + timeout_s
-    while not reached():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.errors import AddressRefusedError, SourceUnavailableError
-from monitor.ingest.untrusted.address_policy import AddressPolicy, resolved
+from monitor.ingest.untrusted.address_policy import AddressPolicy, resolve_host
 
 INSIDE = {
     "loopback": ["127.0.0.1", "127.8.9.1", "::1"],
@@ -32,33 +32,33 @@ NETWORKS = (ipaddress.ip_network("10.1.0.0/16"), ipaddress.ip_network("fd12::/16
 
 @pytest.mark.parametrize("address", [a for row in INSIDE.values() for a in row])
 def test_what_leads_inside_is_refused(address: str) -> None:
-    assert not AddressPolicy().allows(address)
+    assert not AddressPolicy().allows_address(address)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_what_is_public_is_allowed(address: str) -> None:
-    assert AddressPolicy().allows(address)
+    assert AddressPolicy().allows_address(address)
 
 
 @pytest.mark.parametrize("address", ["10.1.2.3", "::ffff:10.1.2.3", "64:ff9b::a01:203", "fd12::5"])
 def test_a_private_network_that_is_configured_is_allowed_in_every_spelling(address: str) -> None:
-    assert AddressPolicy(networks=NETWORKS).allows(address)
-    assert not AddressPolicy().allows(address)
+    assert AddressPolicy(networks=NETWORKS).allows_address(address)
+    assert not AddressPolicy().allows_address(address)
 
 
 @pytest.mark.parametrize("address", ["10.2.0.1", "127.0.0.1", "fd13::1", "169.254.169.254"])
 def test_one_configured_network_opens_no_other(address: str) -> None:
-    assert not AddressPolicy(networks=NETWORKS).allows(address)
+    assert not AddressPolicy(networks=NETWORKS).allows_address(address)
 
 
 @given(st.ip_addresses(v=4))
 def test_an_ipv4_address_is_judged_alike_however_ipv6_carries_it(
     address: ipaddress.IPv4Address,
 ) -> None:
-    allowed = AddressPolicy().allows(str(address))
+    allowed = AddressPolicy().allows_address(str(address))
     for prefix in ("::ffff:0:0", "64:ff9b::"):
         carried = ipaddress.IPv6Address(int(ipaddress.IPv6Address(prefix)) | int(address))
-        assert AddressPolicy().allows(str(carried)) == allowed
+        assert AddressPolicy().allows_address(str(carried)) == allowed
 
 
 def answering(*addresses: str) -> "Answers":
@@ -79,27 +79,27 @@ class Answers:
 
 def test_one_private_address_among_public_ones_spoils_the_name() -> None:
     with pytest.raises(AddressRefusedError):
-        AddressPolicy().checked("example.org", 80, answering("1.1.1.1", "127.0.0.1"))
+        AddressPolicy().resolve_allowed("example.org", 80, answering("1.1.1.1", "127.0.0.1"))
     with pytest.raises(AddressRefusedError):
-        AddressPolicy().checked("example.org", 80, answering("127.0.0.1", "1.1.1.1"))
+        AddressPolicy().resolve_allowed("example.org", 80, answering("127.0.0.1", "1.1.1.1"))
 
 
 def test_only_hosts_that_are_named_are_asked_for_their_address() -> None:
     rules, names = AddressPolicy(hosts=frozenset({"pictures.example.org"})), answering("1.1.1.1")
-    assert rules.checked("Pictures.Example.org.", 443, names) == "1.1.1.1"
+    assert rules.resolve_allowed("Pictures.Example.org.", 443, names) == "1.1.1.1"
     with pytest.raises(AddressRefusedError, match="host"):
-        rules.checked("example.org", 443, names)
+        rules.resolve_allowed("example.org", 443, names)
     assert names.asked == ["Pictures.Example.org.:443"]
 
 
 @pytest.mark.parametrize("host", ["127.1", "0x7f000001", "2130706433", "0177.0.0.1", "localhost"])
 def test_odd_spellings_of_loopback_are_seen_through(host: str) -> None:
     with pytest.raises(AddressRefusedError):
-        AddressPolicy().checked(host, 80, resolved)
+        AddressPolicy().resolve_allowed(host, 80, resolve_host)
 
 
 def test_a_name_without_an_address_is_not_available() -> None:
-    with pytest.raises(SourceUnavailableError, match="not known"):
-        AddressPolicy().checked("nothing.invalid", 80, resolved)
-    with pytest.raises(SourceUnavailableError, match="not known"):
-        AddressPolicy().checked(f"{'a' * 70}.example", 80, resolved)
+    with pytest.raises(SourceUnavailableError, match="unknown host"):
+        AddressPolicy().resolve_allowed("nothing.invalid", 80, resolve_host)
+    with pytest.raises(SourceUnavailableError, match="unknown host"):
+        AddressPolicy().resolve_allowed(f"{'a' * 70}.example", 80, resolve_host)

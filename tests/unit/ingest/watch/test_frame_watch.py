@@ -26,7 +26,7 @@ def picture(seconds: float, *, frozen: bool) -> av.VideoFrame:
 def seen(frame_watch: FrameWatch, start: int, end: int, *, frozen: bool) -> int:
     """Show the seconds from start to end; in how many pictures something moved."""
     times = np.arange(start * FPS, end * FPS) / FPS
-    return sum(frame_watch.sees_motion(picture(at, frozen=frozen), float(at)) for at in times)
+    return sum(frame_watch.process_frame(picture(at, frozen=frozen), float(at)) for at in times)
 
 
 def test_a_frozen_camera_is_noticed_in_its_time_though_not_every_picture_is_judged() -> None:
@@ -46,5 +46,5 @@ def test_motion_is_looked_for_in_every_picture() -> None:
     frame_watch = FrameWatch(CameraDemand(FPS))
     assert seen(frame_watch, 0, 2, frozen=True) == 1, "the first, of which nothing is known"
     changed = av.VideoFrame.from_ndarray(np.full((90, 160, 3), 250, np.uint8), format="bgr24")
-    assert frame_watch.sees_motion(changed, 2.0)
-    assert frame_watch.sees_motion(changed, 2.2)
+    assert frame_watch.process_frame(changed, 2.0)
+    assert frame_watch.process_frame(changed, 2.2)

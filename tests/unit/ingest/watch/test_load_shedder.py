@@ -21,7 +21,7 @@ def spend(
 ) -> float:
     """So many seconds of ten batches each; the time at their end."""
     for n in range(10 * seconds + 1):
-        shedder.note([lag_s / 2, lag_s, lag_s], busy / 10, start + n / 10)
+        shedder.record_batch([lag_s / 2, lag_s, lag_s], busy / 10, start + n / 10)
     return start + seconds
 
 

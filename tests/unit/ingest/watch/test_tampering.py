@@ -153,5 +153,5 @@ def test_another_size_of_pictures_is_no_trouble() -> None:
         size = (320, 180) if n < 100 else (240, 180)
         grey = cv2.resize(cv2.cvtColor(seen(n), cv2.COLOR_BGR2GRAY), size)
         luma = np.asarray(grey, np.uint8)
-        watch.look(luma, luma[::2, ::2].copy(), n / FPS)
+        watch.check_picture(luma, luma[::2, ::2].copy(), n / FPS)
     assert watch.reason is None

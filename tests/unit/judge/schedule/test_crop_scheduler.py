@@ -9,8 +9,9 @@ import pytest
 from monitor.config.judges import Scheduler
 from monitor.domain import CameraId, Covering, HeadCrop, Pixels, Timings
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.judge.schedule.crop_scheduler import CropScheduler
-from tests.support.fakes import YARD, ArrayPicture, ManualClock, frame, subject, textured, verdict
+from tests.support.fakes import YARD, ManualClock, frame, subject, textured, verdict
 
 LOBBY = CameraId("lobby")
 HEAD = Box(100, 60, 160, 140)

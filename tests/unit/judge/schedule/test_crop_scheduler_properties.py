@@ -9,8 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from monitor.config.judges import Scheduler
 from monitor.domain import CameraId, HeadCrop, Timings
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.judge.schedule.crop_scheduler import CropScheduler
-from tests.support.fakes import ArrayPicture, ManualClock, frame, subject, textured, verdict
+from tests.support.fakes import ManualClock, frame, subject, textured, verdict
 
 RATE = 5.0
 SETTINGS = Scheduler(

@@ -10,19 +10,11 @@ from monitor.config.judges import Scheduler
 from monitor.domain import HeadCrop, Timings, Verdict
 from monitor.errors import JudgeAnswerError, JudgeError, JudgeUnavailableError
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.judge.schedule.judge_worker import PACE_S, JudgeWorker
 from monitor.runtime.backoff import Backoff
-from tests.support.fakes import (
-    YARD,
-    ArrayPicture,
-    BlueJudge,
-    ManualClock,
-    ManualStop,
-    frame,
-    subject,
-    textured,
-)
+from tests.support.fakes import YARD, BlueJudge, ManualClock, ManualStop, frame, subject, textured
 
 HEAD = Box(100, 60, 160, 140)
 CLEAR = ArrayPicture(textured(320, 180))
@@ -142,8 +134,8 @@ def test_a_judge_that_keeps_failing_is_asked_ever_more_rarely_but_never_given_up
 def test_a_success_shortens_the_next_wait() -> None:
     failures = [JudgeUnavailableError("down")]
     office = Office(BlueJudge(failures), scheduler=Scheduler(crops_per_s=1))
-    office.worker.backoff.delay()
-    office.worker.backoff.delay()
+    office.worker.backoff.next_delay_s()
+    office.worker.backoff.next_delay_s()
     office.offer(0, 1)
 
     class OneSuccess(ManualStop):
@@ -155,7 +147,7 @@ def test_a_success_shortens_the_next_wait() -> None:
     office.worker.run(stop)
     assert stop.waits[0] >= 2, "the third wait in a row"
     assert stop.waits[1] == PACE_S, "one was answered, the other is beyond the budget"
-    assert office.worker.backoff.delay() <= 1
+    assert office.worker.backoff.next_delay_s() <= 1
 
 
 class Mute(BlueJudge):

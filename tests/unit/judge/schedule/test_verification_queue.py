@@ -1,29 +1,21 @@
 """Where crops wait for the verifier."""
 
-import itertools
 import threading
 from dataclasses import replace
-from uuid import UUID
 
 import numpy as np
 
 from monitor.config.judges import EmbeddedJudgeSettings, Verifier
 from monitor.domain import (
-    Alert,
-    AlertState,
     CameraId,
-    Covering,
     HeadCrop,
-    JudgeName,
     Severity,
     SubjectId,
-    Timings,
 )
 from monitor.judge.schedule.verification_queue import WEIGHT, VerificationQueue
-from tests.support.fakes import YARD, ManualClock, moment, verdict
+from tests.support.fakes import YARD, ManualClock, moment, raised_alert, verdict
 
 LOBBY = CameraId("lobby")
-IDS = itertools.count(1)
 
 
 def queue(clock: ManualClock, **settings: float) -> VerificationQueue:
@@ -39,26 +31,6 @@ def crop(
     return HeadCrop(camera, SubjectId(number), moment(seconds), pixels, head_px)
 
 
-def alert(number: int, severity: Severity = Severity.ALERT, camera: CameraId = YARD) -> Alert:
-    return Alert(
-        id=UUID(int=next(IDS)),
-        seq=0,
-        state=AlertState.RAISED,
-        severity=severity,
-        camera=camera,
-        subject=SubjectId(number),
-        covering=Covering.MASK,
-        probability=0.9,
-        thinking="",
-        zone=None,
-        first_seen=moment(0),
-        raised_at=moment(0),
-        judge=JudgeName("blue", "1"),
-        timings=Timings(),
-        evidence=None,
-    )
-
-
 def note(
     asked: VerificationQueue, number: int, occluded: float, seconds: float = 0, px: float = 40
 ) -> HeadCrop:
@@ -72,7 +44,7 @@ def test_an_alert_is_asked_about_with_the_subjects_best_crop() -> None:
     asked = queue(ManualClock())
     large = note(asked, 1, 0.95, px=80)
     note(asked, 1, 0.95, seconds=0.4, px=40)
-    raised = alert(1)
+    raised = raised_alert(1)
     asked.ask(raised)
     request = asked.take(0)
     assert request is not None
@@ -85,7 +57,7 @@ def test_an_old_crop_gives_way_to_a_smaller_fresh_one() -> None:
     asked = queue(ManualClock())
     note(asked, 1, 0.95, px=80)
     fresh = note(asked, 1, 0.95, seconds=6, px=40)
-    asked.ask(alert(1))
+    asked.ask(raised_alert(1))
     request = asked.take(0)
     assert request is not None
     assert request.crop is fresh
@@ -93,7 +65,7 @@ def test_an_old_crop_gives_way_to_a_smaller_fresh_one() -> None:
 
 def test_an_alert_without_any_crop_is_answered_with_nothing() -> None:
     asked = queue(ManualClock())
-    raised = alert(1)
+    raised = raised_alert(1)
     asked.ask(raised)
     (answer,) = asked.collect(YARD)
     assert (answer.alert, answer.seq, answer.verdict) == (raised.id, 0, None)
@@ -135,14 +107,14 @@ def test_severe_alerts_go_first_and_doubts_last() -> None:
     for number, severity in enumerate(order):
         clock.move_to(number / 10)
         note(asked, number, 0.95)
-        asked.ask(alert(number, severity))
+        asked.ask(raised_alert(number, severity))
     taken = [request.crop.subject for _ in range(5) if (request := asked.take(0))]
     assert taken == [1, 3, 2, 0, 9]
 
 
 def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
     asked = queue(ManualClock(), waiting=2)
-    raised = [alert(0, Severity.NOTE), alert(1), alert(2, Severity.CRITICAL)]
+    raised = [raised_alert(0, Severity.NOTE), raised_alert(1), raised_alert(2, Severity.CRITICAL)]
     for number, each in enumerate(raised):
         note(asked, number, 0.95)
         asked.ask(each)
@@ -156,7 +128,7 @@ def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
 def test_a_doubt_never_takes_the_place_of_an_alert() -> None:
     asked = queue(ManualClock(), waiting=1)
     note(asked, 1, 0.95)
-    asked.ask(alert(1, Severity.NOTE))
+    asked.ask(raised_alert(1, Severity.NOTE))
     note(asked, 2, 0.5)
     request = asked.take(0)
     assert request is not None
@@ -167,7 +139,7 @@ def test_a_request_that_nobody_waits_for_any_longer_is_dropped_and_counted() -> 
     clock = ManualClock()
     asked = queue(clock, verify_within_s=3)
     note(asked, 1, 0.95)
-    asked.ask(alert(1))
+    asked.ask(raised_alert(1))
     clock.move_to(3)
     assert asked.take(0) is None
     assert asked.counts.expired == 1
@@ -178,7 +150,7 @@ def test_a_request_that_failed_is_asked_again_while_there_is_time() -> None:
     clock = ManualClock()
     asked = queue(clock, verify_within_s=3)
     note(asked, 1, 0.95)
-    asked.ask(alert(1))
+    asked.ask(raised_alert(1))
     for seconds in (0, 1, 2):
         clock.move_to(seconds)
         request = asked.take(0)
@@ -195,7 +167,7 @@ def test_a_thousand_subjects_leave_a_bounded_number_of_crops() -> None:
     for number in range(1000):
         note(asked, number, 0.6)
     assert asked.waiting == 16
-    asked.ask(alert(0))  # forgotten long ago
+    asked.ask(raised_alert(0))  # forgotten long ago
     assert [answer.verdict for answer in asked.collect(YARD)] == [None]
 
 
@@ -204,7 +176,7 @@ def test_cameras_get_their_own_answers_and_the_bell_rings() -> None:
     asked = VerificationQueue(Verifier(judge=EmbeddedJudgeSettings()), ManualClock(), bell)
     for camera in (YARD, LOBBY):
         asked.note(crop(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
-        asked.ask(alert(1, camera=camera))
+        asked.ask(raised_alert(1, camera=camera))
     while (request := asked.take(0)) is not None:
         asked.answer(request, replace(verdict(1, 0, 0.9), camera=request.crop.camera))
     assert bell.is_set()

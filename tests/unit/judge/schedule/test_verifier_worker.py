@@ -16,8 +16,15 @@ from monitor.judge.schedule.verification_queue import VerificationQueue
 from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
-from tests.support.fakes import YARD, BlueJudge, ManualClock, ManualStop, moment, verdict
-from tests.unit.judge.schedule.test_verification_queue import alert
+from tests.support.fakes import (
+    YARD,
+    BlueJudge,
+    ManualClock,
+    ManualStop,
+    moment,
+    raised_alert,
+    verdict,
+)
 
 BLUE = np.full((8, 8, 3), (200, 40, 40), np.uint8)
 DOWN = JudgeUnavailableError("down")
@@ -41,7 +48,7 @@ def asked(judge: BlueJudge | Talkative) -> tuple[VerificationQueue, VerifierWork
     clock = ManualClock()
     queue = VerificationQueue(Verifier(judge=EmbeddedJudgeSettings()), clock)
     queue.note(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
-    queue.ask(alert(1))
+    queue.ask(raised_alert(1))
     return queue, VerifierWorker(queue, judge, Backoff(0.001, 0.002))
 
 

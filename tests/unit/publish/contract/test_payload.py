@@ -4,7 +4,6 @@ import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
-from uuid import UUID
 
 import jsonschema
 import pytest
@@ -38,6 +37,7 @@ from monitor.publish.contract.payload import (
     status_topic,
 )
 from tests.support.alert_schema import ALERT_V1
+from tests.support.fakes import ALERT
 
 YARD = CameraId("yard")
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -72,23 +72,6 @@ alerts = st.builds(
     judge=st.builds(JudgeName, name=any_text, version=any_text),
     timings=st.builds(Timings, *[milliseconds] * 7),
     evidence=st.none() | st.builds(Evidence, any_text, st.none() | any_text, any_text),
-)
-ALERT = Alert(
-    id=UUID(int=42),
-    seq=1,
-    state=AlertState.RAISED,
-    severity=Severity.CRITICAL,
-    camera=YARD,
-    subject=SubjectId(7),
-    covering=Covering.BALACLAVA,
-    probability=0.5,
-    thinking="",
-    zone=None,
-    first_seen=Moment(1.0, NOON),
-    raised_at=Moment(2.5, NOON),
-    judge=JudgeName("small", "1"),
-    timings=Timings(),
-    evidence=None,
 )
 
 

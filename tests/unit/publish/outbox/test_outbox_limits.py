@@ -1,7 +1,7 @@
 """What makes room in the outbox, what never does, and what becomes of a broken file."""
 
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -10,16 +10,11 @@ import pytest
 from monitor.errors import OutboxDamagedError, OutboxError, OutboxFullError
 from monitor.publish.outbox.database import Damage
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
-
-NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
-BIG = b"x" * 2000
-
-
-def alert(n: int) -> OutboxMessage:
-    return OutboxMessage(UUID(int=n), 0, "monitor/v1/s/yard/alert", BIG, NOON)
+from tests.support.fakes import START
+from tests.support.outboxes import BIG, big_alert, broken_in_the_middle
 
 
-def note(n: int, created_at: datetime = NOON) -> OutboxMessage:
+def note(n: int, created_at: datetime = START) -> OutboxMessage:
     return OutboxMessage(
         UUID(int=n), 0, "monitor/v1/s/yard/alert", BIG, created_at, expendable=True
     )
@@ -32,7 +27,7 @@ def numbers(outbox: Outbox) -> list[int]:
 def test_the_oldest_notes_make_room_for_an_alert(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox", max_bytes=120_000) as outbox:
         for n in range(100):
-            outbox.add(alert(n) if n < 30 and n % 2 == 0 else note(n))
+            outbox.add(big_alert(n) if n < 30 and n % 2 == 0 else note(n))
         kept = numbers(outbox)
         assert kept[-1] == 99, "the newest went in"
         assert set(range(0, 30, 2)) <= set(kept), "no alert went"
@@ -44,7 +39,7 @@ def test_the_oldest_notes_make_room_for_an_alert(tmp_path: Path) -> None:
 def test_alerts_are_never_dropped_for_others(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox", max_bytes=120_000) as outbox:
         added = fill_with_alerts(outbox)
-        for more in (alert(998), note(999)):
+        for more in (big_alert(998), note(999)):
             with pytest.raises(OutboxFullError):
                 outbox.add(more)
         assert numbers(outbox) == list(range(added))
@@ -53,7 +48,7 @@ def test_alerts_are_never_dropped_for_others(tmp_path: Path) -> None:
 def fill_with_alerts(outbox: Outbox) -> int:
     for n in range(1000):
         try:
-            outbox.add(alert(n))
+            outbox.add(big_alert(n))
         except OutboxFullError:
             return n
     raise AssertionError("it never refused")
@@ -61,17 +56,17 @@ def fill_with_alerts(outbox: Outbox) -> int:
 
 def test_notes_that_are_too_old_go_and_alerts_stay(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
-        outbox.add(alert(1))
+        outbox.add(big_alert(1))
         for hours in range(-3, 3):
-            outbox.add(note(10 + hours, NOON + timedelta(hours=hours)))
-        assert outbox.expire(NOON) == 3
+            outbox.add(note(10 + hours, START + timedelta(hours=hours)))
+        assert outbox.expire(START) == 3
         assert numbers(outbox) == [1, 10, 11, 12]
 
 
 def test_side_by_side_are_only_different_alerts(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         for n, seq in ((1, 0), (1, 1), (2, 0), (1, 2), (3, 0), (2, 1)):
-            outbox.add(OutboxMessage(UUID(int=n), seq, "t", b"", NOON))
+            outbox.add(OutboxMessage(UUID(int=n), seq, "t", b"", START))
         due = outbox.due(9)
         assert [(m.id.int, m.seq) for m in due] == [(1, 0), (2, 0), (3, 0)]
         others = outbox.due(9, without=[UUID(int=1), UUID(int=3)])
@@ -90,25 +85,14 @@ def test_a_file_of_the_first_version_is_carried_over(tmp_path: Path) -> None:
     )
     db.execute(
         "INSERT INTO message (id, seq, topic, payload, created_at) VALUES (?, 0, ?, ?, ?)",
-        (str(UUID(int=1)), "monitor/v1/s/yard/alert", BIG, NOON.isoformat()),
+        (str(UUID(int=1)), "monitor/v1/s/yard/alert", BIG, START.isoformat()),
     )
     db.execute("PRAGMA user_version=1")
     db.close()
     with Outbox(tmp_path / "outbox") as outbox:
-        assert list(outbox) == [alert(1)]
+        assert list(outbox) == [big_alert(1)]
         outbox.add(note(2))
         assert numbers(outbox) == [1, 2]
-
-
-def broken_in_the_middle(path: Path, *, count: int = 60) -> None:
-    """A file with messages, some of whose pages were overwritten by a failing disk."""
-    with Outbox(path) as outbox:
-        for n in range(count):
-            outbox.add(alert(n))
-    size = path.stat().st_size
-    with path.open("r+b") as file:
-        file.seek(size // 2 // 4096 * 4096)
-        file.write(b"\xa5" * 8192)
 
 
 def test_a_broken_file_is_set_aside_and_what_can_be_read_is_carried_over(tmp_path: Path) -> None:
@@ -121,7 +105,7 @@ def test_a_broken_file_is_set_aside_and_what_can_be_read_is_carried_over(tmp_pat
         assert len(saved) == damage.rescued
         assert 30 < len(saved) < 60, "most can be read, but not all"
         assert saved == sorted(saved), "in their order"
-        outbox.add(alert(999))
+        outbox.add(big_alert(999))
     assert damage.aside.name.startswith("outbox.damaged-2")
     assert damage.aside.exists()
     with Outbox(path, on_damage=told.append) as outbox:
@@ -134,7 +118,7 @@ def test_a_file_that_is_no_outbox_at_all_is_set_aside_untouched(tmp_path: Path) 
     path.write_bytes(b"not a database" * 100)
     told: list[Damage] = []
     with Outbox(path, on_damage=told.append) as outbox:
-        outbox.add(alert(1))
+        outbox.add(big_alert(1))
     (damage,) = told
     assert damage.rescued == 0
     assert damage.aside.read_bytes() == b"not a database" * 100
@@ -147,7 +131,7 @@ def test_a_file_that_breaks_while_it_is_used_is_replaced_and_the_next_try_works(
     told: list[Damage] = []
     with Outbox(path, on_damage=told.append) as outbox:
         for n in range(60):
-            outbox.add(alert(n))
+            outbox.add(big_alert(n))
         # Another program's writing makes this one read the file again, not its own memory.
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("INSERT INTO retained VALUES ('t')")
@@ -157,7 +141,7 @@ def test_a_file_that_breaks_while_it_is_used_is_replaced_and_the_next_try_works(
             file.seek(4096)
             file.write(b"\xa5" * (path.stat().st_size - 4096))
         assert_fails_once(outbox)
-        outbox.add(alert(99))
+        outbox.add(big_alert(99))
         assert numbers(outbox)[-1] == 99
     assert len(told) == 1
 

@@ -3,96 +3,34 @@
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 
-from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish import NO_PROPERTIES
+from monitor.errors import BrokerUnavailableError
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
 from monitor.runtime.backoff import Backoff
-from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import until
-from tests.support.fakes import START, ManualClock, Outcome
+from tests.support.fakes import START, ManualClock
+from tests.support.fakes_mqtt import FakeSender
+from tests.support.relays import UntilEmpty, message, real_time_relay, relay_at
+from tests.support.waiting import until
 
 AWAY = BrokerUnavailableError("not connected")
 
 
-class ScriptedPublisher:
-    """A Sender that fails as it is told to, and then takes everything."""
-
-    def __init__(self, failures: Sequence[PublishError] = ()) -> None:
-        self.received: list[bytes] = []
-        self.words: list[Mapping[str, str]] = []
-        self._failures = list(failures)
-
-    def send(
-        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
-    ) -> Outcome:
-        assert topic == "t"
-        if self._failures:
-            raise self._failures.pop(0)
-        self.received.append(payload)
-        self.words.append(properties)
-        return Outcome()
-
-
-class UntilEmpty:
-    """A Stop that is requested once nothing waits, for which waiting takes no time.
-
-    Args:
-        outbox: Empty, it ends the loop.
-        waits_allowed: So many waits end it too.
-        meanwhile: Done during each wait: the world goes on.
-    """
-
-    def __init__(
-        self, outbox: Outbox, waits_allowed: int = 99, meanwhile: Callable[[], None] = lambda: None
-    ) -> None:
-        self.waits: list[float] = []
-        self._outbox = outbox
-        self._allowed = waits_allowed
-        self._meanwhile = meanwhile
-
-    @property
-    def requested(self) -> bool:
-        return len(self.waits) >= self._allowed or len(self._outbox) == 0
-
-    def wait(self, seconds: float) -> bool:
-        self.waits.append(seconds)
-        self._meanwhile()
-        return self.requested
-
-
-def message(n: int, payload: bytes = b"") -> OutboxMessage:
-    return OutboxMessage(UUID(int=n), 1, "t", payload or b"%d" % n, START)
-
-
-def relay_of_real_time(outbox: Outbox, publisher: ScriptedPublisher) -> OutboxRelay:
-    return OutboxRelay(
-        outbox, publisher, Backoff(0.05, 0.1), clock=SystemClock(), late_after_s=10.0
-    )
-
-
-def relay(outbox: Outbox, publisher: ScriptedPublisher, seconds: float = 0.0) -> OutboxRelay:
-    return OutboxRelay(
-        outbox, publisher, Backoff(1, 8), clock=ManualClock(seconds), late_after_s=10.0
-    )
-
-
 def test_everything_arrives_in_order_after_an_outage(tmp_path: Path) -> None:
-    publisher = ScriptedPublisher([AWAY, AWAY])
+    publisher = FakeSender([AWAY, AWAY])
     with Outbox(tmp_path / "outbox") as outbox:
         for n in range(3):
             outbox.add(message(n))
         stop = UntilEmpty(outbox)
-        relay(outbox, publisher).run(stop)
+        relay_at(outbox, publisher).run(stop)
     assert publisher.received == [b"0", b"1", b"2"]
+    assert {topic for topic, _ in publisher.asked} == {"t"}
     first, second = stop.waits
     assert 0.5 <= first <= 1 <= second <= 2, "it backs off between attempts"
 
@@ -100,38 +38,19 @@ def test_everything_arrives_in_order_after_an_outage(tmp_path: Path) -> None:
 def test_what_was_not_sent_is_sent_after_a_restart(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
-        relay(outbox, ScriptedPublisher([AWAY])).run(UntilEmpty(outbox, waits_allowed=1))
+        relay_at(outbox, FakeSender([AWAY])).run(UntilEmpty(outbox, waits_allowed=1))
         assert len(outbox) == 1
 
-    publisher = ScriptedPublisher()
+    publisher = FakeSender()
     with Outbox(tmp_path / "outbox") as outbox:
-        relay(outbox, publisher).run(UntilEmpty(outbox))
+        relay_at(outbox, publisher).run(UntilEmpty(outbox))
     assert publisher.received == [b"1"]
-
-
-class GuardedPublisher:
-    """A Sender with topics that it refuses, and a record of what it was asked."""
-
-    def __init__(self, *forbidden: str) -> None:
-        self.forbidden = set(forbidden)
-        self.asked: list[tuple[str, bytes]] = []
-        self.received: list[bytes] = []
-
-    def send(
-        self, topic: str, payload: bytes, *, properties: Mapping[str, str] = NO_PROPERTIES
-    ) -> Outcome:
-        del properties
-        self.asked.append((topic, payload))
-        if topic in self.forbidden:
-            return Outcome(PublishError("refused: Not authorized"))
-        self.received.append(payload)
-        return Outcome()
 
 
 def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publisher = GuardedPublisher("yard")
+    publisher = FakeSender(refused=["yard"])
     clock = ManualClock()
     stop = StopSwitch()
     with Outbox(tmp_path / "outbox") as outbox:
@@ -146,7 +65,7 @@ def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
         assert publisher.asked.count(("yard", b"0")) == 1, "it does not insist"
         clock.move_to(8.1)
         until(lambda: publisher.asked.count(("yard", b"2")) == 1, "another one is tried")
-        publisher.forbidden.clear()
+        publisher.refused.clear()
         clock.move_to(16.3)
         until(lambda: len(outbox) == 0)
         stop.request()
@@ -158,11 +77,11 @@ def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
 
 
 def test_id_and_seq_travel_beside_the_payload(tmp_path: Path) -> None:
-    publisher = ScriptedPublisher()
+    publisher = FakeSender()
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
-        relay(outbox, publisher).run(UntilEmpty(outbox))
-    assert publisher.words == [{"id": str(UUID(int=1)), "seq": "1"}]
+        relay_at(outbox, publisher).run(UntilEmpty(outbox))
+    assert publisher.properties == [{"id": str(UUID(int=1)), "seq": "1"}]
 
 
 @pytest.mark.parametrize(
@@ -177,10 +96,10 @@ def test_id_and_seq_travel_beside_the_payload(tmp_path: Path) -> None:
 def test_an_alert_says_how_long_it_waited(
     tmp_path: Path, waited_s: float, publish_ms: float, *, late: bool
 ) -> None:
-    publisher = ScriptedPublisher()
+    publisher = FakeSender()
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1, b'{"late": false, "timings_ms": {"publish": 0.0}}'))
-        relay(outbox, publisher, seconds=waited_s).run(UntilEmpty(outbox))
+        relay_at(outbox, publisher, seconds=waited_s).run(UntilEmpty(outbox))
     (sent,) = map(json.loads, publisher.received)
     assert sent == {"late": late, "timings_ms": {"publish": publish_ms}}
 
@@ -193,13 +112,13 @@ def test_an_outage_is_logged_at_its_start_each_minute_and_at_its_end(
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
         carrying = OutboxRelay(
-            outbox, ScriptedPublisher([AWAY] * 9), Backoff(1, 8), clock=clock, late_after_s=1
+            outbox, FakeSender([AWAY] * 9), Backoff(1, 8), clock=clock, late_after_s=1
         )
         seconds = iter(range(10, 200, 10))
         carrying.run(UntilEmpty(outbox, meanwhile=lambda: clock.move_to(next(seconds))))
     assert [record.getMessage() for record in caplog.records] == [
         "not connected; alerts wait in the outbox",
-        "not connected; alerts wait in the outbox",
+        "not connected; alerts wait in the outbox (6 times)",
         "alerts are delivered again",
     ]
 
@@ -207,7 +126,7 @@ def test_an_outage_is_logged_at_its_start_each_minute_and_at_its_end(
 def test_a_disk_that_will_not_forget_a_message_does_not_repeat_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publisher = ScriptedPublisher()
+    publisher = FakeSender()
     with Outbox(tmp_path / "outbox", busy_timeout_s=0) as outbox:
         outbox.add(message(1))
         outbox.add(message(2))
@@ -219,7 +138,7 @@ def test_a_disk_that_will_not_forget_a_message_does_not_repeat_it(
                 other.close()
 
         stop = UntilEmpty(outbox, meanwhile=unlock_at_the_third_wait)
-        relay(outbox, publisher).run(stop)
+        relay_at(outbox, publisher).run(stop)
         assert len(stop.waits) == 3
     assert publisher.received == [b"1", b"2"]
     assert "end the other program" in caplog.text
@@ -228,13 +147,13 @@ def test_a_disk_that_will_not_forget_a_message_does_not_repeat_it(
 def test_a_disk_that_cannot_be_read_is_waited_for(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    publisher = ScriptedPublisher()
+    publisher = FakeSender()
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
         other = sqlite3.connect(tmp_path / "outbox", isolation_level=None)
         other.execute("ALTER TABLE message RENAME TO away")
         switch = StopSwitch()
-        worker = Worker("outbox-relay", relay_of_real_time(outbox, publisher).run, switch)
+        worker = Worker("outbox-relay", real_time_relay(outbox, publisher).run, switch)
         worker.start()
         until(lambda: "no such table" in caplog.text)
         other.execute("ALTER TABLE away RENAME TO message")

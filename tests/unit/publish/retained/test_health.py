@@ -11,10 +11,9 @@ from monitor.publish.retained.health import HealthReporter
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import until
-from tests.support.fakes import ManualClock
-from tests.unit.publish.contract.test_payload import ALERT
-from tests.unit.publish.retained.test_retained_topics import SwitchedBroker
+from tests.support.fakes import ALERT, ManualClock
+from tests.support.fakes_mqtt import SwitchedBroker
+from tests.support.waiting import until
 
 
 class Told:

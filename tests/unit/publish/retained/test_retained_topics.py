@@ -1,70 +1,21 @@
 """Retained messages: newest wins, nothing blocks, everything is told again after a loss."""
 
-import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
 from monitor.domain import CameraId, CameraState, StreamState
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish import NO_PROPERTIES
 from monitor.publish.contract.payload import snapshot_topic, state_payload, state_topic
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
-from tests.support.broker import until
+from tests.support.fakes_mqtt import SwitchedBroker
+from tests.support.waiting import until
 
 YARD, GATE = CameraId("yard"), CameraId("gate")
-
-
-class SwitchedBroker:
-    """A Broker that can be there or not, be slow, and refuse a topic."""
-
-    def __init__(self, *, connected: bool = True) -> None:
-        self.sent: list[tuple[str, bytes, int | None]] = []
-        self.refused: dict[str, PublishError] = {}
-        self.tried: list[str] = []
-        self.answering = threading.Event()
-        self.answering.set()
-        self._connected = connected
-        self._connections = int(connected)
-
-    @property
-    def connected(self) -> bool:
-        return self._connected
-
-    @property
-    def connections(self) -> int:
-        return self._connections
-
-    def connect(self) -> None:
-        self._connected = True
-        self._connections += 1
-
-    def disconnect(self) -> None:
-        self._connected = False
-
-    def publish(
-        self,
-        topic: str,
-        payload: bytes,
-        *,
-        retain: bool = False,
-        expiry_s: int | None = None,
-        properties: Mapping[str, str] = NO_PROPERTIES,
-    ) -> None:
-        assert retain, "late subscribers are to get it"
-        assert not properties
-        begun_on = self._connections
-        self.tried.append(topic)
-        self.answering.wait(10)
-        if not self._connected or self._connections != begun_on:
-            raise BrokerUnavailableError("connection lost")
-        if topic in self.refused:
-            raise self.refused[topic]
-        self.sent.append((topic, payload, expiry_s))
 
 
 def state(camera: CameraId, subjects: int = 0) -> CameraState:

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch  # noqa: TID253  (training is torch)
+from monitor.train.detector.cutouts import Props
 
 from monitor.domain import Kind
 from monitor.errors import ConfigError
 from monitor.train.detector.augment import Augment, Material, SampleMaker
-from monitor.train.detector.cutouts import Props
 from monitor.train.detector.feed import open_feed
 from monitor.train.detector.heads import collect_heads
 from monitor.train.detector.lens import infrared, rain, through_lens
@@ -155,6 +155,7 @@ def test_head_crops_are_scenes_of_one_face_and_some_are_dressed(tmp_path: Path) 
         assert 0 <= top < SIDE / 2 < bottom <= SIDE
 
 
+@pytest.mark.slow
 def test_batches_come_from_a_process_beside_as_well(folder: Path, tmp_path: Path) -> None:
     settings = config(folder, tmp_path / "out", drawer=True)
     prepare(settings)

@@ -9,18 +9,18 @@ import cv2
 import numpy as np
 import pytest
 import torch  # noqa: TID253  (training is torch)
+from monitor.train.detector.cutouts import Cutout, Props, collect
+from monitor.train.detector.stage import compose
 
 from monitor.detect.yolo import Yolo
 from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
 from monitor.train.detector.augment import Augment, Material, SampleMaker
 from monitor.train.detector.cover import cover, read_masks
-from monitor.train.detector.cutouts import Cutout, Props, collect
 from monitor.train.detector.feed import to_batch
 from monitor.train.detector.profile import write_profile
 from monitor.train.detector.scenes import KINDS, Scene, read_scenes, split
 from monitor.train.detector.settings import Phase, TrainDetectorConfig
-from monitor.train.detector.stage import compose
 from monitor.train.detector.train import _rate, train
 
 NOTHING = Props([], [], [])
@@ -222,6 +222,7 @@ def test_the_learning_rate_rises_at_once_and_falls_to_almost_nothing() -> None:
     assert rates[3] == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_training_leaves_weights_that_the_run_time_loads(folder: Path, tmp_path: Path) -> None:
     weights = train(config(folder, tmp_path / "out"))
     assert weights.stat().st_size < 6_000_000
@@ -251,6 +252,7 @@ def test_the_profile_says_what_the_program_reads(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_a_second_run_goes_on_where_the_first_stopped(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -262,6 +264,7 @@ def test_a_second_run_goes_on_where_the_first_stopped(
     assert state["progress"][0] == 8
 
 
+@pytest.mark.slow
 def test_the_same_seed_trains_the_same_weights(folder: Path, tmp_path: Path) -> None:
     states = []
     for name in ("one", "other"):

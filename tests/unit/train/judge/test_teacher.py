@@ -107,6 +107,7 @@ def test_a_source_that_is_in_no_table_is_seen_but_its_few_pictures_not_all_the_t
     assert share_of(("our shop", "helmet"), 5) == pytest.approx(OTHER / 20)
 
 
+@pytest.mark.slow
 def test_another_process_makes_the_batches(tmp_path: Path) -> None:
     pixels = np.full((SIDE, SIDE, 3), 100, np.uint8)
     sample = HeadSample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, "mask", "natural")
@@ -129,6 +130,7 @@ def pool(tmp_path: Path) -> Pool:
     return Pool(tmp_path / "pool")
 
 
+@pytest.mark.slow
 def test_a_convolutional_teacher_is_trained_and_asked_together_with_an_earlier_judge(
     tmp_path: Path, pool: Pool, judge: Path
 ) -> None:
@@ -178,6 +180,7 @@ def test_other_weights_are_no_tower(tmp_path: Path) -> None:
         take_tower(model, tmp_path / "teacher.pt")
 
 
+@pytest.mark.slow
 def test_what_the_teachers_say_comes_with_the_batch(tmp_path: Path, pool: Pool) -> None:
     torch.save(build_teacher().state_dict(), tmp_path / "teacher.pt")
     batches = stream(pool, 3, 32, (1, 2), EnsembleFiles(tmp_path / "teacher.pt", None))

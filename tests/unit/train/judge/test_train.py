@@ -11,7 +11,7 @@ import pytest
 import torch  # noqa: TID253  (the tests of the training need what the training needs)
 from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: TID253
 
-from monitor.config.load import load_given
+from monitor.config.load import load_section
 from monitor.errors import ConfigError
 from monitor.train.judge.config import TrainJudgeConfig
 from monitor.train.judge.data import SHARES, Pool, degraded, framed, normalised, set_before, wasted
@@ -207,6 +207,7 @@ def test_the_score_leaves_out_what_is_neither_clear_nor_occluded() -> None:
     assert result.balaclavas_named == 1
 
 
+@pytest.mark.slow
 def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: Path) -> None:
     settings = {
         "heads": data / "heads",
@@ -252,7 +253,7 @@ def _folders(data: Path) -> dict[str, object]:
 
 def test_the_shipped_settings_are_valid(data: Path) -> None:
     shipped = Path(__file__).parents[4] / "configs" / "train-judge.yaml"
-    config = load_given(shipped, TrainJudgeConfig, _folders(data) | {"seconds": 60})
+    config = load_section(shipped, TrainJudgeConfig, _folders(data) | {"seconds": 60})
     assert config.seconds == 60
     assert config.batch > 1
 
@@ -260,7 +261,7 @@ def test_the_shipped_settings_are_valid(data: Path) -> None:
 def test_a_wrong_setting_is_named(data: Path) -> None:
     (data / "bad.yaml").write_text("batches: 3\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"bad\.yaml: 1 wrong .*\n +batches: Extra inputs"):
-        load_given(data / "bad.yaml", TrainJudgeConfig, _folders(data))
+        load_section(data / "bad.yaml", TrainJudgeConfig, _folders(data))
 
 
 def test_a_missing_table_and_a_missing_column_are_named(data: Path) -> None:

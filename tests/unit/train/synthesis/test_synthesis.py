@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from monitor.demo.drawing import (
     LandmarkedFace,
     Rng,
-    ellipse,
-    filled,
-    mirrored,
-    smooth,
+    fill_polygon,
+    make_ellipse,
+    mirror_polygon,
+    round_corners,
     to_pixels,
     typical_points,
 )
@@ -64,7 +64,7 @@ def face(turn: float = 0.0) -> LandmarkedFace:
 
 def changed(before: LandmarkedFace, after: Pixels, x: float, y: float) -> float:
     """How far the picture moved in the mean, in grey levels, in a spot in face units."""
-    spot = filled(before, ellipse(x, y, 0.18, 0.12), 0.0) > 0.5
+    spot = fill_polygon(before, make_ellipse(x, y, 0.18, 0.12), 0.0) > 0.5
     gap = np.abs(after.astype(float) - before.pixels.astype(float))
     return float(gap[spot].mean())
 
@@ -122,7 +122,7 @@ def test_what_is_worn_at_work_leaves_the_face_to_see(draw: Draw) -> None:
 def test_a_helmet_lets_little_of_the_mouth_through(seed: int) -> None:
     shown, pale = face(), LandmarkedFace(np.full((SIDE, SIDE, 3), 250, np.uint8), face().points)
     first, second = (helmet(f, np.random.default_rng(seed))[0] for f in (shown, pale))
-    mouth = filled(shown, ellipse(*MOUTH, 0.18, 0.12), 0.0) > 0.5
+    mouth = fill_polygon(shown, make_ellipse(*MOUTH, 0.18, 0.12), 0.0) > 0.5
     assert np.abs(first[mouth].astype(int) - second[mouth]).mean() < 60
 
 
@@ -151,9 +151,9 @@ def test_a_kind_that_is_asked_for_is_drawn(kind: str) -> None:
 
 
 def test_hands_and_things_hide_a_good_part_of_the_face() -> None:
-    inner = ellipse(0, 0.6, 0.95, 1.2)
+    inner = make_ellipse(0, 0.6, 0.95, 1.2)
     shown = face()
-    area = filled(shown, inner, 0.0) > 0.5
+    area = fill_polygon(shown, inner, 0.0) > 0.5
     for seed in range(12):
         pixels, _ = hand_object(shown, np.random.default_rng(seed))
         moved = np.abs(pixels.astype(int) - shown.pixels).max(axis=2) > 8
@@ -206,8 +206,8 @@ def test_turn_is_the_way_the_nose_points() -> None:
 
 
 def test_a_smoothed_polygon_stays_inside_its_corners() -> None:
-    corners = mirrored([(0, -1), (1, -1), (1, 1), (0, 1)])
-    rounded = smooth(corners)
+    corners = mirror_polygon([(0, -1), (1, -1), (1, 1), (0, 1)])
+    rounded = round_corners(corners)
     assert len(rounded) == 8 * len(corners)
     assert np.abs(rounded).max() <= 1
 

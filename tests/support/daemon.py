@@ -6,7 +6,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -15,16 +14,9 @@ import yaml
 from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion
 
-DEADLINE_S = 60
+from monitor.config.schema import Config
 
-
-def until(condition: Callable[[], object], what: str, limit_s: float = DEADLINE_S) -> float:
-    """Wait for a condition, or fail the test; how long it took, in seconds."""
-    started = time.monotonic()
-    while not condition():
-        assert time.monotonic() - started < limit_s, f"waited too long for {what}"
-        time.sleep(0.02)
-    return time.monotonic() - started
+DAEMON_S = 60.0  # for what a whole daemon is to do, on a busy machine
 
 
 class Daemon:
@@ -146,3 +138,16 @@ class Listener:
         with self._lock:
             entry = (time.monotonic(), message.topic, bytes(message.payload), message.retain)
             self.messages.append(entry)
+
+
+def site_config(folder: Path, port: int, source: dict[str, object]) -> Config:
+    """One camera, ``yard`` of ``site``, with everything it writes in this folder."""
+    return Config.model_validate(
+        {
+            "site": "site",
+            "cameras": {"yard": {"source": source}},
+            "mqtt": {"port": port, "home_assistant": True},
+            "outbox": folder / "outbox",
+            "evidence": folder / "evidence",
+        }
+    )
