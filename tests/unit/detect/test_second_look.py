@@ -47,7 +47,7 @@ def white(*boxes: Box, width: int = WIDTH, height: int = HEIGHT) -> ArrayPicture
 
 
 def headless(number: int, box: Box = STANDING) -> Subject:
-    return replace(subject(number, 0, box), person=box, head=None)
+    return subject(number, 0, None, person=box)
 
 
 def spots_of(picture: Picture, *people: Subject) -> dict[SubjectId, Box]:
