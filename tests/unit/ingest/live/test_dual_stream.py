@@ -102,7 +102,7 @@ def test_a_head_too_small_in_the_small_stream_is_cut_from_the_large_one(
     assert len(taken) == looks
     for crop in taken:
         assert crop.head_px == 40
-        assert crop.pixels.shape == (60, 60, 3)
+        assert crop.pixels.shape == (40, 40, 3)
 
 
 def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> None:
