@@ -108,8 +108,8 @@ class Scheduler(Section):
     """A hard limit over all cameras."""
     in_flight: PositiveInt = 16
     """Crops that may wait or be with the judge at one time."""
-    min_head_px: PositiveInt = 24
-    """Smaller heads are not looked at."""
+    min_head_px: PositiveInt = 32
+    """Smaller heads are not looked at: the longer side of the whole head, hair included."""
     min_sharpness: Annotated[float, Field(ge=0)] = 50
     """Variance of the Laplacian of the head at 64 px; lower is a smear."""
     min_brightness: Fraction = 0.06

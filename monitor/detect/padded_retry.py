@@ -53,7 +53,7 @@ class _PaddedPicture:
 
 
 class PaddedRetryDetector:
-    """A Detector that looks again where it sees no head, with the picture smaller on grey.
+    """A Detector that looks again where it is sure of no head, with the picture smaller on grey.
 
     For single pictures, of which many show one head and nothing else: detectors are trained
     on people with something around them, and miss a head that fills the picture. As
@@ -81,7 +81,7 @@ class PaddedRetryDetector:
             heads = [
                 replace(one, box=one.box.move(-left, -top).clip(frame.width, frame.height))
                 for one in found
-                if one.kind is Kind.HEAD
+                if one.kind is Kind.HEAD and one.sure
             ]
             if large := [head for head in heads if head.box.longer_side >= least]:
                 return large
@@ -89,4 +89,4 @@ class PaddedRetryDetector:
 
 
 def _shows_a_head(found: Sequence[Detection]) -> bool:
-    return any(one.kind is Kind.HEAD for one in found)
+    return any(one.kind is Kind.HEAD and one.sure for one in found)

@@ -11,7 +11,7 @@ _KEPT = {Kind.PERSON: 0.45, Kind.HEAD: 0.5}  # of a kind's threshold
 
 def doubtful_from(sure_from: Mapping[Kind, float]) -> dict[Kind, float]:
     """The scores to build a detector with whose doubtful detections are to be told too."""
-    return {kind: _KEPT.get(kind, 1.0) * score for kind, score in sure_from.items()}
+    return {kind: _KEPT[kind] * score for kind, score in sure_from.items()}
 
 
 class TwoThresholdDetector:

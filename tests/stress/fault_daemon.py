@@ -16,7 +16,7 @@ from monitor.daemon.run import run
 from monitor.domain import Detection, Frame, HeadCrop, JudgeName, Verdict
 from monitor.geometry import Box
 from monitor.runtime import logs
-from tests.support.fakes import face, person, verdict
+from tests.support.fakes import head, person, verdict
 
 PEOPLE = 4
 SETTINGS: dict[str, object] = {
@@ -32,7 +32,7 @@ class Crowd:
         found = []
         for left in range(10, 10 + 150 * PEOPLE, 150):
             found.append(person(Box(left, 40, left + 120, 340)))
-            found.append(face(Box(left + 40, 55, left + 80, 105)))
+            found.append(head(Box(left + 40, 55, left + 80, 105)))
         return [found for _ in frames]
 
 

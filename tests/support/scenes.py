@@ -4,15 +4,11 @@ import numpy as np
 
 from monitor.domain import Pixels
 from monitor.geometry import Box
-from tests.support.fakes import (
-    face,
-    person,
-    textured,
-)
+from tests.support.fakes import head, person, textured
 
 MASKED, FREE = Box(60, 40, 180, 340), Box(400, 40, 520, 340)
-HIDDEN_FACE, FREE_FACE = Box(100, 55, 140, 105), Box(440, 55, 480, 105)
-BOTH = [person(MASKED), face(HIDDEN_FACE), person(FREE), face(FREE_FACE)]
+HIDDEN_HEAD, FREE_HEAD = Box(95, 44, 145, 108), Box(435, 44, 485, 108)
+BOTH = [person(MASKED), head(HIDDEN_HEAD), person(FREE), head(FREE_HEAD)]
 BLUE = (1.0, 0.3, 0.3)
 LEFT = Box(40, 40, 100, 110)
 RIGHT = Box(200, 40, 260, 110)

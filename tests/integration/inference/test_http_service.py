@@ -17,7 +17,7 @@ from monitor.runtime.worker import Worker
 from monitor.serve.messages import FaceOcclusionAnswer
 from monitor.serve.server import Server
 from tests.support.clips import write_clip
-from tests.support.fakes import BlueJudge, ScriptedDetector, face, textured
+from tests.support.fakes import BlueJudge, ScriptedDetector, head, textured
 from tests.support.fakes_http import FakeStatus, post
 from tests.support.http_server import answering
 from tests.support.pictures import encoded, image, png_of
@@ -30,7 +30,7 @@ COVERED = encoded(image(blue_boxes(RIGHT)), "PNG")
 @contextmanager
 def serving(fetch: Fetching | None) -> Iterator[Server]:
     """The whole HTTP API before a detector that knows where the faces are."""
-    found = (face(LEFT), face(RIGHT))
+    found = (head(LEFT), head(RIGHT))
     models = Models(ScriptedDetector(dict.fromkeys(range(99), found)), BlueJudge(), batch=4)
     with open_server(Http(port=0, fetch=fetch), Inference(models), FakeStatus()) as server:
         stop = StopSwitch()

@@ -1,6 +1,7 @@
 """A second look from further away: for faces that fill the picture, and only for those."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -50,28 +51,45 @@ TIGHT = Box(15, 20, 105, 140)
 
 
 @pytest.mark.parametrize("most", [0.55, 0.35], ids=["a little afar", "further afar"])
-def test_a_face_that_fills_the_picture_is_found_where_it_is(most: float) -> None:
+def test_a_head_that_fills_the_picture_is_found_where_it_is(most: float) -> None:
     assert Timid(most).detect([scene(TIGHT)]) == [[]], "at first sight it is missed"
     ((found,),) = PaddedRetryDetector(Timid(most)).detect([scene(TIGHT)])
     edges = found.box.edges
     assert edges == pytest.approx((15, 20, 105, 140), abs=4)
 
 
-def test_a_face_in_a_wide_picture_is_found_where_it_is() -> None:
+def test_a_head_in_a_wide_picture_is_found_where_it_is() -> None:
     beside = Box(150, 10, 230, 110)
     ((found,),) = PaddedRetryDetector(Timid(0.3)).detect([scene(beside, width=240, height=120)])
     edges = found.box.edges
     assert edges == pytest.approx((150, 10, 230, 110), abs=5)
 
 
-def test_who_shows_a_face_is_looked_at_once() -> None:
+def test_a_picture_that_shows_a_head_is_looked_at_once() -> None:
     detector = Timid(0.5)
     ((found,),) = PaddedRetryDetector(detector).detect([scene(Box(40, 40, 70, 80))])
     assert found.box.area < 40 * 50
     assert detector.asked == 1
 
 
-def test_what_is_small_from_near_is_no_face_from_afar() -> None:
+@pytest.mark.parametrize(("sure", "found"), [(True, [True]), (False, [])])
+def test_a_doubtful_head_is_looked_for_again_and_is_not_enough(
+    sure: bool,  # noqa: FBT001  (a parameter of the test)
+    found: list[bool],
+) -> None:
+    class Doubting(Timid):
+        """Is not sure of what it sees in the picture itself, nor perhaps on grey."""
+
+        def _one(self, seen: Frame) -> list[Detection]:
+            return [replace(d, sure=sure and seen.width > 160) for d in super()._one(seen)]
+
+    detector = Doubting(0.9)
+    (heads,) = PaddedRetryDetector(detector).detect([scene(TIGHT)])
+    assert detector.asked > 1
+    assert [one.sure for one in heads if one.sure] == found
+
+
+def test_what_is_small_from_near_is_no_head_from_afar() -> None:
     class Dreamer(Timid):
         """Sees things in small pictures."""
 

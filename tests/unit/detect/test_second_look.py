@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from monitor.detect.second_look import SecondLook
 from monitor.domain import Detection, Frame, Kind, Picture, Pixels, Subject, SubjectId
 from monitor.geometry import Box
-from tests.support.fakes import ArrayPicture, ScriptedDetector, frame, head, person, subject
+from monitor.ingest.frames.picture import ArrayPicture
+from tests.support.fakes import ScriptedDetector, frame, head, person, subject
 
 WIDTH, HEIGHT = 640, 360
 STANDING = Box(100, 50, 180, 330)
@@ -47,7 +48,7 @@ def white(*boxes: Box, width: int = WIDTH, height: int = HEIGHT) -> ArrayPicture
 
 
 def headless(number: int, box: Box = STANDING) -> Subject:
-    return replace(subject(number, 0, box), person=box, head=None)
+    return subject(number, 0, None, person=box)
 
 
 def spots_of(picture: Picture, *people: Subject) -> dict[SubjectId, Box]:

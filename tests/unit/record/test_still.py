@@ -195,11 +195,7 @@ def standing(draw: st.DrawFn) -> Standing:
 def about(people: Sequence[Standing], detections: Sequence[Detection], seen: Pixels) -> Pixels:
     """The snapshot of an alert about the first of some people."""
     followed = [
-        replace(
-            subject(number, 0, one.head),
-            person=one.outline,
-            head=one.head if one.found or number == 1 else None,
-        )
+        subject(number, 0, one.head if one.found or number == 1 else None, person=one.outline)
         for number, one in enumerate(people, start=1)
         if one.followed or number == 1
     ]

@@ -30,7 +30,7 @@ class Counter:
         self,
         seconds: float,
         *numbers: int,
-        head: Box = HEAD,
+        head: Box | None = HEAD,
         camera: CameraId = YARD,
         scene: Pixels = SCENE,
     ) -> None:
@@ -65,13 +65,21 @@ def test_somebody_new_is_looked_at_at_once() -> None:
     (crop,) = at.take(5)
     assert (crop.camera, crop.subject, crop.moment.seconds) == (YARD, 1, 5)
     assert crop.head_px == 80
-    assert crop.pixels.shape == (120, 120, 3), "one and a half times the longer side"
+    assert crop.pixels.shape == (80, 80, 3), "a square of the longer side"
 
 
 def test_a_crop_at_the_edge_is_clipped_to_the_picture() -> None:
     at = Counter()
     at.offer(0, 1, head=Box(0, 0, 60, 80))
-    assert at.take(0)[0].pixels.shape == (100, 90, 3)
+    assert at.take(0)[0].pixels.shape == (80, 70, 3)
+
+
+def test_a_subject_without_a_head_is_neither_looked_at_nor_poor() -> None:
+    at = Counter()
+    at.offer(0, 1, head=None)
+    assert at.take(0) == []
+    assert at.scheduler.counts.poor == 0
+    assert at.look_at(0.2, 0.9), "as soon as there is a head"
 
 
 def test_what_a_crop_waited_for_is_on_its_bill() -> None:

@@ -22,7 +22,7 @@ SETTINGS = Scheduler(
     stale_after_s=0.5,
 )
 PICTURE = ArrayPicture(textured(160, 120))
-HEADS = [Box(40, 30, 70, 60), Box(30, 20, 90, 80)]
+HEADS = [Box(40, 30, 76, 70), Box(30, 20, 90, 80)]
 
 
 class SchedulerInUse(RuleBasedStateMachine):
