@@ -74,6 +74,7 @@ def test_a_gap_in_a_recording_is_skipped(server: HttpCamera) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_hls_comes_smoothly_and_is_given_up_when_its_list_no_longer_grows(
     server: HttpCamera,
 ) -> None:
@@ -128,7 +129,7 @@ def test_a_silent_server_is_given_up_in_time(server: HttpCamera) -> None:
     assert time.monotonic() - started < 1.5
 
 
-@pytest.mark.parametrize("path", ["/stalling", "/sound"])
+@pytest.mark.parametrize("path", ["/stalling", pytest.param("/sound", marks=pytest.mark.slow)])
 def test_a_stream_without_pictures_is_given_up_in_time(server: HttpCamera, path: str) -> None:
     """Nothing comes any more; or sound goes on, and only the picture has stopped."""
     with camera(server.url(path), silence_limit_s=1).open() as frames:

@@ -19,7 +19,7 @@ FACTS = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
 
 
 @pytest.mark.rtsp
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("hevc", marks=pytest.mark.slow)])
 def test_a_camera_is_described_as_it_is(tmp_path: Path, codec: str) -> None:
     write = write_clip if codec == "h264" else write_h265
     name = "moving" if codec == "h264" else "moving265"

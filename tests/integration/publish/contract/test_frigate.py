@@ -84,6 +84,7 @@ def test_a_rejected_alert_is_a_false_positive() -> None:
     assert body["after"]["false_positive"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.broker
 def test_a_daemon_publishes_what_frigate_documents_beside_its_own(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", [scene()] * 40)
