@@ -125,7 +125,7 @@ def test_a_read_picture_is_removed_if_that_is_asked_for(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_missing_may_come_later(tmp_path: Path) -> None:
     place = tmp_path / "ftp"
-    with pytest.raises(SourceUnavailableError, match="create the folder or mend path"):
+    with pytest.raises(SourceUnavailableError, match="create the folder or correct path"):
         folder(place).open().__enter__()
     with watched(folder(place)) as (reader, frames):
         assert frames.take(0.3) is None
