@@ -109,7 +109,7 @@ def test_a_recording_that_ended_is_played_again(server: HttpCamera) -> None:
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("/locked", "401, refused"), ("/forbidden", "403, refused"), ("/gone", "404, there is no")],
+    [("/locked", "401, refused"), ("/forbidden", "403, refused"), ("/gone", "404, no such")],
 )
 def test_a_refusal_is_named(server: HttpCamera, path: str, said: str) -> None:
     with pytest.raises(SourceRejectedError, match=said):
