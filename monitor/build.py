@@ -21,6 +21,7 @@ from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion_gate import MotionGate
 from monitor.judge import Judge
+from monitor.judge.profile import GRAPH
 from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.judge.schedule.verification_queue import VerificationQueue
@@ -167,15 +168,17 @@ def build_judge(
     Raises:
         ConfigError: The model's folder is missing or unusable.
     """
+    from monitor.judge.local.embedded_judge import EmbeddedJudge  # noqa: PLC0415
     from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.judge.remote.bynn_judge import BynnJudge  # noqa: PLC0415  (these load on demand)
     from monitor.judge.remote.openai_judge import OpenAIJudge  # noqa: PLC0415
 
-    judge: BynnJudge | LocalJudge | OpenAIJudge
+    judge: BynnJudge | EmbeddedJudge | LocalJudge | OpenAIJudge
 
     match settings:
         case judges.EmbeddedJudgeSettings():
-            judge = LocalJudge(find_bundled("models") / "judge", clock=clock, batch=settings.batch)
+            folder = settings.model or find_bundled("models") / "judge"
+            judge = EmbeddedJudge(folder, clock=clock, batch=settings.batch)
         case judges.LocalJudgeSettings():
             judge = LocalJudge(
                 settings.model,
@@ -191,6 +194,13 @@ def build_judge(
     if warm:
         judge.warm_up()
     return judge
+
+
+def judge_settings(folder: Path) -> judges.EmbeddedJudgeSettings | judges.LocalJudgeSettings:
+    """The settings for a judge in a folder: its exported graph if there is one, else the model."""
+    if (folder / GRAPH).is_file():
+        return judges.EmbeddedJudgeSettings(model=folder)
+    return judges.LocalJudgeSettings(kind="local", model=folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
     from monitor.evaluate.judge import evaluate  # noqa: PLC0415  (torch is slow)
     from monitor.evaluate.judge_report import wilson  # noqa: PLC0415
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
-    from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
+    from monitor.judge.local.embedded_judge import EmbeddedJudge  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     print("| source left out | crops of it | accuracy | 95 % interval | false alarms |")
@@ -73,7 +73,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
     for each in source:
         pool = out / "pool"  # shared: each run leaves out its source
         judge(data, out / each, scenes, overlays, landmarks, config, seconds, each, pool)
-        trained = LocalJudge(out / each / "model", clock=SystemClock())
+        trained = EmbeddedJudge(out / each / "model", clock=SystemClock())
         report = evaluate(data, trained, RowFilter(split="train", sources=(each,)))
         clear = [p for p in report.decided if p.label == "none"]
         low, high = wilson(report.right, len(report.decided))

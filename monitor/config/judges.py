@@ -13,6 +13,8 @@ class EmbeddedJudgeSettings(Section):
     """The small model that comes with the program, in models/judge."""
 
     kind: Literal["embedded"] = "embedded"
+    model: Path | None = None
+    """Another one that ``monitor train judge`` made; None is the one in models/judge."""
     batch: PositiveInt = 8
 
 

@@ -13,12 +13,11 @@ from typing import Any, Final, Literal, TypeAlias
 from jinja2 import TemplateError
 from safetensors import SafetensorError
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, first_sentence
 
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
 Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "int8"]
 _LARGE: Final = 50_000_000  # weights; smaller models gain nothing from fewer bits
-_ERROR_LIMIT: Final = 160  # characters of a library's message that are worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +78,7 @@ def refused(folder: Path) -> Iterator[None]:
             yield
     except ImportError as error:
         raise ConfigError(
-            f"{folder}: cannot load the judge: {shortened(error)}; install what it needs"
+            f"{folder}: cannot load the judge: {first_sentence(error)}; install what it needs"
         ) from error
     except (
         *(SafetensorError, StrictDataclassError, TemplateError),
@@ -114,16 +113,8 @@ class _Untyped:
 
 def _unloadable(folder: Path, error: Exception) -> ConfigError:
     return ConfigError(
-        f"{folder}: cannot load the judge: {shortened(error)}; fetch it again, or another"
+        f"{folder}: cannot load the judge: {first_sentence(error)}; fetch it again, or another"
     )
-
-
-def shortened(error: BaseException) -> str:
-    """The first sentence of a library's message, as a part of one line."""
-    text = " ".join(str(error).split()).partition(". ")[0]
-    if not text or isinstance(error, LookupError):  # which say no more than a name
-        text = f"{type(error).__name__} {text}".rstrip()
-    return text if len(text) <= _ERROR_LIMIT else f"{text[:_ERROR_LIMIT].rstrip()} ..."
 
 
 def _transformers() -> Any:  # noqa: ANN401
@@ -238,5 +229,6 @@ def _moved(model: Any, device: str) -> Any:  # noqa: ANN401
         return model.to(device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
-            f"judge device {device!r}: {shortened(error)}; set it to cpu, or take a smaller model"
+            f"judge device {device!r}: {first_sentence(error)}; "
+            "set it to cpu, or take a smaller model"
         ) from error
