@@ -26,8 +26,8 @@ class LocalJudgeSettings(Section):
     device: str = "cpu"
     batch: PositiveInt = 4
     """Crops per forward pass."""
-    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    """Of the weights; ``int8`` is for the CPU only."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the weights."""
 
 
 class _Hosted(Section):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from safetensors import SafetensorError
 from monitor.errors import ConfigError, first_sentence
 
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "int8"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 _LARGE: Final = 50_000_000  # weights; smaller models gain nothing from fewer bits
 
 
@@ -189,11 +188,7 @@ def _check_weights(folder: Path, report: dict[str, Any]) -> None:
 
 
 def _computing_in(model: Any, device: str, precision: Precision) -> Any:  # noqa: ANN401
-    """The model, on its device, with the weights it is to compute in.
-
-    Raises:
-        ConfigError: The device cannot do that.
-    """
+    """The model, on its device, with the weights it is to compute in."""
     import torch
 
     if precision == "auto" and device.startswith("cpu"):
@@ -201,13 +196,7 @@ def _computing_in(model: Any, device: str, precision: Precision) -> Any:  # noqa
         precision = "bfloat16" if large and _cpu_has_bfloat16() else "float32"
     if precision == "auto":
         return model
-    if precision != "int8":
-        return model.to(getattr(torch, precision))
-    if not device.startswith("cpu"):
-        raise ConfigError(f"judge device {device!r}: int8 is for the CPU; set precision to auto")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about newer ways, which need another library
-        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, torch.qint8)
+    return model.to(getattr(torch, precision))
 
 
 def _cpu_has_bfloat16() -> bool:
