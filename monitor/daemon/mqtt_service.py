@@ -14,7 +14,7 @@ from monitor.publish.contract.frigate import FrigateFormat
 from monitor.publish.contract.payload import (
     command_topic,
     covered_topic,
-    ended_payload,
+    encode_ended,
     health_topic,
     snapshot_topic,
     state_topic,
@@ -111,7 +111,8 @@ class MqttService:
             stop: Ends the workers.
         """
         mqtt, site = self._config.mqtt, self._config.site
-        shown = ha.discovery(mqtt.discovery_prefix, site, zones) if mqtt.home_assistant else {}
+        prefix = mqtt.discovery_prefix
+        shown = ha.build_discovery(prefix, site, zones) if mqtt.home_assistant else {}
         kept = [f(site, c) for c in zones for f in (state_topic, covered_topic, snapshot_topic)]
         if self.frigate is not None:
             kept += [self.frigate.snapshot_topic(camera) for camera in zones]
@@ -150,7 +151,7 @@ class MqttService:
             log.warning("%s; alerts that were open before stay open", error)
             return
         for message in left:
-            payload = ended_payload(message.payload)
+            payload = encode_ended(message.payload)
             now, expendable = self._clock.now(), message.expendable
             self.buffered.add(
                 OutboxMessage(message.id, message.seq + 1, message.topic, payload, now, expendable)
