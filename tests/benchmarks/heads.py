@@ -1,12 +1,12 @@
-"""Where the tracker looks for the head of somebody without a face, and whose face is whose.
+"""Where the tracker looks for the head of a person without a face, and which face is whose.
 
     python -m tests.benchmarks.heads SCENES
 
-SCENES holds boxes.csv with people, and faces that people drew. First, over everybody with one
-such face and nobody else's body about it, how well the head guessed from the person's box fits
-the face. Then pairs of these people are laid over one another, as side by side, one behind the
-other, and a child before an adult, with faces and people left out at random, and it is counted
-to whom the faces go. No pictures are read.
+SCENES holds boxes.csv with people and hand-drawn faces. First it measures, for all people with
+one such face that lies in no other person's box, how well the head guessed from the person's
+box fits the face. Then it lays pairs of these people over one another (side by side, one behind
+the other, a child before an adult), leaves out faces and people at random, and counts which
+person each face is given to. No pictures are read.
 """
 
 import argparse
@@ -31,14 +31,14 @@ WIDE = 4000  # pixels across and down of the made-up scenes
 
 
 class Person(NamedTuple):
-    """Somebody and their face, in pixels of one picture."""
+    """A person and their face, in pixels of one picture."""
 
     body: Box
     face: Box
 
 
 def read(folder: Path) -> list[Person]:
-    """Everybody who has one face that people drew, which lies in nobody else's box."""
+    """All people with one hand-drawn face that lies in no other person's box."""
     rows: dict[str, list[tuple[str, str, Box, float]]] = defaultdict(list)
     with (folder / "boxes.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):

@@ -52,7 +52,7 @@ class Noting:
 
 @dataclass(slots=True)
 class Given:
-    """A Detector that was told what to find, and finds nothing more on a second look."""
+    """A Detector that finds given boxes, and nothing more on a second look."""
 
     found: list[Detection] = field(default_factory=list)
 
