@@ -35,7 +35,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     from monitor.train.judge.config import TrainJudgeConfig  # noqa: PLC0415
     from monitor.train.judge.train import train  # noqa: PLC0415  (torch is slow)
 
-    given = {
+    options = {
         "heads": data,
         "scenes": scenes,
         "out": out,
@@ -45,9 +45,9 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
         "leave_out": leave_out,
         "pool": pool,
     }
-    known = {name: value for name, value in given.items() if value is not None}
+    settings = {name: value for name, value in options.items() if value is not None}
     path = config or find_bundled("configs") / "train-judge.yaml"
-    print(train(load_section(path, TrainJudgeConfig, known)))
+    print(train(load_section(path, TrainJudgeConfig, settings)))
     return OK
 
 
@@ -123,7 +123,7 @@ def detector(  # noqa: PLR0913, PLR0917  (each is an option)
     from monitor.train.detector.settings import TrainDetectorConfig  # noqa: PLC0415
     from monitor.train.detector.train import train  # noqa: PLC0415  (torch is slow)
 
-    given = {
+    options = {
         "scenes": data,
         "out": out,
         "heads": heads,
@@ -133,7 +133,7 @@ def detector(  # noqa: PLR0913, PLR0917  (each is an option)
         "start": start,
         "time_limit_s": seconds,
     }
-    known = {name: value for name, value in given.items() if value is not None}
+    settings = {name: value for name, value in options.items() if value is not None}
     path = config or find_bundled("configs") / "train-detector.yaml"
-    print(train(load_section(path, TrainDetectorConfig, known)))
+    print(train(load_section(path, TrainDetectorConfig, settings)))
     return OK

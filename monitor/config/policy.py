@@ -60,6 +60,6 @@ class Policy(Section):
             raise ValueError("clear_at must be below raise_at")
         return self
 
-    def table(self) -> Mapping[Covering, Severity]:
+    def get_severities(self) -> Mapping[Covering, Severity]:
         """The severity of each covering: the preset with the changes applied."""
         return {**PRESETS[self.preset], **self.severity}

@@ -123,5 +123,5 @@ def _render_picture(stages: CameraPipeline) -> bytes:
     result = stages.result
     if result is None:
         raise CommandError("no picture has come from this camera yet")
-    seen = heads(result.detections, result.frame.width, result.frame.height)
-    return render_still(result.frame, result.subjects, _NO_SUBJECT, seen).snapshot
+    head_boxes = heads(result.detections, result.frame.width, result.frame.height)
+    return render_still(result.frame, result.subjects, _NO_SUBJECT, head_boxes).snapshot

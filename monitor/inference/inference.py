@@ -116,19 +116,19 @@ class Inference:
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
         (detections,) = PaddedRetryDetector(self.models.detector).detect([frame])
         sure = [one for one in detections if one.sure]
-        found = sorted(heads(sure, frame.width, frame.height), key=lambda head: -head.area)
+        found_heads = sorted(heads(sure, frame.width, frame.height), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
-        if found:
-            crops = [_cut_head(frame, SubjectId(n), head) for n, head in enumerate(found)]
+        if found_heads:
+            crops = [_cut_head(frame, SubjectId(n), head) for n, head in enumerate(found_heads)]
         else:
             size = float(max(frame.width, frame.height))
             crops = [HeadCrop(REQUEST, SubjectId(0), moment, frame.cut(whole), size)]
         verdicts = self._judge_crops(crops)
         faces = [
             _build_result(frame, head, verdict, crop)
-            for head, verdict, crop in zip(found or [whole], verdicts, crops, strict=False)
+            for head, verdict, crop in zip(found_heads or [whole], verdicts, crops, strict=False)
         ]
-        return faces, bool(found), len(faces) == len(crops)
+        return faces, bool(found_heads), len(faces) == len(crops)
 
     def _judge_crops(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
         """The crops' verdicts; fewer than crops if time runs out."""
@@ -204,5 +204,5 @@ def _cut_head(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
 
 
 def _build_result(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:
-    found = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
-    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, found, crop)
+    crop_flaws = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
+    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, crop_flaws, crop)

@@ -163,7 +163,7 @@ class _Session:
             taken_s=round(time.perf_counter() - started, 3),
             stage_ms={
                 stage: round(ms, 1)
-                for stage, ms in {**meter.totals_ms(), **self._prefetching.stage_ms}.items()
+                for stage, ms in {**meter.get_totals_ms(), **self._prefetching.stage_ms}.items()
             },
         )
         (self._out / "summary.json").write_text(

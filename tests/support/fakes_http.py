@@ -79,10 +79,10 @@ class FakeStatus:
     broken: tuple[str, ...] = ()
     numbers: tuple[Metric, ...] = ()
 
-    def problems(self) -> Iterable[str]:
+    def list_problems(self) -> Iterable[str]:
         return self.broken
 
-    def metrics(self) -> Iterable[Metric]:
+    def collect_metrics(self) -> Iterable[Metric]:
         return self.numbers
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.demo.drawing import LandmarkedFace, typical_points
+from monitor.demo.drawing import LandmarkedFace, make_typical_points
 from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId
 from monitor.errors import ConfigError
 from monitor.judge.local.embedded_judge import (
@@ -36,7 +36,7 @@ def draw_crop(number: int) -> HeadCrop:
     rng = np.random.default_rng(number)
     skin = np.full((160, 160, 3), rng.uniform(30, 220, 3), np.uint8)
     behind = rng.integers(0, 256, (160, 160, 3), np.uint8)
-    face = LandmarkedFace(skin, typical_points(160, 107))
+    face = LandmarkedFace(skin, make_typical_points(160, 107))
     drawn = dress(face, behind, Overlays([], [], []), rng, KINDS[number % len(KINDS)]).face.pixels
     height, width = rng.integers(12, 221, 2)
     rows, columns = (np.linspace(0, 159, side).astype(int) for side in (height, width))
