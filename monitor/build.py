@@ -1,4 +1,4 @@
-"""From settings to objects: the only place that names implementations."""
+"""Builds objects from settings. The only module that names implementations."""
 
 import threading
 from collections.abc import Mapping
@@ -22,6 +22,7 @@ from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion_gate import MotionGate
 from monitor.judge import Judge
+from monitor.judge.profile import GRAPH
 from monitor.judge.schedule.crop_scheduler import CropScheduler
 from monitor.judge.schedule.judge_worker import JudgeWorker
 from monitor.judge.schedule.verification_queue import VerificationQueue
@@ -34,13 +35,13 @@ from monitor.runtime.resources import find_bundled
 from monitor.runtime.stop import Stop
 from monitor.track.bytetrack import BodyTracker
 
-_WIDE = 0.01  # a threshold so low that every box worth a place on a curve is above it
+_LOW_SCORE = 0.01  # a threshold for measuring: precision-recall curves need almost all boxes
 _JUDGE_PAUSE = (0.5, 10.0)  # seconds between tries of a judge that fails, first and longest
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What takes long to load and is shared by all cameras, or by all files of a replay."""
+    """The models, which are loaded once for all cameras, or for all files of a replay."""
 
     detector: Detector
     judge: Judge
@@ -56,29 +57,29 @@ def load_models(
     verifier: judges.Verifier | None = None,
     camera_px: Mapping[CameraId, int] = MappingProxyType({}),
 ) -> Models:
-    """Load all models and judge a picture, so that a broken one is found at start.
+    """Load all models and try the judges, so that a broken model is found at start.
 
     Args:
         detector: Its settings.
         judge: Its settings.
         clock: Times the judges' answers.
-        verifier: Its settings; None is nobody.
+        verifier: Its settings; None builds none.
         camera_px: The detector's ``input_px`` for the frames of some cameras.
 
     Raises:
         ConfigError: A model is missing, broken or of the wrong kind.
     """
-    first = build_judge(judge, clock)
+    first_judge = build_judge(judge, clock)
     if verifier is None:
-        return Models(build_detector(detector, camera_px=camera_px), first, judge.batch)
-    again = verifier.judge
-    hosted = isinstance(again, judges.OpenAIJudgeSettings | judges.BynnJudgeSettings)
+        return Models(build_detector(detector, camera_px=camera_px), first_judge, judge.batch)
+    second = verifier.judge
+    hosted = isinstance(second, judges.OpenAIJudgeSettings | judges.BynnJudgeSettings)
     return Models(
         build_detector(detector, camera_px=camera_px),
-        first,
+        first_judge,
         judge.batch,
-        verifier=build_judge(again, clock, sentences=True),
-        verifier_threads=again.batch if hosted else 1,  # a model here is one thread's
+        verifier=build_judge(second, clock, sentences=True),
+        verifier_threads=second.batch if hosted else 1,  # local models are not thread-safe
     )
 
 
@@ -91,9 +92,9 @@ def build_detector(
     """The detector that the settings name.
 
     Args:
-        settings: Which, and its thresholds.
-        open_wide: Report also what is far below the thresholds, as measuring it needs.
-        camera_px: Its ``input_px`` for the frames of some cameras.
+        settings: Its kind and thresholds.
+        open_wide: Report almost all boxes, whatever the thresholds, as measuring needs.
+        camera_px: The ``input_px`` for the frames of some cameras.
 
     Raises:
         ConfigError: Its weights are missing or unusable.
@@ -104,21 +105,21 @@ def build_detector(
     from monitor.detect.yunet import YuNet  # noqa: PLC0415
 
     sure_from = get_min_scores(settings)
-    scores = dict.fromkeys(sure_from, _WIDE) if open_wide else doubtful_from(sure_from)
-    found: Detector
+    scores = dict.fromkeys(sure_from, _LOW_SCORE) if open_wide else doubtful_from(sure_from)
+    detector: Detector
     match settings:
         case schema.EmbeddedDetector():
             own = embedded.facts()
             weights = embedded.FOLDER / own.weights
             input_px = settings.input_px or own.input_px
-            found = Yolo(
+            detector = Yolo(
                 weights,
                 input_px=input_px,
                 min_scores=scores,
                 camera_px=camera_px,
             )
         case schema.YoloDetector():
-            found = Yolo(
+            detector = Yolo(
                 settings.weights,
                 input_px=settings.input_px,
                 min_scores=scores,
@@ -127,8 +128,8 @@ def build_detector(
             )
         case schema.YunetDetector(weights=weights, input_px=input_px):
             return YuNet(weights, scores[Kind.HEAD], input_px=input_px, camera_px=camera_px)
-    found = SlicedDetector(found, settings.tiles) if settings.tiles > 1 else found
-    return found if open_wide else TwoThresholdDetector(found, sure_from)
+    detector = SlicedDetector(detector, settings.tiles) if settings.tiles > 1 else detector
+    return detector if open_wide else TwoThresholdDetector(detector, sure_from)
 
 
 def get_min_scores(settings: schema.Detector) -> dict[Kind, float]:
@@ -156,23 +157,25 @@ def build_judge(
     """The judge that the settings name, warmed up.
 
     Args:
-        settings: Which.
+        settings: Its kind and parameters.
         clock: Times its answers.
-        sentences: Whether a remote one is to write a sentence with every verdict.
+        sentences: Whether a remote judge writes a sentence with every verdict.
         warm: Whether to try it with two pictures first.
 
     Raises:
         ConfigError: The model's folder is missing or unusable.
     """
+    from monitor.judge.local.embedded_judge import EmbeddedJudge  # noqa: PLC0415
     from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.judge.remote.bynn_judge import BynnJudge  # noqa: PLC0415  (these load on demand)
     from monitor.judge.remote.openai_judge import OpenAIJudge  # noqa: PLC0415
 
-    judge: BynnJudge | LocalJudge | OpenAIJudge
+    judge: BynnJudge | EmbeddedJudge | LocalJudge | OpenAIJudge
 
     match settings:
         case judges.EmbeddedJudgeSettings():
-            judge = LocalJudge(find_bundled("models") / "judge", clock=clock, batch=settings.batch)
+            folder = settings.model or find_bundled("models") / "judge"
+            judge = EmbeddedJudge(folder, clock=clock, batch=settings.batch)
         case judges.LocalJudgeSettings():
             judge = LocalJudge(
                 settings.model,
@@ -190,9 +193,16 @@ def build_judge(
     return judge
 
 
+def judge_settings(folder: Path) -> judges.EmbeddedJudgeSettings | judges.LocalJudgeSettings:
+    """The settings for a judge in a folder: its exported graph if there is one, else the model."""
+    if (folder / GRAPH).is_file():
+        return judges.EmbeddedJudgeSettings(model=folder)
+    return judges.LocalJudgeSettings(kind="local", model=folder)
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineSettings:
-    """What every camera of one run shares: its settings and the folder for its evidence."""
+    """The settings that all cameras of one run share."""
 
     tracking: schema.Tracking
     scheduler: judges.Scheduler
@@ -210,15 +220,15 @@ def build_pipeline(
     bell: threading.Event | None = None,
     demand: Mapping[CameraId, CameraDemand] = MappingProxyType({}),
 ) -> tuple[Pipeline, JudgeWorker]:
-    """The stages for some cameras, and the judge's worker at the same scheduler.
+    """The stages for some cameras, and the judge's worker for the same scheduler.
 
     Args:
-        settings: What they share.
-        zones: The cameras, and what each watches.
+        settings: Shared by the cameras.
+        zones: The cameras, and the name of each one's place.
         models: The detector and the judge.
         clock: Of the daemon, or of the recording.
-        bell: Rung whenever the judge has answered.
-        demand: Of each live camera, which is told whether anybody is in view.
+        bell: Set whenever the judge has answered.
+        demand: Of each live camera; the motion gate writes whether people are in view.
     """
     scheduler = CropScheduler(settings.scheduler, clock, bell)
     second = (
@@ -254,7 +264,7 @@ def build_pipeline(
 
 
 def build_verifier_workers(pipeline: Pipeline, models: Models) -> list[VerifierWorker]:
-    """What answers the requests for the verifier, one for each thread; empty without one."""
+    """The verifier's workers, one for each thread; empty without a verifier."""
     if pipeline.verifier is None or models.verifier is None:
         return []
     return [
@@ -270,7 +280,7 @@ def build_source(
     stop: Stop,
     demand: CameraDemand | None = None,
 ) -> Source:
-    """The source of one camera, not opened yet. A recording is played as if it were now."""
+    """The source of one camera, not opened yet. A recording is played at its own speed."""
     match camera.source:
         case sources.FileSource(path=path):
             return FileVideo(

@@ -49,6 +49,7 @@ judges = typer.Typer(no_args_is_help=True, help="List, fetch and try judges.")
 judges.command("list")(command(models.list_))
 judges.command("pull")(command(models.pull_))
 judges.command("pin")(command(models.pin))
+judges.command("export")(command(models.export))
 judges.command("check")(command(models.check))
 app.add_typer(judges, name="models")
 

@@ -30,7 +30,7 @@ def check(
     kinds = f"judge: {settings.judge.kind}; verifier: {verifier}"
     print(f"detector: {settings.detector.kind}; {kinds}")
     print(f"policy: {settings.policy.preset}")
-    for covering, severity in settings.policy.table().items():
+    for covering, severity in settings.policy.get_severities().items():
         print(f"  {covering}: {severity}")
     print(f"broker: {settings.mqtt.host}:{settings.mqtt.port}; outbox: {settings.outbox}")
     if not probe:

@@ -10,6 +10,7 @@ from monitor.cli.errors import OK
 from monitor.config.load import load_replay
 from monitor.domain import Kind
 from monitor.errors import ConfigError, OutputError
+from monitor.judge import Judge
 from monitor.runtime import logs
 
 _Json = Annotated[Path, typer.Option("--json", help="Where to write the figures.")]
@@ -68,24 +69,26 @@ def calibrate(
 ) -> int:
     """Set a judge's temperature for each size of crop, and store it beside the weights."""
     logs.start("warning")
-    from monitor.evaluate.judge_abstain import fit_abstain_limits  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import build_judge, judge_settings  # noqa: PLC0415  (torch takes seconds)
+    from monitor.evaluate.judge_abstain import fit_abstain_limits  # noqa: PLC0415
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
-    from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
     from monitor.judge.profile import store_abstain_limits, store_temperatures  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
+    def open_judge() -> Judge:
+        """The judge with what its monitor.json says now."""
+        return build_judge(judge_settings(model), SystemClock(), warm=False)
+
     row_filter = RowFilter(split, tuple(sources or ()))
-    sizes = sorted(
-        {*size, *(abstain or [])}
-    )  # so that too few crops of any size are reported first
-    factors = fit_factors(folder, LocalJudge(model, clock=SystemClock()), sizes, row_filter)
+    sizes = sorted({*size, *(abstain or [])})  # too few crops of any size are reported first
+    factors = fit_factors(folder, open_judge(), sizes, row_filter)
     for side, temperature in store_temperatures(model, factors).items():
         print(f"{side} px: temperature {temperature}")
     if not abstain:
         return OK  # stored limits stay
     store_abstain_limits(model, {})
-    limits = fit_abstain_limits(folder, LocalJudge(model, clock=SystemClock()), abstain, row_filter)
+    limits = fit_abstain_limits(folder, open_judge(), abstain, row_filter)
     store_abstain_limits(model, limits)
     for side, limit in limits.items():
         print(f"{side} px: unusable above a doubt of {limit}")

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.errors import OK
-from monitor.config.judges import EmbeddedJudgeSettings, LocalJudgeSettings
 from monitor.judge.local.model_registry import EMBEDDED, PINS, catalogue, pull, verify, write_pins
 from monitor.runtime import logs
 from monitor.runtime.resources import find_bundled
@@ -54,6 +53,17 @@ def pin(folder: Annotated[Path, typer.Argument(help="A model's folder.")]) -> in
     return OK
 
 
+def export(folder: _Folder = None) -> int:
+    """Write a trained judge's OpenVINO graph, which is what runs, beside its weights."""
+    logs.start("warning")
+    place = find_bundled("models") / "judge" if folder is None else folder
+    from monitor.train.judge.export import export_judge  # noqa: PLC0415  (torch takes seconds)
+
+    print(export_judge(place))
+    print(f"{place}: {write_pins(place)} files written down in {PINS}")
+    return OK
+
+
 def check(folder: _Folder = None) -> int:
     """Verify a model's checksums, load it and let it judge two pictures."""
     logs.start("warning")
@@ -62,17 +72,12 @@ def check(folder: _Folder = None) -> int:
     if folder is None:
         verify(find_bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
-    from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
+    from monitor.build import build_judge, judge_settings  # noqa: PLC0415  (torch takes seconds)
     from monitor.judge.warm_up import trial_crops  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
-    settings = (
-        EmbeddedJudgeSettings()
-        if folder is None
-        else LocalJudgeSettings(kind="local", model=folder)
-    )
-    judge = build_judge(settings, clock)
+    judge = build_judge(judge_settings(place), clock)
     started = time.perf_counter()
     verdicts = judge.judge(trial_crops(clock)[:1])
     took_ms = 1000 * (time.perf_counter() - started)

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from monitor.config.sources import Camera, FileSource, FolderSource, Source
 from monitor.errors import MonitorError, SourceUnavailableError
-from monitor.ingest.file import probe as file_facts
+from monitor.ingest.file import probe_file
 from monitor.ingest.live.hardware import SOFTWARE
-from monitor.ingest.live.probe import CameraFacts, examine
+from monitor.ingest.live.probe import StreamInfo, probe_stream
 from monitor.runtime.clock import SystemClock
 
 PARALLEL = 8  # cameras probed at the same time
@@ -39,7 +39,7 @@ def _probe_source(source: Source) -> tuple[str, bool]:
 def _describe_source(source: Source) -> str:
     match source:
         case FileSource(path=path):
-            info = file_facts(path)
+            info = probe_file(path)
             length = "" if info.duration_s is None else f", {info.duration_s:.0f} s long"
             return f"{info.codec} {info.width}x{info.height}, {info.fps:.1f} pictures/s{length}"
         case FolderSource(path=path):
@@ -47,10 +47,10 @@ def _describe_source(source: Source) -> str:
                 raise SourceUnavailableError(f"{path}: no such folder; create it or correct path")
             return f"folder {path} is there"
         case _:
-            return describe_camera(examine(source, SystemClock()))
+            return describe_camera(probe_stream(source, SystemClock()))
 
 
-def describe_camera(facts: CameraFacts) -> str:
+def describe_camera(facts: StreamInfo) -> str:
     """One stream in one line, with recommendations."""
     keys = "no second key frame came"
     if facts.key_frames_s is not None:
@@ -68,11 +68,11 @@ def describe_camera(facts: CameraFacts) -> str:
     return "; ".join(parts)
 
 
-def _describe_cost(facts: CameraFacts) -> str:
+def _describe_cost(facts: StreamInfo) -> str:
     cost = f"takes {100 * facts.core:.0f} % of a core"
     if facts.decoder != SOFTWARE:
         return f"decoding all of it by {facts.decoder} {cost}"
-    why = f", in software ({facts.not_by})" if facts.not_by else ""
+    why = f", in software ({facts.card_reasons})" if facts.card_reasons else ""
     return f"decoding all of it {cost}{why}"
 
 

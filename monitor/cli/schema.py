@@ -14,9 +14,9 @@ def schema(
     out: Annotated[Path, typer.Option(help="A folder; it is made if it is missing.")],
 ) -> int:
     """Write a JSON Schema for every payload, and an AsyncAPI 3 document of all topics."""
-    from monitor.publish.contract.asyncapi import documents  # noqa: PLC0415  (--help needs no models)
+    from monitor.publish.contract.asyncapi import build_documents  # noqa: PLC0415  (--help needs no models)
 
-    for name, document in documents().items():
+    for name, document in build_documents().items():
         path = out / name
         try:
             out.mkdir(parents=True, exist_ok=True)

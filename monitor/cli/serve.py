@@ -17,11 +17,11 @@ from monitor.serve import Metric
 class StandaloneStatus:
     """See Status. Only the models could fail, and they were tried at start."""
 
-    def problems(self) -> Iterable[str]:
+    def list_problems(self) -> Iterable[str]:
         """See Status."""
         return ()
 
-    def metrics(self) -> Iterable[Metric]:
+    def collect_metrics(self) -> Iterable[Metric]:
         """See Status."""
         return ()
 

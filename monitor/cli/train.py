@@ -35,7 +35,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     from monitor.train.judge.config import TrainJudgeConfig  # noqa: PLC0415
     from monitor.train.judge.train import train  # noqa: PLC0415  (torch is slow)
 
-    given = {
+    options = {
         "heads": data,
         "scenes": scenes,
         "out": out,
@@ -45,9 +45,9 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
         "leave_out": leave_out,
         "pool": pool,
     }
-    known = {name: value for name, value in given.items() if value is not None}
+    settings = {name: value for name, value in options.items() if value is not None}
     path = config or find_bundled("configs") / "train-judge.yaml"
-    print(train(load_section(path, TrainJudgeConfig, known)))
+    print(train(load_section(path, TrainJudgeConfig, settings)))
     return OK
 
 
@@ -65,7 +65,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
     from monitor.evaluate.judge import evaluate  # noqa: PLC0415  (torch is slow)
     from monitor.evaluate.judge_report import wilson  # noqa: PLC0415
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
-    from monitor.judge.local.local_judge import LocalJudge  # noqa: PLC0415
+    from monitor.judge.local.embedded_judge import EmbeddedJudge  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     print("| source left out | crops of it | accuracy | 95 % interval | false alarms |")
@@ -73,7 +73,7 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
     for each in source:
         pool = out / "pool"  # shared: each run leaves out its source
         judge(data, out / each, scenes, overlays, landmarks, config, seconds, each, pool)
-        trained = LocalJudge(out / each / "model", clock=SystemClock())
+        trained = EmbeddedJudge(out / each / "model", clock=SystemClock())
         report = evaluate(data, trained, RowFilter(split="train", sources=(each,)))
         clear = [p for p in report.decided if p.label == "none"]
         low, high = wilson(report.right, len(report.decided))
@@ -123,7 +123,7 @@ def detector(  # noqa: PLR0913, PLR0917  (each is an option)
     from monitor.train.detector.settings import TrainDetectorConfig  # noqa: PLC0415
     from monitor.train.detector.train import train  # noqa: PLC0415  (torch is slow)
 
-    given = {
+    options = {
         "scenes": data,
         "out": out,
         "heads": heads,
@@ -133,7 +133,7 @@ def detector(  # noqa: PLR0913, PLR0917  (each is an option)
         "start": start,
         "time_limit_s": seconds,
     }
-    known = {name: value for name, value in given.items() if value is not None}
+    settings = {name: value for name, value in options.items() if value is not None}
     path = config or find_bundled("configs") / "train-detector.yaml"
-    print(train(load_section(path, TrainDetectorConfig, known)))
+    print(train(load_section(path, TrainDetectorConfig, settings)))
     return OK

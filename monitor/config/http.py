@@ -12,14 +12,14 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 
 
 class Fetching(Section):
-    """Which addresses pictures and recordings are fetched from."""
+    """The addresses that pictures and recordings may be fetched from."""
 
     hosts: tuple[str, ...] = ()
-    """Names that may be asked; none means every one."""
+    """Allowed host names; empty allows all public hosts."""
     private_networks: tuple[str, ...] = ()
-    """Ranges such as 10.1.0.0/16 that may be asked although they are not public."""
+    """Allowed private networks, such as 10.1.0.0/16."""
     timeout_s: Annotated[float, Field(gt=0, le=8)] = 4
-    """For one fetch, with all its redirects."""
+    """For one fetch, including redirects."""
 
     @field_validator("private_networks")
     @classmethod
@@ -33,24 +33,24 @@ class Fetching(Section):
 
 
 class Http(Section):
-    """Where and to whom the program answers over HTTP."""
+    """The HTTP API."""
 
     host: str = "127.0.0.1"
     """The address to listen on."""
     port: Port = 8470
-    """0 takes any free one; the log tells which."""
+    """0 takes a free port; the log names it."""
     token_file: Path | None = None
-    """What callers must send as a bearer token; needed unless ``host`` is this machine's own."""
+    """A file with the bearer token that callers must send; required unless ``host`` is local."""
     waiting: Annotated[int, Field(ge=1, le=64)] = 8
-    """Requests that are worked on or wait; further ones are told to come again."""
+    """Requests in work or waiting; further ones get status 429."""
     limit_s: Annotated[float, Field(ge=1, le=10)] = 10
-    """One request takes no longer, from its last byte to the answer, nor to be sent."""
+    """Time limit for receiving a request, and for answering it."""
     quality_is_occlusion: bool = True
-    """Whether a face too blurred, dark or cut off to see counts as occluded."""
+    """Whether a face that is too blurred, dark or cut off counts as occluded."""
     analysis_fps: Annotated[float, Field(ge=2, le=30)] = 2
-    """Frames per second of a recording that are looked at."""
+    """Frames per second of a recording that are analysed."""
     fetch: Fetching | None = None
-    """Unset refuses ``image_url`` and ``video_url``."""
+    """None refuses ``image_url`` and ``video_url``."""
 
     @model_validator(mode="after")
     def _token_unless_local(self) -> Self:
@@ -59,5 +59,7 @@ class Http(Section):
         except ValueError:
             local = self.host == "localhost"
         if not local and self.token_file is None:
-            raise ValueError("host is open to others: name a token_file, or use 127.0.0.1")
+            raise ValueError(
+                "other machines can reach this host: name a token_file, or use 127.0.0.1"
+            )
         return self

@@ -1,4 +1,4 @@
-"""The settings of the judges, and of the scheduler that chooses what they look at."""
+"""Settings of the judges, and of the scheduler that chooses their crops."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,9 +10,11 @@ from monitor.config.section import Fraction, Section
 
 
 class EmbeddedJudgeSettings(Section):
-    """The small vision-language model that comes with the program, in models/judge."""
+    """The small model that comes with the program, in models/judge."""
 
     kind: Literal["embedded"] = "embedded"
+    model: Path | None = None
+    """Another one that ``monitor train judge`` made; None is the one in models/judge."""
     batch: PositiveInt = 8
 
 
@@ -23,22 +25,22 @@ class LocalJudgeSettings(Section):
     model: Path
     device: str = "cpu"
     batch: PositiveInt = 4
-    """Crops answered in one forward pass."""
-    precision: Literal["auto", "float32", "bfloat16", "int8"] = "auto"
-    """What the weights are computed in; ``int8`` is for the CPU."""
+    """Crops per forward pass."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Of the weights."""
 
 
 class _Hosted(Section):
-    """What judges on another machine have in common."""
+    """Settings of all judges on other machines."""
 
     url: str
-    """Without credentials; they come from ``api_key_file``."""
+    """Without credentials; the key comes from ``api_key_file``."""
     api_key_file: Path | None = None
     """Sent as a bearer token. With ``LoadCredential=``: ``/run/credentials/<unit>/<name>``."""
     ca_file: Path | None = None
-    """Unset takes the system's certificate authorities."""
+    """None takes the system's certificate authorities."""
     crop_px: Annotated[int, Field(ge=32, le=2048)] = 384
-    """Crops are sent as JPEG of at most this side; smaller ones are not enlarged."""
+    """The longest side of the JPEG crops that are sent; smaller crops are not enlarged."""
 
     @field_validator("url")
     @classmethod
@@ -46,7 +48,7 @@ class _Hosted(Section):
         try:
             parts = urlsplit(url)
             fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # its text may hold what is best not repeated
+        except ValueError:  # its text may repeat a password
             fits = False
         if not fits or "@" in url:
             raise ValueError("must begin with http://HOST or https://HOST, without credentials")
@@ -54,25 +56,25 @@ class _Hosted(Section):
 
     @property
     def batch(self) -> int:
-        """Crops that are handed over at once."""
+        """Crops per call."""
         return self.concurrency
 
     concurrency: PositiveInt = 8
-    """Requests under way at most."""
+    """Requests at a time, at most."""
 
 
 class OpenAIJudgeSettings(_Hosted):
-    """Any server that speaks OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama."""
+    """Any server with OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama."""
 
     kind: Literal["openai"]
     model: Annotated[str, Field(min_length=1)]
-    """As the server names it."""
+    """The model's name on the server."""
     timeout_s: PositiveFloat = 8
-    """An answer that takes longer is none."""
+    """Request timeout."""
     reading: Literal["auto", "logprobs", "schema", "json"] = "auto"
     """How answers are read: the first token's probabilities, JSON by a schema, or plain JSON."""
     temperature: PositiveFloat = 1
-    """Above 1 makes the first token's probabilities less sure, below 1 surer."""
+    """Above 1 makes the first token's probabilities less certain, below 1 more certain."""
 
 
 class BynnJudgeSettings(_Hosted):
@@ -81,7 +83,7 @@ class BynnJudgeSettings(_Hosted):
     kind: Literal["bynn"]
     model: str = "face-occlusion-detection"
     timeout_s: PositiveFloat = 20
-    """An answer that takes longer is none."""
+    """Request timeout."""
     concurrency: PositiveInt = 2
 
 
@@ -92,31 +94,31 @@ Judge = Annotated[
 
 
 class Verifier(Section):
-    """A second judge, which is asked about alerts and doubts only."""
+    """A second judge for alerts and doubtful crops."""
 
     judge: Judge
     verify_within_s: PositiveFloat = 10
-    """An alert that got no answer in this time is ``unverified``."""
+    """Without an answer in this time an alert becomes ``unverified``."""
     waiting: PositiveInt = 32
-    """Requests that may wait for it; then the least urgent one goes."""
+    """Waiting requests, at most; one more drops the least urgent."""
 
 
 class Scheduler(Section):
-    """Who is looked at, when, and how much that may cost."""
+    """Chooses which head is judged, when, and how often at most."""
 
     crops_per_s: PositiveFloat = 20
     """A hard limit over all cameras."""
     in_flight: PositiveInt = 16
-    """Crops that may wait or be with the judge at one time."""
+    """Crops that wait or are being judged, at most."""
     min_head_px: PositiveInt = 32
-    """Smaller heads are not looked at: the longer side of the whole head, hair included."""
+    """Smaller heads, by the longer side of the whole head, are not judged."""
     min_sharpness: Annotated[float, Field(ge=0)] = 50
-    """Variance of the Laplacian of the head at 64 px; lower is a smear."""
+    """Variance of the Laplacian of the head at 64 px; lower is too blurred."""
     min_brightness: Fraction = 0.06
-    """Mean of the head's luma; darker is night without light."""
+    """Mean luma of the head, 0 to 1; lower is too dark."""
     recheck_clear_s: PositiveFloat = 2
-    """A clear subject is looked at again after this long."""
+    """A subject whose face is free is judged again after this time."""
     recheck_doubtful_s: PositiveFloat = 0.4
-    """One who is not clear yet is looked at again after this long."""
+    """A doubtful subject is judged again after this time."""
     stale_after_s: PositiveFloat = 2
-    """A crop that waited longer is dropped and counted."""
+    """A crop that waited longer is dropped."""

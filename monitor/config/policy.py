@@ -1,4 +1,4 @@
-"""The settings of the alert policy, and the presets for banks, schools and shops."""
+"""Settings of the alert policy, and its presets for banks, schools and shops."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -37,7 +37,7 @@ PRESETS: Mapping[str, Mapping[Covering, Severity]] = {
 
 
 class Policy(Section):
-    """When verdicts become an alert, and how much each covering matters."""
+    """When verdicts become an alert, and the severity of each covering."""
 
     preset: Literal["replay", "bank", "school", "retail"] = "replay"
     """The table to start from."""
@@ -50,11 +50,11 @@ class Policy(Section):
     min_crops: PositiveInt = 3
     """Crops that must agree before an alert is raised."""
     half_life_s: PositiveFloat = 4
-    """Evidence counts half after this long."""
+    """The weight of a crop halves in this time."""
     evidence_limit: PositiveFloat = 6
     """Bound of the fused log-odds, so that old evidence can be outweighed."""
     cooldown_s: Annotated[float, Field(ge=0)] = 30
-    """The same subject raises no second alert for this long after one ended."""
+    """After an alert has ended, the same subject raises no other for this time."""
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Self:
@@ -62,6 +62,6 @@ class Policy(Section):
             raise ValueError("clear_at must be below raise_at")
         return self
 
-    def table(self) -> Mapping[Covering, Severity]:
-        """What each covering leads to: the preset with the changes applied."""
+    def get_severities(self) -> Mapping[Covering, Severity]:
+        """The severity of each covering: the preset with the changes applied."""
         return {**PRESETS[self.preset], **self.severity}

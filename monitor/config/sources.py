@@ -1,4 +1,4 @@
-"""Where pictures come from: cameras, streams, recordings."""
+"""Settings of cameras, streams and recordings."""
 
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, TypeAlias
@@ -16,20 +16,20 @@ from pydantic import (
 from monitor.config.section import Name, Section
 
 AnalysisRate = Annotated[float, Field(ge=2, le=60)]
-"""Frames per second; with fewer than two, nobody could be followed from one to the next."""
+"""Frames per second; tracking needs at least two."""
 
 
 DecoderName: TypeAlias = Literal["software", "auto", "cuda", "vaapi", "qsv"]
-"""Who decodes: the processor, or a graphics card if it can; ``auto`` is any card that can."""
+"""The processor, or a graphics card; ``auto`` takes any card that can decode. Experimental."""
 
 
 class _Network(Section):
-    """What every source on a network has in common."""
+    """Settings of all sources on a network."""
 
     schemes: ClassVar[tuple[str, ...]]
-    """What ``url`` may begin with."""
+    """The allowed schemes of ``url``."""
     url: str
-    """Without credentials; those come from ``username`` and ``password_file``."""
+    """Without credentials; they come from ``username`` and ``password_file``."""
     username: str | None = None
     password_file: Path | None = None
     """Read at start. With ``LoadCredential=``: ``/run/credentials/<unit>/<name>``."""
@@ -38,11 +38,11 @@ class _Network(Section):
     silence_limit_s: PositiveFloat = 5
     """Reconnect after this long without a picture."""
     decoder: DecoderName = "software"
-    """A card that is missing or fails is given up, with a line in the log."""
+    """If a card is missing or fails, software decodes, and the log says so."""
     check_certificate: bool = True
-    """With rtsps and https: whether a camera must prove who it is. False invites imposters."""
+    """With rtsps and https: whether the camera's certificate is checked."""
     ca_file: Path | None = None
-    """The authority's certificate, or the camera's own; unset takes the system's authorities."""
+    """The authority's certificate, or the camera's own; None takes the system's authorities."""
 
     @property
     def encrypted(self) -> bool:
@@ -69,7 +69,7 @@ class _Network(Section):
         try:
             parts = urlsplit(url)
             return parts.scheme in cls.schemes and bool(parts.hostname) and parts.port != 0
-        except ValueError:  # its text may hold what is best not repeated
+        except ValueError:  # its text may repeat a password
             return False
 
 
@@ -108,7 +108,7 @@ class DeviceSource(Section):
     kind: Literal["device"]
     path: Path = Path("/dev/video0")
     width: PositiveInt | None = None
-    """Pixels; unset, as height, takes what the camera offers first."""
+    """Pixels; without width and height, the camera's first format is taken."""
     height: PositiveInt | None = None
     fps: PositiveFloat | None = None
     """Pictures per second to ask the camera for."""
@@ -126,9 +126,9 @@ class DeviceSource(Section):
 
 
 class FolderSource(Section):
-    """Pictures that something puts into a folder, such as a camera's uploads by FTP.
+    """Pictures that appear in a folder, such as a camera's uploads by FTP.
 
-    Every picture that appears is looked at, in the order of names, subfolders included.
+    Every new picture is analysed, in the order of names, also in subfolders.
     """
 
     kind: Literal["folder"]
@@ -144,19 +144,18 @@ Source = Annotated[LiveSource | FileSource | FolderSource, Field(discriminator="
 
 
 class Camera(Section):
-    """One camera and how closely it is watched."""
+    """One camera."""
 
     source: Source
     main: Annotated[LiveSource, Field(discriminator="kind")] | None = None
-    """The camera's large stream of the same view. People are found in ``source``, which is then
-    the small one; heads are cut from here, where they are larger."""
+    """The camera's large stream of the same view, if ``source`` is the small one. People are found
+    in ``source``; heads are cut from this stream, where they are larger."""
     analysis_fps: AnalysisRate = 5
-    """Frames per second that are looked at; the others are decoded and dropped."""
+    """Frames per second that are analysed; the others are decoded and dropped."""
     detect_px: Annotated[int, Field(ge=64, le=4096)] | None = None
-    """The longer side that this camera's pictures are scaled to for the detector; unset takes
-    the detector's ``input_px``."""
+    """The longer side of the detector's input for this camera; None takes ``input_px``."""
     zone: Name | None = None
-    """A name for the place, carried in every alert."""
+    """A name for the place, part of every alert."""
 
     @model_validator(mode="after")
     def _a_live_small_stream(self) -> Self:

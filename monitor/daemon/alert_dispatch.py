@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from monitor.domain import Severity
 from monitor.pipeline import Change
 from monitor.publish.contract.frigate import FrigateFormat
-from monitor.publish.contract.payload import alert_payload, alert_topic
+from monitor.publish.contract.payload import alert_topic, encode_alert
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import OutboxMessage
 from monitor.publish.retained.retained_topics import OpenAlerts, RetainedPublisher
@@ -41,7 +41,7 @@ class AlertDispatch:
             alert.probability,
         )
         topic = alert_topic(self.site, alert.camera)
-        payload = alert_payload(self.site, alert)
+        payload = encode_alert(self.site, alert)
         note, over = alert.severity is Severity.NOTE, alert.state.is_final
         self.buffered.add(
             OutboxMessage(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
@@ -52,7 +52,7 @@ class AlertDispatch:
         if change.pictures is not None:
             self.retained.snapshot(alert.camera, change.pictures.snapshot)
         if self.frigate is not None:
-            for message in self.frigate.messages(alert, self.clock.now()):
+            for message in self.frigate.build_messages(alert, self.clock.now()):
                 self.buffered.add(message)
             if change.pictures is not None:
                 topic = self.frigate.snapshot_topic(alert.camera)

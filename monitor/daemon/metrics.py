@@ -41,7 +41,7 @@ class DaemonStatus:
     judge: JudgeWorker
     mqtt: MqttService
 
-    def problems(self) -> Iterable[str]:
+    def list_problems(self) -> Iterable[str]:
         """See Status: ``frames``, ``judge``, ``broker``, ``outbox``."""
         if any(reader.status().state not in _FINE for reader in self.readers.values()):
             yield "frames"
@@ -52,7 +52,7 @@ class DaemonStatus:
         if self.mqtt.buffered.unsaved:
             yield "outbox"
 
-    def metrics(self) -> Iterable[Metric]:
+    def collect_metrics(self) -> Iterable[Metric]:
         """See Status."""
         statuses = {camera: reader.status() for camera, reader in self.readers.items()}
         for name, help_text, measure in _CAMERA_METRICS:

@@ -14,7 +14,7 @@ from monitor.publish.contract.frigate import FrigateFormat
 from monitor.publish.contract.payload import (
     command_topic,
     covered_topic,
-    ended_payload,
+    encode_ended,
     health_topic,
     snapshot_topic,
     state_topic,
@@ -111,12 +111,17 @@ class MqttService:
             stop: Ends the workers.
         """
         mqtt, site = self._config.mqtt, self._config.site
-        shown = ha.discovery(mqtt.discovery_prefix, site, zones) if mqtt.home_assistant else {}
-        kept = [f(site, c) for c in zones for f in (state_topic, covered_topic, snapshot_topic)]
+        prefix = mqtt.discovery_prefix
+        discovery = ha.build_discovery(prefix, site, zones) if mqtt.home_assistant else {}
+        retained_topics = [
+            f(site, c) for c in zones for f in (state_topic, covered_topic, snapshot_topic)
+        ]
         if self.frigate is not None:
-            kept += [self.frigate.snapshot_topic(camera) for camera in zones]
-        kept += [status_topic(site), health_topic(site)]
-        announcements = RetainedAnnouncements(self._publisher, self.saved_state, shown, kept)
+            retained_topics += [self.frigate.snapshot_topic(camera) for camera in zones]
+        retained_topics += [status_topic(site), health_topic(site)]
+        announcements = RetainedAnnouncements(
+            self._publisher, self.saved_state, discovery, retained_topics
+        )
         handler = CommandHandler(
             self._commands, self._publisher, executor, announcements, site=site, clock=self._clock
         )
@@ -145,18 +150,20 @@ class MqttService:
     def _end_open_alerts(self) -> None:
         """End the alerts that were open when the program was killed."""
         try:
-            left = self.saved_state.unfinished()
+            open_alerts = self.saved_state.unfinished()
         except OutboxError as error:
             log.warning("%s; alerts that were open before stay open", error)
             return
-        for message in left:
-            payload = ended_payload(message.payload)
+        for message in open_alerts:
+            payload = encode_ended(message.payload)
             now, expendable = self._clock.now(), message.expendable
             self.buffered.add(
                 OutboxMessage(message.id, message.seq + 1, message.topic, payload, now, expendable)
             )
-        if left:
-            log.warning("%d alerts were open when the program ended last; they end now", len(left))
+        if open_alerts:
+            log.warning(
+                "%d alerts were open when the program ended last; they end now", len(open_alerts)
+            )
 
     def _report_disk(self, trouble: str | None) -> None:
         if trouble is None:

@@ -67,7 +67,7 @@ def happens(rng: Rng, chance: float) -> bool:
     return bool(rng.random() < chance)
 
 
-def typical_points(side_px: float, face_px: float) -> Floats:
+def make_typical_points(side_px: float, face_px: float) -> Floats:
     """(5, 2) landmarks of a frontal face in the middle of a square, where none were found."""
     return (np.array(_TYPICAL) * face_px + side_px / 2).astype(np.float32)
 

@@ -1,4 +1,4 @@
-"""What leaves the machine: alerts, and how the cameras are."""
+"""The records that are published: alerts, and the state of cameras."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,7 +25,7 @@ class AlertState(StrEnum):
 
 
 class Severity(StrEnum):
-    """How much an alert matters; what ``ignore`` says is never published."""
+    """How much an alert matters; ``ignore`` is never published."""
 
     IGNORE = "ignore"
     NOTE = "note"
@@ -35,7 +35,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """Where the pictures of an alert lie, relative to the evidence folder."""
+    """The paths of an alert's pictures, relative to the evidence folder."""
 
     snapshot: str
     clip: str | None
@@ -44,7 +44,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One state of something a person should know about; (id, seq) names it for ever."""
+    """One state of an alert, identified by (id, seq)."""
 
     id: UUID
     seq: int
@@ -65,26 +65,26 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class VerifierAnswer:
-    """What the verifier said about one state of an alert."""
+    """The verifier's answer about one state of an alert."""
 
     alert: UUID
     seq: int  # of the state it was asked about
-    verdict: Verdict | None  # None: it gave no answer, or could not see
+    verdict: Verdict | None  # None: no answer, or not evaluable
 
 
 class TamperingReason(StrEnum):
-    """Why a camera that sends pictures shows nothing of use; the worst first."""
+    """Why a camera that sends pictures shows nothing of use, the most severe first."""
 
     LENS_COVERED = "lens_covered"
     IMAGE_TOO_DARK = "image_too_dark"
-    IMAGE_FROZEN = "image_frozen"  # the very same picture while time runs
+    IMAGE_FROZEN = "image_frozen"  # the same picture again and again
     IMAGE_TOO_BLURRY = "image_too_blurry"
     GLOBAL_SCENE_CHANGE = "global_scene_change"  # another view than usual
 
 
 @dataclass(frozen=True, slots=True)
 class TamperingAlert:
-    """One state, raised or ended, of tampering with a camera; (id, seq) names it for ever."""
+    """One state, raised or ended, of tampering with a camera, identified by (id, seq)."""
 
     id: UUID
     seq: int
@@ -98,12 +98,12 @@ class TamperingAlert:
 
 
 class StreamState(StrEnum):
-    """How a camera is doing."""
+    """The state of a camera."""
 
     CONNECTING = "connecting"
     STREAMING = "streaming"
     STALLED = "stalled"  # was streaming; no frame, or no connection, at the moment
-    REJECTED = "rejected"  # the camera refuses us: wrong password, no such stream
+    REJECTED = "rejected"  # refused by the camera: wrong password, no such stream
     TAMPERED = "tampered"
     PAUSED = "paused"
     ENDED = "ended"  # a recording that has been played
@@ -118,6 +118,6 @@ class CameraState:
     fps: float  # frames received per second, over the last seconds
     subjects: int  # people in view now
     last_frame: datetime | None  # None until the first picture
-    tampering: TamperingReason | None = None  # why, while it is tampered with
-    analysis_fps: float | None = None  # frames per second that are looked at now
-    skipped: int = 0  # frames not looked at because of overload, since the start
+    tampering: TamperingReason | None = None  # set while it is tampered with
+    analysis_fps: float | None = None  # current frames per second
+    skipped: int = 0  # frames skipped because of overload, since the start

@@ -17,11 +17,11 @@ from monitor.domain.words import (
 )
 from monitor.geometry import Box
 
-_SAME_VIEW = 0.02  # by how much the proportions of two streams of one view may differ
+_SAME_VIEW = 0.02  # largest difference of the aspect ratios of two streams of one view
 
 
 class Picture(Protocol):
-    """A decoded picture that is converted to blue-green-red only when asked, and only in part."""
+    """A decoded picture. Only the requested part is converted to blue-green-red."""
 
     @property
     def width(self) -> int:
@@ -50,9 +50,9 @@ class Frame:
     sequence: int  # 0, 1, 2, ... since the source was opened; gaps are dropped frames
     moment: Moment
     picture: Picture = field(repr=False)
-    decode_ms: float  # what decoding this picture cost
-    moved: bool = True  # whether anything moves; true too where nobody has looked for it
-    # The same moment in a larger stream of the same camera, if there is one and it has come:
+    decode_ms: float  # time to decode this picture
+    moved: bool = True  # whether anything moves; true if motion was not measured
+    # The same moment in the camera's larger stream, if there is one and it has arrived:
     closer: Callable[[], Picture | None] = field(default=_no_picture, repr=False)
 
     @property
@@ -74,9 +74,9 @@ class Frame:
         return self.picture.cut(box)
 
     def get_closest_picture(self) -> tuple[Picture, float]:
-        """The most detailed picture of this moment, and how many times larger it is, at least 1.
+        """The most detailed picture of this moment, and its scale against this frame, at least 1.
 
-        A larger stream of other proportions shows another view, and is not used.
+        A larger stream with another aspect ratio shows another view, and is not used.
         """
         closer = self.closer()
         if closer is not None and closer.width > self.width:
@@ -100,7 +100,7 @@ class Detection:
     kind: Kind
     box: Box
     score: float  # the detector's confidence, 0..1; comparable only within one model
-    sure: bool = True  # false: too doubtful for somebody new, enough to go on following somebody
+    sure: bool = True  # false: below the threshold for a new person, enough for one who is followed
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Subject:
     last_seen: Moment
 
 
-GAP_S = 0.7  # out of sight this long, a subject may be somebody else when it comes back
+GAP_S = 0.7  # after this time out of sight, a subject may be another person
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -140,7 +140,7 @@ class Verdict:
     moment: Moment  # when the crop was taken, not when the judge answered
     probabilities: Mapping[Covering, float]  # with ``unusable`` they sum to 1
     unusable: float  # too small, dark, blurred or cut off to say; 0..1
-    thinking: str  # the model's own words: show it, never act on it
+    thinking: str  # the model's own words: may be shown, decides nothing
     judge: JudgeName
     timings: Timings
     weight: float = 1.0  # how many crops of the first judge it counts for
@@ -159,9 +159,10 @@ class Verdict:
 
     @property
     def named(self) -> Covering:
-        """The covering that goes with ``occluded``: the likeliest that hides a face if it does.
+        """The covering that agrees with ``occluded``: from 0.5 the likeliest that hides a face.
 
-        Where mask and scarf have 0.3 each and none 0.4, ``none`` would contradict it.
+        With 0.3 each for mask and scarf and 0.4 for none, ``covering`` is none although 0.6 is
+        occluded.
         """
         if not self.evaluable or self.occluded < 0.5:  # noqa: PLR2004  (more likely than not)
             return self.covering
@@ -169,5 +170,5 @@ class Verdict:
 
     @property
     def evaluable(self) -> bool:
-        """Whether there was a face to judge: neither ``away`` nor unusable is the likelier."""
+        """Whether there was a face to judge: ``away`` and unusable have 0.5 or less together."""
         return self.unusable + self.probabilities.get(Covering.AWAY, 0.0) <= 0.5  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""The words that every record is made of: ids, coverings, time, and who answered."""
+"""The parts of all records: ids, coverings, times, and names of models."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +16,7 @@ Pixels: TypeAlias = NDArray[np.uint8]
 
 
 class Covering(StrEnum):
-    """What covers a face. The order is the order of every table and every model's answers."""
+    """What covers a face. Tables and models' answers have the same order."""
 
     NONE = "none"
     MASK = "mask"
@@ -48,20 +48,20 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What each step of one alert's way cost, in milliseconds on the pipeline's clock."""
+    """Milliseconds that each step took on the way to one alert, on the pipeline's clock."""
 
     decode: float = 0.0
     detect: float = 0.0
     track: float = 0.0
-    queue: float = 0.0  # from the crop's choice to the judge's taking it
+    queue: float = 0.0  # from cutting the crop to the start of judging
     judge: float = 0.0
     decide: float = 0.0
-    publish: float = 0.0  # from the decision to the hand-over to the broker
+    publish: float = 0.0  # from the decision to sending it to the broker
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeName:
-    """Which model answered."""
+    """The name of a model."""
 
     name: str
     version: str

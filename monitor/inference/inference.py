@@ -118,19 +118,19 @@ class Inference:
         moment = Moment(0.0, datetime.fromtimestamp(0, UTC))
         frame = Frame(REQUEST, 0, moment, picture, 0.0)
         (detections,) = PaddedRetryDetector(self.models.detector).detect([frame])
-        found = sorted(self._find_heads(frame, detections), key=lambda head: -head.area)
+        found_heads = sorted(self._find_heads(frame, detections), key=lambda head: -head.area)
         whole = Box(0, 0, frame.width, frame.height)
-        if found:
-            crops = [_cut_head(frame, SubjectId(n), head) for n, head in enumerate(found)]
+        if found_heads:
+            crops = [_cut_head(frame, SubjectId(n), head) for n, head in enumerate(found_heads)]
         else:
             size = float(max(frame.width, frame.height))
             crops = [HeadCrop(REQUEST, SubjectId(0), moment, frame.cut(whole), size)]
         verdicts = self._judge_crops(crops)
         faces = [
             _build_result(frame, head, verdict, crop)
-            for head, verdict, crop in zip(found or [whole], verdicts, crops, strict=False)
+            for head, verdict, crop in zip(found_heads or [whole], verdicts, crops, strict=False)
         ]
-        return faces, bool(found), len(faces) == len(crops)
+        return faces, bool(found_heads), len(faces) == len(crops)
 
     def _find_heads(self, frame: Frame, detections: Sequence[Detection]) -> list[Box]:
         """The heads of everybody in one picture; who has none is looked at more closely."""
@@ -220,5 +220,5 @@ def _cut_head(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
 
 
 def _build_result(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:
-    found = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
-    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, found, crop)
+    crop_flaws = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
+    return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, crop_flaws, crop)

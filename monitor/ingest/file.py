@@ -1,4 +1,4 @@
-"""Recordings: every frame that is due comes, at the recorded time, the same on each replay."""
+"""Recordings: every frame that is due is delivered, and every replay is the same."""
 
 import logging
 from collections.abc import Generator, Iterator
@@ -25,19 +25,19 @@ from monitor.runtime.stop import Stop, StopSwitch
 
 log = logging.getLogger(__name__)
 
-USUAL_FPS = 25.0  # for files that do not say
-DEFAULT_TIME_BASE = Fraction(1, 90_000)  # MPEG's own
-MIN_DECODED_SHARE = 0.98  # of the pictures a file counts; fewer and something is missing
+USUAL_FPS = 25.0  # for files without a frame rate
+DEFAULT_TIME_BASE = Fraction(1, 90_000)  # as in MPEG
+MIN_DECODED_SHARE = 0.98  # of the frame count in the file; less means that pictures are missing
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file says about its video."""
+    """What a file declares about its video."""
 
     width: int  # pixels across, upright
     height: int
     fps: float  # on average
-    frames: int | None  # None when the container does not count them
+    frames: int | None  # None if the container does not count them
     duration_s: float | None
     codec: str
 
@@ -46,13 +46,12 @@ class VideoInfo:
 class FileVideo:
     """One recording as a Source.
 
-    ``started_at`` is when the recording began; unset is the time of the file's last change.
+    ``started_at`` is when the recording began; by default the time of the file's last change.
     With ``paced`` the frames come at the recorded speed and their seconds are on the
-    machine's monotonic clock, as those of live cameras; else they come as fast as they can
-    be decoded and their seconds count from the recording's first frame. ``stop`` ends a
-    paced recording between two frames. ``threads`` is for the decoder; 0 is one per core.
-    With ``demand`` frames say whether anything moves, as those of live cameras do, and
-    come at the rate that it asks for; without it every recording is looked at alike.
+    machine's monotonic clock, as for live cameras; otherwise they come as fast as they can
+    be decoded and their seconds count from the first frame. ``stop`` ends a paced recording
+    between two frames. ``threads`` is for the decoder; 0 is one per core. With ``demand``
+    motion is detected, as for live cameras, and frames come at the rate that it asks for.
     """
 
     camera: CameraId
@@ -72,29 +71,29 @@ class FileVideo:
 
     @property
     def info(self) -> VideoInfo:
-        """What the file says about itself. Opens it.
+        """What the file declares. Opens it.
 
         Raises:
-            SourceRejectedError: See ``probe``.
+            SourceRejectedError: See ``probe_file``.
         """
-        return probe(self.path)
+        return probe_file(self.path)
 
     @contextmanager
     def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
         del abandoned  # it waits for ``stop`` only
-        with _opened(self.path) as (container, stream):
+        with _open_video(self.path) as (container, stream):
             stream.thread_type = "AUTO"
             stream.thread_count = self.threads
-            with closing(self._frames(container, stream)) as frames:
+            with closing(self._read_frames(container, stream)) as frames:
                 yield frames
 
-    def _frames(
+    def _read_frames(
         self, container: av.container.InputContainer, stream: VideoStream
     ) -> Generator[Frame, None, None]:
-        """The frames that are due, in order. Logs what is missing at the end."""
+        """Yield the frames that are due, in order. Logs missing pictures at the end."""
         decoder = Decoder(stream, self.clock)
-        timeline = Timeline(stream.time_base or DEFAULT_TIME_BASE, _fps(stream))
+        timeline = Timeline(stream.time_base or DEFAULT_TIME_BASE, _average_fps(stream))
         sampler = TimelineSampler(self.analysis_fps)
         opened_at = self.clock.seconds()
         frame_watch = (
@@ -102,7 +101,7 @@ class FileVideo:
         )
         started_at = self.started_at or datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
         sequence = 0
-        for picture in self._pictures(container, stream, decoder):
+        for picture in self._decode_all(container, stream, decoder):
             self.decoded += 1
             seconds = timeline.place(picture.frame.pts)
             if self.demand is not None:
@@ -124,10 +123,10 @@ class FileVideo:
             )
             sequence += 1
 
-    def _pictures(
+    def _decode_all(
         self, container: av.container.InputContainer, stream: VideoStream, decoder: Decoder
     ) -> Iterator[DecodedFrame]:
-        """Everything that can be decoded. A file that is cut off ends early, with a warning."""
+        """Yield all pictures. A file that is cut off ends early, with a warning."""
         problem = ""
         try:
             with map_av_errors("reading"):
@@ -149,14 +148,14 @@ class FileVideo:
             )
 
 
-def probe(path: Path) -> VideoInfo:
-    """What a video file says about itself. Decodes its first picture.
+def probe_file(path: Path) -> VideoInfo:
+    """Return what a video file declares. Decodes its first picture.
 
     Raises:
         SourceRejectedError: It is missing, unreadable, or not a video that can be decoded.
     """
-    with _opened(path) as (container, stream):
-        picture = VideoPicture(_first_frame(container, stream, path))
+    with _open_video(path) as (container, stream):
+        picture = VideoPicture(_decode_first_frame(container, stream, path))
         duration_s = None
         if stream.duration is not None and stream.time_base is not None:
             duration_s = float(stream.duration * stream.time_base)
@@ -165,14 +164,14 @@ def probe(path: Path) -> VideoInfo:
         return VideoInfo(
             width=picture.width,
             height=picture.height,
-            fps=_fps(stream),
+            fps=_average_fps(stream),
             frames=stream.frames or None,
             duration_s=duration_s,
             codec=stream.codec_context.name,
         )
 
 
-def _first_frame(
+def _decode_first_frame(
     container: av.container.InputContainer, stream: VideoStream, path: Path
 ) -> av.VideoFrame:
     decoder = Decoder(stream, SystemClock())
@@ -184,8 +183,8 @@ def _first_frame(
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStream]]:
-    """The open file and its video stream; every failure to open is a SourceRejectedError."""
+def _open_video(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStream]]:
+    """Open a file and its video stream; every failure is a SourceRejectedError."""
     try:
         # The prefix keeps FFmpeg from reading "10:30.mp4" as an address.
         with map_av_errors(str(path)):
@@ -196,6 +195,6 @@ def _opened(path: Path) -> Iterator[tuple[av.container.InputContainer, VideoStre
         yield container, find_video_stream(container, str(path))
 
 
-def _fps(stream: VideoStream) -> float:
-    """Pictures per second, on average."""
+def _average_fps(stream: VideoStream) -> float:
+    """Return the average of pictures per second."""
     return float(stream.average_rate or stream.guessed_rate or USUAL_FPS)

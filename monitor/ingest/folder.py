@@ -1,4 +1,4 @@
-"""Pictures that something puts into a folder, each looked at once it is complete."""
+"""Pictures that are written into a folder; each is read once it is complete."""
 
 import logging
 import os
@@ -19,24 +19,24 @@ from monitor.runtime.stop import Stop, StopSwitch
 log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp"})
-POLL_S = 0.2  # between two looks into the folder
-SHARE = 10  # a large folder is looked into less often: at most a tenth of the time is spent so
-TRIES = 5  # looks at a picture that cannot be decoded before it is given up: it may be growing
+POLL_S = 0.2  # between two scans of the folder
+SCAN_PAUSE_FACTOR = 10  # times the duration of a scan: large folders are scanned less often
+MAX_ATTEMPTS = 5  # at decoding a picture, which may still be growing
 
 
 @dataclass(frozen=True, slots=True)
-class _State:
-    """What changes when a file is written to, or replaced by another of the same name."""
+class _FileState:
+    """Changes when a file is written to or replaced."""
 
     changed_ns: int
     size: int
 
 
 class FolderPictures:
-    """A folder as a Source: live, for what comes comes by itself.
+    """A folder as a live Source.
 
-    What lies there when it is first opened is old and left alone. A file that is written
-    anew under the same name is a new picture. Pictures come at most ``analysis_fps`` a
+    Files that are there when it is first opened are ignored. A file that is written again
+    under the same name is a new picture. At most ``analysis_fps`` pictures are delivered per
     second, so that none of a burst is lost; ``taken_at`` is the file's last change.
     """
 
@@ -49,31 +49,31 @@ class FolderPictures:
         self._clock = clock
         self.traits = SourceTraits(camera, live=True, stall_timeout_s=source.silence_limit_s)
         self.decoded = 0
-        self._known: dict[Path, _State] | None = None  # None before the first look
-        self._tries: dict[Path, int] = {}
+        self._known: dict[Path, _FileState] | None = None  # None before the first scan
+        self._attempts: dict[Path, int] = {}
 
     @contextmanager
     def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
         if self._known is None:
-            self._known, _ = self._look()
-        with closing(self._frames(abandoned or StopSwitch())) as frames:
+            self._known, _ = self._scan()
+        with closing(self._read_frames(abandoned or StopSwitch())) as frames:
             yield frames
 
-    def _frames(self, abandoned: Stop) -> Generator[Frame, None, None]:
-        """The pictures as they appear. Ends only when nobody wants them any more."""
+    def _read_frames(self, abandoned: Stop) -> Generator[Frame, None, None]:
+        """Yield the pictures as they appear, until the connection is abandoned."""
         sequence = 0
-        growing: dict[Path, _State] = {}
+        growing: dict[Path, _FileState] = {}
         while True:
-            found, spent_s = self._look()
+            files, scan_s = self._scan()
             known = self._known or {}
-            new = {path: state for path, state in found.items() if known.get(path) != state}
-            self._known = {path: state for path, state in known.items() if path in found}
+            new = {path: state for path, state in files.items() if known.get(path) != state}
+            self._known = {path: state for path, state in known.items() if path in files}
             for path, state in sorted(new.items()):
                 if growing.get(path) != state:
                     continue  # it may still be written to
                 started = self._clock.seconds()
-                picture = self._read(path, state)
+                picture = self._read_picture(path, state)
                 if picture is None:
                     continue
                 decode_ms = 1000 * (self._clock.seconds() - started)
@@ -84,15 +84,15 @@ class FolderPictures:
                 if abandoned.wait(self._pause_s):
                     return
             growing = new
-            if abandoned.wait(max(POLL_S, SHARE * spent_s)):
+            if abandoned.wait(max(POLL_S, SCAN_PAUSE_FACTOR * scan_s)):
                 return
 
-    def _look(self) -> tuple[dict[Path, _State], float]:
-        """Every picture file there is now, and the seconds that looking took.
+    def _scan(self) -> tuple[dict[Path, _FileState], float]:
+        """Return all picture files and the seconds that the scan took.
 
         Raises:
-            SourceRejectedError: The folder may not be read.
-            SourceUnavailableError: There is no such folder now.
+            SourceRejectedError: There is no permission to read the folder.
+            SourceUnavailableError: The folder is missing.
         """
         started = self._clock.seconds()
         folder = self._source.path
@@ -100,34 +100,34 @@ class FolderPictures:
             with os.scandir(folder):
                 pass
         except PermissionError:
-            raise SourceRejectedError(f"{folder}: may not be read; check its rights") from None
+            raise SourceRejectedError(f"{folder}: not permitted; check its rights") from None
         except OSError as error:
             raise SourceUnavailableError(
                 f"{folder}: {(error.strerror or 'cannot be read').lower()}; "
-                "create the folder or mend path"
+                "create the folder or correct path"
             ) from None
-        found = {}
-        for place, _, names in os.walk(folder):
+        files = {}
+        for parent, _, names in os.walk(folder):
             for name in names:
-                path = Path(place, name)
+                path = Path(parent, name)
                 if path.suffix.lower() in SUFFIXES and not name.startswith("."):
-                    state = _state(path)
+                    state = _read_state(path)
                     if state is not None:
-                        found[path] = state
-        return found, self._clock.seconds() - started
+                        files[path] = state
+        return files, self._clock.seconds() - started
 
-    def _read(self, path: Path, state: _State) -> ArrayPicture | None:
-        """The picture; None if it cannot be decoded, now or ever."""
+    def _read_picture(self, path: Path, state: _FileState) -> ArrayPicture | None:
+        """Decode a picture; None if that fails, now or for good."""
         try:
             picture = read_picture(path)
         except SourceRejectedError as error:
-            self._tries[path] = self._tries.get(path, 0) + 1
-            if self._tries[path] >= TRIES:
+            self._attempts[path] = self._attempts.get(path, 0) + 1
+            if self._attempts[path] >= MAX_ATTEMPTS:
                 log.warning("%s: %s", self._camera, error)
-                self._settle(path, state)
+                self._mark_done(path, state)
             return None
         self.decoded += 1
-        self._settle(path, state)
+        self._mark_done(path, state)
         if self._source.remove:
             try:
                 path.unlink()
@@ -135,17 +135,17 @@ class FolderPictures:
                 log.warning("%s: %s cannot be removed: %s", self._camera, path, error.strerror)
         return picture
 
-    def _settle(self, path: Path, state: _State) -> None:
-        """This picture is done with."""
-        self._tries.pop(path, None)
+    def _mark_done(self, path: Path, state: _FileState) -> None:
+        """Do not read this picture again."""
+        self._attempts.pop(path, None)
         if self._known is not None:
             self._known[path] = state
 
 
-def _state(path: Path) -> _State | None:
-    """None for what has gone, and for what is no file."""
+def _read_state(path: Path) -> _FileState | None:
+    """Return a file's state; None if it is gone or not a regular file."""
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return None
-    return _State(found.st_mtime_ns, found.st_size) if path.is_file() else None
+    return _FileState(status.st_mtime_ns, status.st_size) if path.is_file() else None

@@ -21,6 +21,15 @@ ANSWERS: Final = (*(covering.value for covering in Covering), UNUSABLE)
 
 FILE: Final = "monitor.json"
 
+GRAPH: Final = Path("openvino", "judge.xml")
+"""In a judge's folder: the exported graph; its weights lie beside it."""
+ANSWER_LOGITS: Final = "answers"
+"""The graph's output (N, answers): logits in the order of ANSWERS."""
+SENTENCE_LOGITS: Final = "sentences"
+"""The graph's output (N, K, T): logits of each word of K sentences that the judge can write."""
+SENTENCES_KEY: Final = ("judge", "sentences")
+"""In the graph's information: the K sentences as JSON, each beginning with its answer."""
+
 EXPLAIN: Final = "Say in one short sentence what, if anything, covers the face in this picture."
 """What a chat model is asked when an alert wants words."""
 

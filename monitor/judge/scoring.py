@@ -7,10 +7,17 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.domain import OCCLUDED, Covering
+from monitor.judge.profile import ANSWERS, UNUSABLE
+
 Tokenise: TypeAlias = Callable[[str], list[int]]
 """Text to token numbers, without special tokens added at either end."""
 
 WORDS_LIMIT: Final = 200  # characters; longer replies are rambling and would bloat every alert
+
+_CLEAR: Final = ANSWERS.index(Covering.NONE.value)
+_HIDDEN: Final = sorted(ANSWERS.index(covering.value) for covering in OCCLUDED)
+_UNUSABLE: Final = ANSWERS.index(UNUSABLE)
 
 
 def probabilities(
@@ -32,6 +39,31 @@ def probabilities(
     weights = np.exp(scaled - scaled.max(axis=1, keepdims=True))  # (N, K), no overflow
     shares: NDArray[np.float64] = weights / weights.sum(axis=1, keepdims=True)
     return shares
+
+
+def abstain(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities in which ``unusable`` is the likeliest where occluded or clear is in doubt.
+
+    The doubt is the probability of the less likely of the two, given either. Up to the limit
+    nothing changes; above it ``unusable`` gets more than a half, so that the crop is no longer
+    evaluable: with twice the limit two thirds. The others keep their proportions.
+
+    Args:
+        shares: (N, answers), in the order of ANSWERS, each row summing to 1.
+        limits: (N,) in 0..0.5; infinite where nothing is to be changed.
+
+    Returns:
+        (N, answers), each row summing to 1.
+    """
+    hidden = shares[:, _HIDDEN].sum(axis=1)
+    clear = shares[:, _CLEAR]
+    doubt = np.minimum(hidden, clear) / np.maximum(hidden + clear, np.finfo(np.float64).tiny)
+    before = shares[:, _UNUSABLE]
+    unusable = np.where(doubt > limits, np.maximum(before, doubt / (doubt + limits)), before)
+    others = (1 - unusable) / np.maximum(1 - before, np.finfo(np.float64).tiny)
+    changed = shares * others[:, None]
+    changed[:, _UNUSABLE] = unusable
+    return np.asarray(changed, dtype=np.float64)
 
 
 def answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) -> list[int]:

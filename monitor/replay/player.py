@@ -17,7 +17,7 @@ from monitor.domain import Alert, CameraId, Frame, Moment, Subject, SubjectId
 from monitor.errors import OutputError
 from monitor.ingest.file import FileVideo
 from monitor.pipeline import Change
-from monitor.publish.contract.payload import recorded_body
+from monitor.publish.contract.payload import build_recorded_body
 from monitor.record.annotate import AnnotatedVideo, draw_subjects
 from monitor.replay.prefetch import PrefetchingDetector
 from monitor.runtime.clock import RecordingClock
@@ -163,7 +163,7 @@ class _Session:
             taken_s=round(time.perf_counter() - started, 3),
             stage_ms={
                 stage: round(ms, 1)
-                for stage, ms in {**meter.totals_ms(), **self._prefetching.stage_ms}.items()
+                for stage, ms in {**meter.get_totals_ms(), **self._prefetching.stage_ms}.items()
             },
         )
         (self._out / "summary.json").write_text(
@@ -218,7 +218,7 @@ class _Session:
 
     def _write_alerts(self, alerts: list[Alert]) -> None:
         lines = (
-            json.dumps(recorded_body(self._replay.config.site, alert), sort_keys=True)
+            json.dumps(build_recorded_body(self._replay.config.site, alert), sort_keys=True)
             for alert in alerts
         )
         text = "".join(f"{line}\n" for line in lines)

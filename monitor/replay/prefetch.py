@@ -64,12 +64,12 @@ class PrefetchingDetector:
             self._submit_batch() for _ in range(BATCHES_WAITING + count_parallel_requests())
         )
         while True:
-            frames, found, detect_s = self._batches.popleft().result()
+            frames, results, detect_s = self._batches.popleft().result()
             if not frames:
                 return
             self._detect_s += detect_s
             self._batches.append(self._submit_batch())
-            for frame, detections in zip(frames, found, strict=True):
+            for frame, detections in zip(frames, results, strict=True):
                 self._detections = {frame.sequence: detections}
                 yield frame
 
@@ -98,5 +98,5 @@ class PrefetchingDetector:
     def _detect_batch(self, decoded: Future[list[Frame]]) -> _Batch:
         frames = decoded.result()
         started = time.perf_counter()
-        found = self._detector.detect(frames)
-        return frames, found, time.perf_counter() - started
+        results = self._detector.detect(frames)
+        return frames, results, time.perf_counter() - started

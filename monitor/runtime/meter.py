@@ -25,6 +25,6 @@ class StageMeter:
         """Add time that was measured elsewhere."""
         self._seconds[stage] += seconds  # type: ignore[assignment]  # a Counter of floats
 
-    def totals_ms(self) -> Mapping[str, float]:
+    def get_totals_ms(self) -> Mapping[str, float]:
         """Milliseconds per stage since the start."""
         return {stage: 1000 * seconds for stage, seconds in self._seconds.items()}

@@ -53,8 +53,8 @@ class Metric:
 class Status(Protocol):
     """The state of the program. Thread-safe, and quick."""
 
-    def problems(self) -> Iterable[str]:
+    def list_problems(self) -> Iterable[str]:
         """The parts that do not work now, one word each, such as ``frames`` or ``judge``."""
 
-    def metrics(self) -> Iterable[Metric]:
+    def collect_metrics(self) -> Iterable[Metric]:
         """Current numbers; metrics of one name follow each other."""

@@ -86,8 +86,8 @@ class FaceOcclusionRequest(BaseModel):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        given = [name for name in _SOURCES if getattr(self, name) is not None]
-        if len(given) != 1:
+        sources = [name for name in _SOURCES if getattr(self, name) is not None]
+        if len(sources) != 1:
             raise ValueError(f"give exactly one of {', '.join(_SOURCES)}")
         return self
 

@@ -60,14 +60,14 @@ class _MetricsCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """See Collector."""
-        for name, group in groupby(self._status.metrics(), key=lambda metric: metric.name):
+        for name, group in groupby(self._status.collect_metrics(), key=lambda metric: metric.name):
             metrics = list(group)
             kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
             family = kind(name, metrics[0].help, labels=list(metrics[0].labels))
             for metric in metrics:
                 family.add_metric(list(metric.labels.values()), metric.value)
             yield family
-        broken = set(self._status.problems())
+        broken = set(self._status.list_problems())
         ready = GaugeMetricFamily("monitor_ready", "1 while everything works, as /readyz says.")
         ready.add_metric([], float(not broken))
         yield ready

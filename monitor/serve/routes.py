@@ -91,7 +91,7 @@ def _add_face_occlusion(app: FastAPI, executor: RequestExecutor, guard: list[Any
         OCCLUSION_PATH,
         summary="What covers the faces in one picture or recording?",
         response_model=FaceOcclusionAnswer,
-        responses={code: _describe(reason) for code, reason in _REASONS.items()},
+        responses={code: _describe_reason(reason) for code, reason in _REASONS.items()},
         dependencies=guard,
     )
     async def face_occlusion(
@@ -109,7 +109,7 @@ def _add_metrics(app: FastAPI, metrics: Metrics, guard: list[Any]) -> None:
         response_class=Response,
         responses={
             200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
-            401: _describe(_REASONS[401]),
+            401: _describe_reason(_REASONS[401]),
         },
         dependencies=guard,
     )
@@ -134,12 +134,12 @@ def _add_health(app: FastAPI, status: Status) -> None:
     )
     async def check_ready() -> JSONResponse:
         """The parts that do not work, if any."""
-        problems = sorted(status.problems())
+        problems = sorted(status.list_problems())
         health = Health(ok=not problems, problems=problems)
         return JSONResponse(health.model_dump(), _UNAVAILABLE if problems else _OK)
 
 
-def _describe(reason: str) -> dict[str, Any]:
+def _describe_reason(reason: str) -> dict[str, Any]:
     return {"model": Problem, "description": reason}
 
 
@@ -152,24 +152,24 @@ async def _explain_wrong_fields(_: Request, error: Exception) -> Response:
         if problem["type"] == "json_invalid":
             place = ""  # a position in the text
         parts.append(f"{place or 'body'}: {problem['msg'].removeprefix('Value error, ')}")
-    return _problem(_UNREADABLE, "; ".join(parts))
+    return _make_problem(_UNREADABLE, "; ".join(parts))
 
 
 async def _explain_refusal(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101  (Starlette's signature is wider)
     if error.status_code == _BAD_REQUEST:  # FastAPI's own, such as for JSON nested too deeply
-        return _problem(_UNREADABLE, "body: not readable as JSON")
-    return _problem(error.status_code, str(error.detail), error.headers)
+        return _make_problem(_UNREADABLE, "body: not readable as JSON")
+    return _make_problem(error.status_code, str(error.detail), error.headers)
 
 
 async def _explain_source_error(_: Request, error: Exception) -> Response:
-    return _problem(_STATUS.get(type(error), _UNREADABLE), str(error))
+    return _make_problem(_STATUS.get(type(error), _UNREADABLE), str(error))
 
 
 async def _explain_judge_error(_: Request, error: Exception) -> Response:
     headers = {"Retry-After": str(RETRY_S)}
-    return _problem(_UNAVAILABLE, f"the judge gave no answer: {error}", headers)
+    return _make_problem(_UNAVAILABLE, f"the judge gave no answer: {error}", headers)
 
 
-def _problem(code: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
+def _make_problem(code: int, detail: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     return JSONResponse(Problem(detail=detail).model_dump(), code, headers)

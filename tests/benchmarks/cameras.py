@@ -73,7 +73,7 @@ class Measured(LoadShedder):
 
 
 def room(width: int, height: int) -> Iterator[Pixels]:
-    """Nobody, and nothing that moves but the noise."""
+    """An empty scene, in which only noise moves."""
     scene = cv2.resize(photo("bus")[:200], (width, height)).astype(np.int16)
     rng = np.random.default_rng(0)
     for _ in range(10 * FPS):

@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.clips PEERS VIDEO... [--weights FILE] [--frames 40] [--score 0.35]
 
-Frames lie at even distance. There are people that YOLOX-nano gives half or more and that are a
-ninth of the frame high or more; found is whom one box of ours overlaps by 0.4, each box counted
-once; unknown are boxes on nobody that YOLOX-nano knows at all. It is no judge: look as well.
+Frames lie at even distances. People: those to whom YOLOX-nano gives 0.5 or more and who are at
+least a ninth of the frame high. Found: a box of ours overlaps by 0.4; each box counts once.
+Unknown: our boxes where YOLOX-nano finds no person at any score. It errs, too: look as well.
 """
 
 import argparse

@@ -17,11 +17,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from monitor.domain import Pixels
-from monitor.judge.local.fast import FastAnswers
+from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId
+from monitor.judge.local.embedded_judge import EmbeddedJudge
 from monitor.judge.local.load import Loaded, load
-from monitor.judge.local.tower import TorchTower, open_tower
 from monitor.judge.profile import read_profile
+from monitor.runtime.clock import SystemClock
 
 FOLDER: Final = Path(__file__).parents[2] / "models" / "judge"
 BATCH: Final = 16
@@ -34,11 +34,17 @@ Judge = Callable[[Sequence[Pixels]], object]
 
 
 def ours(loaded: Loaded) -> dict[str, Judge]:
-    """The judge by each of its ways."""
+    """The embedded judge, and the same model through transformers."""
     profile = read_profile(FOLDER)
     tokens = loaded.processor.tokenizer.convert_tokens_to_ids(profile.words)
-    network = loaded.model.model.vision_tower
-    fastest, plain = open_tower(network, profile.crop_px), TorchTower(network)
+    embedded = EmbeddedJudge(FOLDER, clock=SystemClock(), batch=BATCH)
+    moment = Moment(0.0, SystemClock().now())
+
+    def judge(crops: Sequence[Pixels]) -> object:
+        """As the pipeline asks it."""
+        return embedded.judge(
+            [HeadCrop(CameraId("a"), SubjectId(1), moment, crop, 20.0) for crop in crops]
+        )
 
     def by_the_book(crops: Sequence[Pixels]) -> object:
         """As the library's documentation has it."""
@@ -50,12 +56,7 @@ def ours(loaded: Loaded) -> dict[str, Judge]:
         with torch.inference_mode():
             return loaded.model(**inputs).logits[:, -1, tokens]
 
-    ways: dict[str, Judge] = {
-        f"ours, {fastest.engine}": FastAnswers(loaded, profile.prompt, tokens, fastest).logits,
-        "ours, torch": FastAnswers(loaded, profile.prompt, tokens, plain).logits,
-        "ours, transformers alone": by_the_book,
-    }
-    return ways
+    return {"ours": judge, "ours, by transformers": by_the_book}
 
 
 def smolvlm(layers: int) -> Judge:

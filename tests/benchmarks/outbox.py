@@ -20,7 +20,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from monitor.config.schema import Mqtt
-from monitor.publish.contract.payload import alert_payload, alert_topic
+from monitor.publish.contract.payload import alert_topic, encode_alert
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.relay import OutboxRelay
@@ -34,7 +34,7 @@ from tests.support.ports import HOST
 from tests.support.waiting import until
 
 TOPIC = alert_topic("site", YARD)
-PAYLOAD = alert_payload("site", ALERT)
+PAYLOAD = encode_alert("site", ALERT)
 
 
 def stored(outbox: Outbox, count: int) -> float:

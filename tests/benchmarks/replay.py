@@ -4,9 +4,9 @@
 
 Four ways through one recording, in turn, in this process; medians over the rounds, of the
 clock on the wall and of all cores together. Those that detect use the embedded detector's
-weights, its input size and five pictures a second. Nothing of ours is left out: what follows
-the detector (judge, alerts, files) is in our seconds, and in nobody else's. Without a video,
-a made one of 1920 by 1080. What ultralytics needs to track comes with the extra ``benchmark``.
+weights, its input size and five pictures a second. Our seconds also contain what follows the
+detector: judge, alerts, files. Without a video it makes one of 1920 by 1080. What ultralytics
+needs to track comes with the extra ``benchmark``.
 """
 
 import importlib.util
@@ -34,7 +34,7 @@ WEIGHTS = find_bundled("models") / "detector" / "monitor-detector.pt"
 
 
 def decoded_only(video: Path) -> None:
-    """The least: PyAV decodes every picture, with as many threads, and nobody looks."""
+    """The least: PyAV decodes every picture, with as many threads, and no analysis."""
     with av.open(str(video)) as container:
         stream = container.streams.video[0]
         stream.thread_type, stream.thread_count = "AUTO", 0

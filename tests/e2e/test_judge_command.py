@@ -15,6 +15,8 @@ from monitor.domain import Pixels
 from monitor.geometry import Box, square_around
 from tests.support.clips import photo
 
+pytestmark = pytest.mark.slow
+
 SCRIPT = DemoScript(seconds=12, fps=2, width=960, height=540)
 BARE_S, COVERED_S = 1.0, 6.0
 
@@ -40,7 +42,6 @@ def at(frames: list[Pixels], seconds: float) -> Pixels:
     return frames[round(seconds * SCRIPT.fps)]
 
 
-@pytest.mark.slow
 def test_bare_faces_in_a_picture_are_not_occluded(tmp_path: Path) -> None:
     path = tmp_path / "photo.jpg"
     cv2.imwrite(str(path), photo())
@@ -57,7 +58,6 @@ def test_a_balaclava_in_a_picture_is_named(frames: list[Pixels], tmp_path: Path)
     assert found["covering"] == "balaclava"
 
 
-@pytest.mark.slow
 def test_the_worst_picture_of_an_animation_decides(frames: list[Pixels], tmp_path: Path) -> None:
     path = tmp_path / "moving.webp"
     shown = cv2.Animation()
@@ -69,7 +69,6 @@ def test_the_worst_picture_of_an_animation_decides(frames: list[Pixels], tmp_pat
     assert response(printed)["covering"] == "balaclava"
 
 
-@pytest.mark.slow
 def test_a_recording_is_judged_like_a_picture(tmp_path: Path) -> None:
     path = tmp_path / "clip.mp4"
     write_demo_clip(path, seconds=6, fps=5)
@@ -78,7 +77,6 @@ def test_a_recording_is_judged_like_a_picture(tmp_path: Path) -> None:
     assert response(printed)["occluded"] is True
 
 
-@pytest.mark.slow
 def test_the_judge_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path) -> None:
     rows = []
     for label, seconds in (("none", BARE_S), ("balaclava", COVERED_S)):
@@ -94,7 +92,6 @@ def test_the_judge_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path
     assert "2 crops: accuracy 1.0000" in printed
 
 
-@pytest.mark.slow
 def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: Path) -> None:
     rows = []
     for name, seconds in (("bare", BARE_S), ("covered", COVERED_S)):

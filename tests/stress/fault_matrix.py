@@ -1,4 +1,4 @@
-"""What becomes of alerts when something breaks: one case for each way, with a real mosquitto.
+"""Break the way of alerts to the broker, one case for each way, with a real mosquitto.
 
     python -m tests.stress.fault_matrix [KILLS]
 
@@ -112,7 +112,7 @@ def wrong_password(folder: Path) -> Row:
 
 
 def not_authorised(folder: Path) -> Row:
-    """Nobody in particular is not let in; later everybody is."""
+    """A client without a name is refused; later every client is admitted."""
     broker = Mosquitto(folder)
     broker.require({"ear": "ear"})
     with (

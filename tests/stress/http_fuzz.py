@@ -3,8 +3,8 @@
     python -m tests.stress.http_fuzz 1000 200
 
 sends so many mutated pictures and clips to a ``monitor serve`` of its own with the embedded
-models, and prints what became of them: statuses, the slowest answer, and the most memory
-that the server and its decoding process ever held.
+models, and prints the statuses, the slowest answer, and the most memory that the server and
+its decoding process ever held.
 """
 
 import base64
@@ -34,7 +34,7 @@ ALLOWED = {200, 413, 415, 422}
 
 @dataclass
 class Outcome:
-    """What became of what was sent."""
+    """How the requests were answered."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     slowest_s: float = 0.0

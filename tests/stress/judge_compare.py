@@ -20,11 +20,11 @@ from typing import Final, cast
 
 import cv2
 
+from monitor.build import build_judge, judge_settings
 from monitor.config.judges import BynnJudgeSettings as HostedSettings
 from monitor.config.judges import OpenAIJudgeSettings as RemoteSettings
 from monitor.domain import CameraId, HeadCrop, Pixels, SubjectId, Verdict
 from monitor.judge import Judge
-from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.remote.bynn_judge import BynnJudge
 from monitor.judge.remote.openai_judge import OpenAIJudge
 from monitor.runtime.clock import SystemClock
@@ -76,7 +76,7 @@ def compare(crops: Sequence[HeadCrop], folder: Path, families: Sequence[str]) ->
     models |= {name: _FAMILIES[name](folder / name) for name in families}
     rows: list[Row] = []
     for name, model in models.items():
-        here = _row(name, LocalJudge(model, clock=SystemClock()), crops, None)
+        here = _row(name, build_judge(judge_settings(model), SystemClock()), crops, None)
         rows.append(here)
         with JudgeProcess(folder, str(model)) as server:
             remote = RemoteSettings(

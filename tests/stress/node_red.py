@@ -28,7 +28,7 @@ COMMAND = "monitor/v1/branch-12/entrance/command"
 
 
 def flow(port: int) -> list[dict[str, object]]:
-    """The flow as somebody imports it: with the broker's address, and results on the terminal."""
+    """The flow as a user imports it: with the broker's address, and results on the terminal."""
     nodes: list[dict[str, object]] = json.loads(FLOW.read_text())
     for node in nodes:
         if node["type"] == "mqtt-broker":

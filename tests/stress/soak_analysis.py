@@ -10,8 +10,7 @@ from typing import Self
 from monitor.build import PipelineSettings, build_pipeline, load_models
 from monitor.config.judges import EmbeddedJudgeSettings, Scheduler
 from monitor.config.policy import Policy
-from monitor.config.schema import Economy, EmbeddedDetector, Tracking
-from monitor.config.tampering import Tampering
+from monitor.config.schema import Economy, EmbeddedDetector, Tampering, Tracking
 from monitor.domain import CameraId, Frame
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.load_shedder import LoadShedder

@@ -1,4 +1,4 @@
-"""The contract of ``alert-v1`` with whoever subscribes, written out by hand."""
+"""The contract of ``alert-v1`` with its subscribers, written out by hand."""
 
 from collections.abc import Mapping
 

@@ -96,11 +96,11 @@ class Mosquitto:
         return config
 
     def stop(self) -> None:
-        """End it the polite way, if it runs."""
+        """End it with SIGTERM, if it runs."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it with SIGKILL: nothing is flushed and nobody is told."""
+        """End it with SIGKILL: nothing is flushed, no client is told."""
         self._end(signal.SIGKILL)
 
     def restart(self) -> None:

@@ -1,4 +1,4 @@
-"""Commands over MQTT: who sends them, and who is to carry them out."""
+"""Commands over MQTT: a program that sends them, and a camera that carries them out."""
 
 import json
 import queue
@@ -33,7 +33,7 @@ from tests.support.waiting import until
 
 
 class FakeCamera:
-    """Controls of one camera that write down what they are told."""
+    """Controls of one camera that write down each command."""
 
     def __init__(self) -> None:
         self.told: list[str] = []
@@ -48,7 +48,7 @@ class FakeCamera:
 def handler(
     folder: Path, port: int, camera: FakeCamera, shown: dict[str, bytes] | None = None
 ) -> Iterator[MqttPublisher]:
-    """What carries out the commands for a camera, until the end of the block."""
+    """Carry out the commands for a camera within the block."""
     stop = StopSwitch()
     commands = CommandQueue([command_topic("site", "+"), birth_topic("homeassistant")])
     with (
@@ -71,7 +71,7 @@ def handler(
 
 
 class Asker:
-    """Somebody else's program that commands cameras."""
+    """Another program, which commands cameras."""
 
     def __init__(
         self, port: int, version: MQTTProtocolVersion = MQTTProtocolVersion.MQTTv5

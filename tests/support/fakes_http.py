@@ -1,4 +1,4 @@
-"""A stand-in for what answers requests, and a server around it."""
+"""A stand-in for the service that answers requests, and a server around it."""
 
 import base64
 import threading
@@ -36,7 +36,7 @@ RESPONSE: dict[str, object] = {
 
 @dataclass
 class FakeService:
-    """An OcclusionService that answers what it is told to, once its gate is open.
+    """An OcclusionService with a fixed answer, given once its gate is open.
 
     Args:
         error: Raised instead of answering.
@@ -74,15 +74,15 @@ class FakeService:
 
 @dataclass(frozen=True)
 class FakeStatus:
-    """A Status that says what it is told to."""
+    """A Status with given problems and metrics."""
 
     broken: tuple[str, ...] = ()
     numbers: tuple[Metric, ...] = ()
 
-    def problems(self) -> Iterable[str]:
+    def list_problems(self) -> Iterable[str]:
         return self.broken
 
-    def metrics(self) -> Iterable[Metric]:
+    def collect_metrics(self) -> Iterable[Metric]:
         return self.numbers
 
 

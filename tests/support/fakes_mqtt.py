@@ -10,7 +10,7 @@ from monitor.publish import NO_PROPERTIES
 
 @dataclass(frozen=True)
 class Outcome:
-    """A Receipt that confirms, or raises what it is told to."""
+    """A Receipt that confirms, or raises the given error."""
 
     error: PublishError | None = None
 
@@ -20,7 +20,7 @@ class Outcome:
 
 
 class FakeSender:
-    """A Sender that fails as it is told to, and else takes everything.
+    """A Sender that raises the given failures first, and then takes everything.
 
     Args:
         failures: Raised first, one per call.

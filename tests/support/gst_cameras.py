@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def say_ready() -> None:
-    """Tell whoever started us."""
+    """Tell the process that started this one."""
     sys.stdout.write("ready\n")
     sys.stdout.flush()
 

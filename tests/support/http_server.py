@@ -1,6 +1,6 @@
 """A real HTTP server that serves one clip as MP4 and as MJPEG, on a thread of the test's.
 
-And one that answers whatever bytes it is told.
+And one that answers with given bytes.
 """
 
 import http.server
@@ -134,7 +134,7 @@ def http_camera(
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
-    """The HOST:PORT of a server that says these bytes to whoever comes within the block."""
+    """The HOST:PORT of a server that answers each request with these bytes within the block."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_answer_all, args=(server, answer))
         thread.start()

@@ -27,8 +27,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from monitor.build import build_judge, judge_settings
 from monitor.domain import CameraId, Covering, HeadCrop, Moment, Pixels, SubjectId
-from monitor.judge.local.local_judge import LocalJudge
 from monitor.judge.profile import ANSWERS, LETTERS
 from monitor.runtime.clock import SystemClock
 
@@ -68,10 +68,10 @@ class Blue:
 
 
 class Model:
-    """A model in a folder, as the local judge asks it; a client's prompt makes no difference."""
+    """A model in a folder, as the judge in it is asked; a client's prompt makes no difference."""
 
     def __init__(self, folder: Path) -> None:
-        self._judge = LocalJudge(folder, clock=SystemClock())
+        self._judge = build_judge(judge_settings(folder), SystemClock(), warm=False)
 
     def shares(self, pixels: Pixels, prompt: str) -> Sequence[float]:
         del prompt

@@ -16,7 +16,7 @@ STEP_S = 0.4
 
 
 class Watched:
-    """One camera's policy and the way its steps are taken: see, then decide."""
+    """One camera's policy; each step it sees, then decides."""
 
     def __init__(self, policy: Policy | None = None) -> None:
         ids = itertools.count(1)
@@ -34,7 +34,7 @@ class Watched:
         return self.policy.decide(found, moment(seconds))
 
     def watch(self, *occluded: float, start: float = 0.0) -> list[Alert]:
-        """Subject 1, looked at once each step; what became of it."""
+        """Judge subject 1 once each step; return its alerts."""
         changes: list[Alert] = []
         for n, probability in enumerate(occluded):
             seconds = start + n * STEP_S

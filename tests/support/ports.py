@@ -17,7 +17,7 @@ _STEPS: Final = itertools.count(random.SystemRandom().randrange(_EACH))
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on now, and that is not given out again soon."""
+    """A loopback port without a listener; the same one is not returned again soon."""
     for step in itertools.islice(_STEPS, _EACH):
         port = _FIRST + _WORKER * _EACH + step % _EACH
         with suppress(OSError), socket.create_server((HOST, port)):

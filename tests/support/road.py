@@ -18,7 +18,7 @@ class Weather(Enum):
     """What happens on the road."""
 
     FAIR = "everything passes"
-    SWALLOW = "nothing passes, in neither direction, and nobody is told"
+    SWALLOW = "nothing passes, in neither direction, and neither side is told"
     NO_ACKS = "the broker's acknowledgements of alerts vanish"
     CUT = "the broker's next acknowledgement of an alert ends the connection instead"
 

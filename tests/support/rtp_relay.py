@@ -24,14 +24,14 @@ class DatagramRelay:
         self._ends = [_End(port, loses) for port in (rtp_port, rtcp_port)]
 
     async def open(self) -> tuple[int, int]:
-        """Bind; the ports that the server is told to send to, and the reader too."""
+        """Bind; the ports where the server and the reader are to send to."""
         loop = asyncio.get_running_loop()
         for end in self._ends:
             await loop.create_datagram_endpoint(partial(_itself, end), ("127.0.0.1", 0))
         return self._ends[0].port, self._ends[1].port
 
     def serve(self, rtp_port: int, rtcp_port: int) -> tuple[int, int]:
-        """Note the server's ports; the ports that the reader is told instead."""
+        """Note the server's ports; return ours, for the reader."""
         for end, port in zip(self._ends, (rtp_port, rtcp_port), strict=True):
             end.server = port
         return self._ends[0].port, self._ends[1].port

@@ -1,1 +1,1 @@
-"""Cameras that send: opening, decoding and watching over their streams."""
+"""Live streams of cameras: opening, decoding and reconnecting."""

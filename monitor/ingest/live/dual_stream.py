@@ -1,4 +1,4 @@
-"""Two streams of one camera: the small one is watched, heads are cut from the large one."""
+"""Two streams of one camera: the small one is analysed, heads are cut from the large one."""
 
 import threading
 from collections import deque
@@ -17,14 +17,14 @@ from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
 from monitor.runtime.worker import Worker
 
-MAIN_FPS = 12.5  # pictures of the large stream that are kept: one is never more than 40 ms away
-KEPT = 6  # of them; they are large
-NEAR_S = 0.12  # between the two pictures of one moment; further apart, a head has moved on
-PAUSE = (0.5, 3.0)  # seconds between tries of the large stream, first and longest
+MAIN_FPS = 12.5  # of the large stream, so that a picture is never more than 40 ms away
+BUFFERED_FRAMES = 6  # of the large stream
+MAX_DISTANCE_S = 0.12  # between the two pictures of one moment; in more, a head moves away
+RETRY_PAUSE_S = (0.5, 3.0)  # seconds between attempts at the large stream, first and longest
 
 
 class MainStreamDemand(CameraDemand):
-    """How the large stream is watched: as closely as the small one, but for its rate."""
+    """The demand for the large stream: that for the small one, at a rate of its own."""
 
     def __init__(self, leader: CameraDemand) -> None:
         super().__init__(MAIN_FPS)
@@ -37,28 +37,28 @@ class MainStreamDemand(CameraDemand):
 
 
 class FrameBuffer:
-    """The last pictures of the large stream. Thread-safe."""
+    """Holds the last frames of the large stream. Thread-safe."""
 
     def __init__(self, arriving: Mailbox[Frame]) -> None:
         self._arriving = arriving
         self._lock = threading.Lock()
-        self._kept: deque[Frame] = deque(maxlen=KEPT)
+        self._frames: deque[Frame] = deque(maxlen=BUFFERED_FRAMES)
 
-    def nearest(self, seconds: float) -> Picture | None:
-        """The picture that arrived closest to this time; None if none is close enough."""
+    def find_nearest(self, seconds: float) -> Picture | None:
+        """Return the picture that arrived closest to this time; None if none is close enough."""
         with self._lock:
             while (frame := self._arriving.take(0)) is not None:
-                self._kept.append(frame)
-            best = min(self._kept, key=partial(_distance, seconds), default=None)
-        if best is None or _distance(seconds, best) > NEAR_S:
+                self._frames.append(frame)
+            nearest = min(self._frames, key=partial(_time_distance, seconds), default=None)
+        if nearest is None or _time_distance(seconds, nearest) > MAX_DISTANCE_S:
             return None
-        return best.picture
+        return nearest.picture
 
 
 class DualStream:
-    """The small stream as a Source whose frames know the large stream's picture.
+    """The small stream as a Source; its frames also give the large stream's picture.
 
-    Trouble of the large stream is logged under its own name and costs nothing but detail.
+    Trouble of the large stream is logged under its own name and costs only detail.
     """
 
     def __init__(self, small: Source, large: Source, clock: Clock) -> None:
@@ -66,7 +66,7 @@ class DualStream:
         self._large = large
         self._clock = clock
         self.traits = small.traits
-        self._over = StopSwitch()  # of the latest opening
+        self._end = StopSwitch()  # ends the latest connection
 
     @property
     def decoded(self) -> int:
@@ -76,29 +76,29 @@ class DualStream:
     @contextmanager
     def open(self, abandoned: Stop | None = None) -> Iterator[Iterator[Frame]]:
         """See Source."""
-        self._over.request()  # an earlier opening may hang, but not hold the large stream
-        self._over = over = StopSwitch()
-        arriving = Mailbox[Frame](KEPT)
-        reader = Reader(self._large, arriving, Backoff(*PAUSE), self._clock)
-        worker = Worker(f"{self._large.traits.label}: reader", reader.run, over)
+        self._end.request()  # an earlier connection may hang, but not hold the large stream
+        self._end = end = StopSwitch()
+        arriving = Mailbox[Frame](BUFFERED_FRAMES)
+        reader = Reader(self._large, arriving, Backoff(*RETRY_PAUSE_S), self._clock)
+        worker = Worker(f"{self._large.traits.label}: reader", reader.run, end)
         try:
             with self._small.open(abandoned) as frames:
                 worker.start()
-                with closing(_joined(frames, FrameBuffer(arriving), worker)) as joined:
-                    yield joined
+                with closing(_pair_frames(frames, FrameBuffer(arriving), worker)) as paired:
+                    yield paired
         finally:
-            over.request()
+            end.request()
 
 
-def _joined(
+def _pair_frames(
     frames: Iterator[Frame], buffer: FrameBuffer, worker: Worker
 ) -> Generator[Frame, None, None]:
-    """The small stream's frames, each with its way to the large picture of its moment."""
+    """Yield the small stream's frames, each with access to the large picture of its moment."""
     for frame in frames:
-        if worker.failure is not None:  # a mistake of ours; see monitor/README.md, D-4
+        if worker.failure is not None:  # a bug; see monitor/README.md, D-4
             raise worker.failure
-        yield replace(frame, closer=partial(buffer.nearest, frame.moment.seconds))
+        yield replace(frame, closer=partial(buffer.find_nearest, frame.moment.seconds))
 
 
-def _distance(seconds: float, frame: Frame) -> float:
+def _time_distance(seconds: float, frame: Frame) -> float:
     return abs(frame.moment.seconds - seconds)

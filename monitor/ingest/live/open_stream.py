@@ -1,4 +1,4 @@
-"""Opening a live source: what FFmpeg is told, and why it cannot be opened."""
+"""Opening a live source with FFmpeg, and finding out why it cannot be opened."""
 
 import math
 import socket
@@ -16,46 +16,48 @@ from monitor.ingest.frames.av_errors import BROKEN, map_av_errors
 from monitor.runtime.clock import Clock
 
 UDP_BUFFER_BYTES = 2_097_152  # a key frame of a 4K camera, in one burst
-PROBE_US = "1000000"  # of video that FFmpeg may look at before the first picture comes
+PROBE_US = "1000000"  # of video that FFmpeg may analyse before the first picture
 PORTS = {"rtsps": 322, "https": 443}
-AUTHORITIES = (
+CA_FILES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),  # Debian, Ubuntu, Arch
     Path("/etc/pki/tls/certs/ca-bundle.crt"),  # Fedora, Red Hat
     Path("/etc/ssl/cert.pem"),  # Alpine
 )
-"""Where systems keep the certificates of the authorities they trust."""
+"""Where systems keep the certificates of trusted authorities."""
 
 
 @dataclass(frozen=True, slots=True)
 class FfmpegInput:
-    """Where a source is, for FFmpeg."""
+    """What FFmpeg needs to open a source."""
 
-    place: str  # all of it that may be shown
+    name: str  # for messages: host and port, or the device
     url: str = field(repr=False)  # with the password in it
-    format: str | None  # None lets FFmpeg find out
+    format: str | None  # None: FFmpeg detects it
     options: Mapping[str, str]
-    broken: str = BROKEN  # what it means when it cannot be read, and FFmpeg does not say why
+    broken: str = BROKEN  # the text for an error of FFmpeg without a reason
 
 
-def ffmpeg_input(source: LiveSource) -> FfmpegInput:
-    """How to open a source.
+def build_ffmpeg_input(source: LiveSource) -> FfmpegInput:
+    """Build what FFmpeg needs to open a source.
 
     Raises:
-        ConfigError: The password file cannot be read.
+        ConfigError: The password file cannot be read, or there is no such ca_file.
     """
     match source:
         case DeviceSource():
-            place, options = str(source.path), _device_options(source)
-            return FfmpegInput(place, place, "v4l2", options, "no camera, or it was unplugged")
+            name, options = str(source.path), _build_device_options(source)
+            return FfmpegInput(name, name, "v4l2", options, "no camera, or it was unplugged")
         case RtspSource():
-            options = _stream_options() | _rtsp_options(source) | _tls_options(source)
+            options = (
+                _build_stream_options() | _build_rtsp_options(source) | _build_tls_options(source)
+            )
         case HttpSource():
-            options = _stream_options() | _tls_options(source)
-    return FfmpegInput(urlsplit(source.url).netloc, _with_password(source), None, options)
+            options = _build_stream_options() | _build_tls_options(source)
+    return FfmpegInput(urlsplit(source.url).netloc, _add_credentials(source), None, options)
 
 
 def read_credentials_version(source: LiveSource) -> object:
-    """The password file's state, to compare; None without a password file or if it is missing."""
+    """Return a value that changes with the password file; None without one."""
     if isinstance(source, DeviceSource) or source.password_file is None:
         return None
     try:
@@ -65,10 +67,10 @@ def read_credentials_version(source: LiveSource) -> object:
     return state.st_mtime_ns, state.st_ino, state.st_size
 
 
-def distrust(source: LiveSource) -> SourceError | None:
-    """Why the certificate of a source that could not be opened is refused; None if it is not.
+def find_certificate_error(source: LiveSource) -> SourceError | None:
+    """Return why the certificate of a source that could not be opened is refused, if it is.
 
-    FFmpeg only says that the connection broke. This asks again, without it.
+    FFmpeg says only that the connection broke. This connects again, without FFmpeg.
     """
     if isinstance(source, DeviceSource) or not source.encrypted or not source.check_certificate:
         return None
@@ -77,8 +79,8 @@ def distrust(source: LiveSource) -> SourceError | None:
     try:
         context = ssl.create_default_context(cafile=source.ca_file)
         with (
-            socket.create_connection((parts.hostname, port), source.open_timeout_s) as plain,
-            context.wrap_socket(plain, server_hostname=parts.hostname),
+            socket.create_connection((parts.hostname, port), source.open_timeout_s) as connection,
+            context.wrap_socket(connection, server_hostname=parts.hostname),
         ):
             return None
     except ssl.SSLCertVerificationError as error:
@@ -87,19 +89,19 @@ def distrust(source: LiveSource) -> SourceError | None:
             "give its authority's certificate, or its own, as ca_file"
         )
     except OSError:
-        return None  # something else is wrong, and FFmpeg has said what
+        return None  # another error, which FFmpeg has named
 
 
-def _stream_options() -> dict[str, str]:
-    """What FFmpeg is told of any stream: to begin without measuring the frame rate first.
+def _build_stream_options() -> dict[str, str]:
+    """Options of every stream: begin without measuring the frame rate.
 
-    It must keep what it reads to begin with ("nobuffer" would not), or the first key frame
-    is lost and the picture comes one interval of key frames later.
+    FFmpeg must keep what it reads at the beginning ("nobuffer" would not). Otherwise the
+    first key frame is lost, and the first picture comes one key frame interval later.
     """
     return {"fpsprobesize": "0", "analyzeduration": PROBE_US}
 
 
-def _rtsp_options(source: RtspSource) -> dict[str, str]:
+def _build_rtsp_options(source: RtspSource) -> dict[str, str]:
     return {
         "rtsp_transport": source.transport,
         "allowed_media_types": "video",
@@ -109,8 +111,8 @@ def _rtsp_options(source: RtspSource) -> dict[str, str]:
     }
 
 
-def _tls_options(source: RtspSource | HttpSource) -> dict[str, str]:
-    """Whom to trust. FFmpeg's TLS library knows no authorities of its own on most systems.
+def _build_tls_options(source: RtspSource | HttpSource) -> dict[str, str]:
+    """Options for TLS. FFmpeg's TLS library has no list of authorities on most systems.
 
     Raises:
         ConfigError: There is no such ca_file.
@@ -118,12 +120,12 @@ def _tls_options(source: RtspSource | HttpSource) -> dict[str, str]:
     if not source.encrypted or not source.check_certificate:
         return {}
     if source.ca_file is not None and not source.ca_file.is_file():
-        raise ConfigError(f"ca_file {source.ca_file}: no such file; create it or mend its path")
-    trusted = source.ca_file or next((path for path in AUTHORITIES if path.is_file()), None)
+        raise ConfigError(f"ca_file {source.ca_file}: no such file; create it or correct its path")
+    trusted = source.ca_file or next((path for path in CA_FILES if path.is_file()), None)
     return {"tls_verify": "1"} | ({"ca_file": str(trusted)} if trusted is not None else {})
 
 
-def _device_options(source: DeviceSource) -> dict[str, str]:
+def _build_device_options(source: DeviceSource) -> dict[str, str]:
     options = {}
     if source.width is not None:
         options["video_size"] = f"{source.width}x{source.height}"
@@ -134,8 +136,8 @@ def _device_options(source: DeviceSource) -> dict[str, str]:
     return options
 
 
-def _with_password(source: RtspSource | HttpSource) -> str:
-    """The URL with the credentials in it. For FFmpeg only, never for a log.
+def _add_credentials(source: RtspSource | HttpSource) -> str:
+    """Return the URL with the credentials in it: for FFmpeg, never for a log.
 
     Raises:
         ConfigError: The password file cannot be read.
@@ -149,39 +151,39 @@ def _with_password(source: RtspSource | HttpSource) -> str:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"password_file {source.password_file} cannot be read "
-                f"({getattr(error, 'strerror', None) or 'not UTF-8'}); create it or mend its path"
+                f"({getattr(error, 'strerror', None) or 'not UTF-8'}); create it or correct path"
             ) from None
         credentials = f"{credentials}:{quote(password, safe='')}"
     parts = urlsplit(source.url)
     return parts._replace(netloc=f"{credentials}@{parts.netloc}").geturl()
 
 
-def opened(source: LiveSource, clock: Clock) -> av.container.InputContainer:
-    """The open stream. What FFmpeg says after a time-out depends on what it was doing.
+def open_stream(source: LiveSource, clock: Clock) -> av.container.InputContainer:
+    """Open a stream.
 
     Raises:
         ConfigError: Its password file or ca_file is missing.
-        SourceRejectedError: The camera refuses us, or we do not trust it.
-        SourceUnavailableError: Anything else, and no picture within ``open_timeout_s``.
+        SourceRejectedError: The camera refuses, or its certificate is not trusted.
+        SourceUnavailableError: Any other error, or no picture within ``open_timeout_s``.
     """
-    address, started = ffmpeg_input(source), clock.seconds()
-    too_late = SourceUnavailableError(
-        f"opening {address.place}: no answer in {source.open_timeout_s:g} s"
+    ffmpeg, started = build_ffmpeg_input(source), clock.seconds()
+    late_error = SourceUnavailableError(
+        f"opening {ffmpeg.name}: no answer in {source.open_timeout_s:g} s"
     )
     try:
-        with map_av_errors(f"opening {address.place}", address.broken):
+        with map_av_errors(f"opening {ffmpeg.name}", ffmpeg.broken):
             container = av.open(
-                address.url,
-                format=address.format,
-                options=dict(address.options),
+                ffmpeg.url,
+                format=ffmpeg.format,
+                options=dict(ffmpeg.options),
                 timeout=(source.open_timeout_s, source.silence_limit_s),
             )
     except SourceError as error:
-        # Whatever it is called: a PLAY that is not answered is "not permitted".
+        # Whatever FFmpeg calls it: a PLAY that is not answered is "not permitted".
         if clock.seconds() - started >= source.open_timeout_s:
-            raise too_late from None
-        raise distrust(source) or error from None
+            raise late_error from None
+        raise find_certificate_error(source) or error from None
     if clock.seconds() - started < source.open_timeout_s:
         return container
-    container.close()  # it has answered, but not sent a picture yet
-    raise too_late
+    container.close()  # it has answered, but sent no picture
+    raise late_error

@@ -1,4 +1,4 @@
-"""Looking at a camera for a few seconds, to say what it sends and what that would cost."""
+"""Reading a camera for a few seconds to describe its stream and the cost of decoding it."""
 
 import itertools
 from dataclasses import dataclass, field
@@ -12,65 +12,65 @@ from monitor.errors import SourceUnavailableError
 from monitor.ingest.frames.av_errors import map_av_errors
 from monitor.ingest.frames.decoder import Decoder, find_video_stream
 from monitor.ingest.live.hardware import SOFTWARE, Hardware
-from monitor.ingest.live.open_stream import ffmpeg_input, opened
+from monitor.ingest.live.open_stream import build_ffmpeg_input, open_stream
 from monitor.runtime.clock import Clock
 
-LOOK_S = 6.0  # long enough for two key frames of most cameras, and their first word of the time
-ENOUGH_KEYS = 3  # key frames after which nothing more is to be learnt
+PROBE_S = 6.0  # long enough for two key frames of most cameras, and their clock's time
+ENOUGH_KEY_FRAMES = 3  # key frames that are enough
 MICRO = 1e6
 
 
 @dataclass(frozen=True, slots=True)
-class CameraFacts:
-    """What one stream of a camera is like."""
+class StreamInfo:
+    """One stream of a camera."""
 
     codec: str
     width: int  # pixels
     height: int
     fps: float  # pictures per second
-    key_frames_s: float | None  # seconds between two key frames; None if fewer than two came
-    megabits_s: float  # per second
+    key_frames_s: float | None  # between key frames; None if fewer than two came
+    megabits_s: float
     decode_ms: float  # of one core, per picture
-    skew_s: float | None  # how far the camera's clock is ahead of ours; None if it does not say
-    decoder: str = SOFTWARE  # what decoded it: this, or a card's name
-    not_by: str = ""  # why not a card that was wanted
+    skew_s: float | None  # the camera's clock minus ours; None if it sends no time
+    decoder: str = SOFTWARE  # or a card's name
+    card_reasons: str = ""  # why a configured card was not used
 
     @property
     def core(self) -> float:
-        """What decoding every picture costs, in parts of one core."""
+        """The cost of decoding every picture, in cores."""
         return self.fps * self.decode_ms / 1000
 
 
-def examine(source: LiveSource, clock: Clock, seconds: float = LOOK_S) -> CameraFacts:
-    """Read a camera for so long at most. Blocks.
+def probe_stream(source: LiveSource, clock: Clock, seconds: float = PROBE_S) -> StreamInfo:
+    """Read a camera for up to ``seconds`` and describe its stream. Blocks.
 
     Raises:
         ConfigError: Its password file or ca_file is missing.
         SourceError: It cannot be opened, or sends no picture.
     """
-    place = ffmpeg_input(source).place
-    with opened(source, clock) as container:
-        stream = find_video_stream(container, place)
-        hardware = Hardware(source.decoder, place)
+    name = build_ffmpeg_input(source).name
+    with open_stream(source, clock) as container:
+        stream = find_video_stream(container, name)
+        hardware = Hardware(source.decoder, name)
         by, context = hardware.create_decoder(stream)
-        context.thread_count = 1  # so that seconds are seconds of one core
+        context.thread_count = 1  # so that times are those of one core
         stream_probe = _StreamProbe(clock, by, hardware.reasons)
         decoder = Decoder(stream, clock, context)
-        with map_av_errors(f"reading {place}"):
+        with map_av_errors(f"reading {name}"):
             for packet in container.demux(stream):
-                stream_probe.note(packet, container, decoder)
-                if stream_probe.seconds >= seconds or stream_probe.keys > ENOUGH_KEYS:
+                stream_probe.add_packet(packet, container, decoder)
+                if stream_probe.seconds >= seconds or stream_probe.key_frames > ENOUGH_KEY_FRAMES:
                     break
-        return stream_probe.facts(stream, place)
+        return stream_probe.summarise(stream, name)
 
 
 @dataclass(slots=True)
 class _StreamProbe:
-    """What has been seen of one stream."""
+    """Collects what is seen of one stream."""
 
     clock: Clock
     decoder: str
-    not_by: str
+    card_reasons: str
     size: tuple[int, int] | None = None
     _stamps: list[float] = field(default_factory=list)  # seconds on the camera's clock
     _key_stamps: list[float] = field(default_factory=list)
@@ -81,21 +81,21 @@ class _StreamProbe:
 
     @property
     def seconds(self) -> float:
-        """Since the first packet."""
+        """Seconds since the first packet."""
         return 0.0 if self._started is None else self.clock.seconds() - self._started
 
     @property
-    def keys(self) -> int:
+    def key_frames(self) -> int:
         """Key frames so far."""
         return len(self._key_stamps)
 
-    def note(
+    def add_packet(
         self,
         packet: "Packet[VideoStream]",
         container: av.container.InputContainer,
         decoder: Decoder,
     ) -> None:
-        """Take one packet in."""
+        """Add one packet, and decode it."""
         if self._started is None:
             self._started = self.clock.seconds()
         self._bytes += packet.size
@@ -111,28 +111,28 @@ class _StreamProbe:
             self.size = (picture.frame.width, picture.frame.height)
             self._decode_ms.append(picture.decode_ms)
 
-    def facts(self, stream: VideoStream, place: str) -> CameraFacts:
-        """What it comes to.
+    def summarise(self, stream: VideoStream, name: str) -> StreamInfo:
+        """Describe the stream.
 
         Raises:
-            SourceUnavailableError: Not one picture could be decoded.
+            SourceUnavailableError: No picture could be decoded.
         """
         if self.size is None:
-            raise SourceUnavailableError(f"reading {place}: no picture could be decoded")
+            raise SourceUnavailableError(f"reading {name}: no picture could be decoded")
         stamps = sorted(self._stamps)
         span = stamps[-1] - stamps[0] if len(stamps) > 1 else 0.0
-        said = float(stream.average_rate or stream.guessed_rate or 0)
+        declared_fps = float(stream.average_rate or stream.guessed_rate or 0)
         gaps = [after - before for before, after in itertools.pairwise(self._key_stamps)]
-        return CameraFacts(
+        return StreamInfo(
             codec=stream.codec_context.name,
             width=self.size[0],
             height=self.size[1],
-            fps=(len(stamps) - 1) / span if span > 0 else said,
+            fps=(len(stamps) - 1) / span if span > 0 else declared_fps,
             key_frames_s=sum(gaps) / len(gaps) if gaps else None,
             megabits_s=8 * self._bytes / span / MICRO if span > 0 else 0.0,
             decode_ms=sum(self._decode_ms) / len(self._decode_ms),
-            # What was on its way for the shortest time tells most.
+            # The packet with the shortest delay tells most.
             skew_s=max(self._skews_s) if self._skews_s else None,
             decoder=self.decoder,
-            not_by=self.not_by,
+            card_reasons=self.card_reasons,
         )

@@ -3,7 +3,7 @@
 import threading
 from dataclasses import dataclass
 
-from monitor.config.tampering import Tampering as TamperingSettings
+from monitor.config.schema import Tampering as TamperingSettings
 from monitor.domain import TamperingReason
 
 SETTLED_S = 5.0  # without motion and people, before key frames are enough

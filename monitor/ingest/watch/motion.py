@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.config.tampering import Tampering
+from monitor.config.schema import Tampering
 from monitor.ingest.frames.yuv import SMALL_PX, sample_luma, shrink_luma
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.tampering import Luma, TamperDetector

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.config.tampering import Tampering as Settings
+from monitor.config.schema import Tampering as Settings
 from monitor.domain import TamperingReason
 
 Luma: TypeAlias = NDArray[np.uint8]
@@ -85,7 +85,7 @@ class TamperDetector:
     def __init__(self, settings: Settings) -> None:
         self._debounced: Mapping[TamperingReason, _Debounce] = {
             reason: _Debounce(
-                settings.after_s(reason),
+                settings.get_delay_s(reason),
                 settings.clear_after_s,
                 reason is TamperingReason.IMAGE_FROZEN,
             )

@@ -2,7 +2,6 @@
 
 import json
 import os
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,12 +12,11 @@ from typing import Any, Final, Literal, TypeAlias
 from jinja2 import TemplateError
 from safetensors import SafetensorError
 
-from monitor.errors import ConfigError
+from monitor.errors import ConfigError, first_sentence
 
 _OFFLINE: Final = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_DISABLE_TELEMETRY")
-Precision: TypeAlias = Literal["auto", "float32", "bfloat16", "int8"]
+Precision: TypeAlias = Literal["auto", "float32", "bfloat16"]
 _LARGE: Final = 50_000_000  # weights; smaller models gain nothing from fewer bits
-_ERROR_LIMIT: Final = 160  # characters of a library's message that are worth a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +77,7 @@ def refused(folder: Path) -> Iterator[None]:
             yield
     except ImportError as error:
         raise ConfigError(
-            f"{folder}: cannot load the judge: {shortened(error)}; install what it needs"
+            f"{folder}: cannot load the judge: {first_sentence(error)}; install what it needs"
         ) from error
     except (
         *(SafetensorError, StrictDataclassError, TemplateError),
@@ -114,16 +112,8 @@ class _Untyped:
 
 def _unloadable(folder: Path, error: Exception) -> ConfigError:
     return ConfigError(
-        f"{folder}: cannot load the judge: {shortened(error)}; fetch it again, or another"
+        f"{folder}: cannot load the judge: {first_sentence(error)}; fetch it again, or another"
     )
-
-
-def shortened(error: BaseException) -> str:
-    """The first sentence of a library's message, as a part of one line."""
-    text = " ".join(str(error).split()).partition(". ")[0]
-    if not text or isinstance(error, LookupError):  # which say no more than a name
-        text = f"{type(error).__name__} {text}".rstrip()
-    return text if len(text) <= _ERROR_LIMIT else f"{text[:_ERROR_LIMIT].rstrip()} ..."
 
 
 def _transformers() -> Any:  # noqa: ANN401
@@ -198,11 +188,7 @@ def _check_weights(folder: Path, report: dict[str, Any]) -> None:
 
 
 def _computing_in(model: Any, device: str, precision: Precision) -> Any:  # noqa: ANN401
-    """The model, on its device, with the weights it is to compute in.
-
-    Raises:
-        ConfigError: The device cannot do that.
-    """
+    """The model, on its device, with the weights it is to compute in."""
     import torch
 
     if precision == "auto" and device.startswith("cpu"):
@@ -210,13 +196,7 @@ def _computing_in(model: Any, device: str, precision: Precision) -> Any:  # noqa
         precision = "bfloat16" if large and _cpu_has_bfloat16() else "float32"
     if precision == "auto":
         return model
-    if precision != "int8":
-        return model.to(getattr(torch, precision))
-    if not device.startswith("cpu"):
-        raise ConfigError(f"judge device {device!r}: int8 is for the CPU; set precision to auto")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about newer ways, which need another library
-        return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, torch.qint8)
+    return model.to(getattr(torch, precision))
 
 
 def _cpu_has_bfloat16() -> bool:
@@ -238,5 +218,6 @@ def _moved(model: Any, device: str) -> Any:  # noqa: ANN401
         return model.to(device)
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(
-            f"judge device {device!r}: {shortened(error)}; set it to cpu, or take a smaller model"
+            f"judge device {device!r}: {first_sentence(error)}; "
+            "set it to cpu, or take a smaller model"
         ) from error

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.domain import Pixels
-from monitor.errors import JudgeUnavailableError
-from monitor.judge.local.load import Precision, load, refused, shortened
+from monitor.errors import JudgeUnavailableError, first_sentence
+from monitor.judge.local.load import Precision, load, refused
 from monitor.judge.scoring import answer_tokens
 
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
@@ -33,7 +33,7 @@ def answering() -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise JudgeUnavailableError("the judge is out of memory") from error
     except (RuntimeError, ValueError, LookupError, TypeError, AttributeError) as error:
-        raise JudgeUnavailableError(f"the judge failed: {shortened(error)}") from error
+        raise JudgeUnavailableError(f"the judge failed: {first_sentence(error)}") from error
 
 
 class VisionModel:

@@ -1,1 +1,1 @@
-"""What is said on which topic, in which words, and the documents that describe it."""
+"""Topics and payloads, and the documents that describe them."""

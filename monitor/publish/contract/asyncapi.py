@@ -1,6 +1,6 @@
 """The MQTT contract for other programs: JSON Schemas and an AsyncAPI 3 document.
 
-Generated from the models that payloads are made with, so it cannot say anything else.
+Generated from the models that payloads are model_schema with, so both always agree.
 
 Source:
     AsyncAPI specification 3.0.0, and its MQTT bindings, version 0.2.0.
@@ -24,7 +24,7 @@ from monitor.publish.contract.models import (
     StateV1,
     TamperingV1,
 )
-from monitor.publish.contract.payload import content_type
+from monitor.publish.contract.payload import find_content_type
 from monitor.runtime.version import VERSION
 
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -55,17 +55,17 @@ CHANNELS = (
     Channel(
         "tampering",
         _CAMERA + "tampering",
-        "A camera shows nothing of use, or does again.",
+        "A camera was tampered with, or is well again.",
         TamperingV1,
         retained=False,
     ),
-    Channel("state", _CAMERA + "state", "How a camera is doing; it expires.", StateV1),
-    Channel("covered", _CAMERA + "covered", "Whether an alert is open.", CoveredV1),
+    Channel("state", _CAMERA + "state", "State of a camera; it expires.", StateV1),
+    Channel("covered", _CAMERA + "covered", "Whether alerts are open.", CoveredV1),
     Channel("snapshot", _CAMERA + "snapshot", "Picture of the latest alert.", "jpeg"),
     Channel(
         "command",
         _CAMERA + "command",
-        "What to do with a camera; the word may also come without quotes. Never retained.",
+        "Command for a camera, as JSON or as a bare word. Never retained.",
         CommandV1,
         retained=False,
         action="receive",
@@ -73,28 +73,28 @@ CHANNELS = (
     Channel(
         "response",
         _CAMERA + "command/response",
-        "What became of a command, if it named no response topic of its own.",
+        "Response to a command that named no response topic.",
         AnswerV1,
         retained=False,
     ),
-    Channel("health", "monitor/v1/{site}/health", "How the program itself is doing.", HealthV1),
+    Channel("health", "monitor/v1/{site}/health", "Health of the program itself.", HealthV1),
     Channel(
         "status",
         "monitor/v1/{site}/status",
-        "Whether the site is there; `offline` is also the will.",
+        "Whether the site is online; `offline` is also the will.",
         "word",
         words=("online", "offline"),
     ),
     Channel(
         "discovery",
         "{prefix}/device/{device}/config",
-        "Home Assistant's device discovery, if it is switched on; empty takes a device back.",
+        "Home Assistant's device discovery, if enabled; an empty payload removes the device.",
         DiscoveryV1,
     ),
     Channel(
         "birth",
         "{prefix}/status",
-        "Home Assistant has started; the discovery is sent again.",
+        "Home Assistant has started; the discovery is then sent again.",
         "word",
         retained=False,
         action="receive",
@@ -102,40 +102,40 @@ CHANNELS = (
     ),
 )
 _REPLY: dict[str, dict[str, object]] = {
-    "reply": {  # its address is the asker's choice
+    "reply": {  # the requester chooses its address
         "address": None,
-        "description": "What became of a command, on the response topic that it named.",
+        "description": "Response to a command, on the response topic that it named.",
         "messages": {"response": {"$ref": "#/components/messages/response"}},
     }
 }
 
 
-def documents() -> dict[str, dict[str, object]]:
-    """File names and what is in them."""
+def build_documents() -> dict[str, dict[str, object]]:
+    """Return the documents by file name."""
     schemas: dict[str, dict[str, object]] = {
-        f"{channel.name}-v1.schema.json": schema(channel)
+        f"{channel.name}-v1.schema.json": build_schema(channel)
         for channel in CHANNELS
         if not isinstance(channel.payload, str)
     }
-    return {"asyncapi.json": asyncapi(), **schemas}
+    return {"asyncapi.json": build_asyncapi(), **schemas}
 
 
-def schema(channel: Channel) -> dict[str, object]:
-    """The JSON Schema of one channel's payload, by itself."""
+def build_schema(channel: Channel) -> dict[str, object]:
+    """Return the JSON Schema of one channel's payload."""
     if isinstance(channel.payload, str):
         raise TypeError(f"{channel.name}: its payload is not JSON")
-    made = channel.payload.model_json_schema()
+    model_schema = channel.payload.model_json_schema()
     if channel.payload is CommandV1:
         word = TypeAdapter(Order).json_schema()
-        return {"$schema": _DRAFT, "title": "CommandV1", "anyOf": [made, word]}
-    return {"$schema": _DRAFT, **made}
+        return {"$schema": _DRAFT, "title": "CommandV1", "anyOf": [model_schema, word]}
+    return {"$schema": _DRAFT, **model_schema}
 
 
-def asyncapi() -> dict[str, object]:
-    """All topics, who sends and who receives there, and what."""
+def build_asyncapi() -> dict[str, object]:
+    """Return the AsyncAPI document: all topics, their direction and their payloads."""
     models = {c.payload for c in CHANNELS if not isinstance(c.payload, str)}
     ordered = sorted(models, key=lambda model: model.__name__)
-    _, defined = models_json_schema(
+    _, definitions = models_json_schema(
         [(model, "validation") for model in ordered],
         ref_template="#/components/schemas/{model}",
     )
@@ -150,16 +150,16 @@ def asyncapi() -> dict[str, object]:
             "license": {"name": "AGPL-3.0-or-later"},
         },
         "defaultContentType": "application/json",
-        "channels": {channel.name: _channel(channel) for channel in CHANNELS} | _REPLY,
-        "operations": {_verb(channel): _operation(channel) for channel in CHANNELS},
+        "channels": {channel.name: _describe_channel(channel) for channel in CHANNELS} | _REPLY,
+        "operations": {_name_operation(c): _describe_operation(c) for c in CHANNELS},
         "components": {
-            "messages": {channel.name: _message(channel) for channel in CHANNELS},
-            "schemas": defined["$defs"],
+            "messages": {channel.name: _describe_message(channel) for channel in CHANNELS},
+            "schemas": definitions["$defs"],
         },
     }
 
 
-def _channel(channel: Channel) -> dict[str, object]:
+def _describe_channel(channel: Channel) -> dict[str, object]:
     parameters = [word for word in _PARAMETERS if f"{{{word}}}" in channel.address]
     return {
         "address": channel.address,
@@ -169,11 +169,11 @@ def _channel(channel: Channel) -> dict[str, object]:
     }
 
 
-def _verb(channel: Channel) -> str:
+def _name_operation(channel: Channel) -> str:
     return f"{channel.action}{channel.name.capitalize()}"
 
 
-def _operation(channel: Channel) -> dict[str, object]:
+def _describe_operation(channel: Channel) -> dict[str, object]:
     operation: dict[str, object] = {
         "action": channel.action,
         "channel": {"$ref": f"#/channels/{channel.name}"},
@@ -187,7 +187,7 @@ def _operation(channel: Channel) -> dict[str, object]:
         operation["reply"] = {
             "address": {
                 "description": "MQTT 5: the response topic, with the correlation data; "
-                "it must be none of ours. Else the channel `response`.",
+                "it must not be one of ours. Otherwise the channel `response`.",
                 "location": "$message.header#/responseTopic",
             },
             "channel": {"$ref": "#/channels/reply"},
@@ -196,12 +196,12 @@ def _operation(channel: Channel) -> dict[str, object]:
     return operation
 
 
-def _message(channel: Channel) -> dict[str, object]:
+def _describe_message(channel: Channel) -> dict[str, object]:
     message: dict[str, object] = {
         "name": channel.name,
         "summary": channel.summary,
-        "contentType": "text/plain" if channel.words else content_type(channel.address),
-        "payload": dict(_payload(channel)),
+        "contentType": "text/plain" if channel.words else find_content_type(channel.address),
+        "payload": dict(_describe_payload(channel)),
     }
     if channel.name == "alert":
         words = {"id": {"type": "string"}, "seq": {"type": "string"}}
@@ -213,7 +213,7 @@ def _message(channel: Channel) -> dict[str, object]:
     return message
 
 
-def _payload(channel: Channel) -> Iterable[tuple[str, object]]:
+def _describe_payload(channel: Channel) -> Iterable[tuple[str, object]]:
     if channel.words:
         yield from {"type": "string", "enum": list(channel.words)}.items()
     elif isinstance(channel.payload, str):

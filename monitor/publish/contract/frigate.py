@@ -1,8 +1,8 @@
-"""Alerts once more in the words of Frigate NVR, for automations that were written for it.
+"""Alerts in the format of Frigate NVR, for automations that were written for it.
 
-What Frigate knows and we do not is zero, empty or null: boxes, thumbnails, clips. Its HTTP
-interface is not ours, so automations that fetch pictures from there show none; the picture is
-on ``<prefix>/<camera>/person/snapshot``.
+Fields that are not known here are zero, empty or null: boxes, thumbnails, clips. Frigate's HTTP
+API is not served, so automations that fetch pictures from it show none; the picture is on
+``<prefix>/<camera>/person/snapshot``.
 
 Source:
     Frigate, documentation of its MQTT integration (docs/docs/integrations/mqtt.md), topics
@@ -15,37 +15,37 @@ from datetime import datetime
 from uuid import UUID, uuid5
 
 from monitor.domain import Alert, AlertState, CameraId, Severity
-from monitor.publish.contract.payload import printable
+from monitor.publish.contract.payload import to_printable
 from monitor.publish.outbox.outbox import OutboxMessage
 
 
 class FrigateFormat:
-    """Says each state of an alert as an event and as a review item. Owned by one thread.
+    """Turns each state of an alert into an event and a review item. Owned by one thread.
 
     Args:
-        prefix: The first word of the topics, ``frigate`` by default there.
+        prefix: The first level of the topics; Frigate's default is ``frigate``.
     """
 
     def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._before: dict[UUID, Alert] = {}  # open alerts, as they were said last
+        self._previous: dict[UUID, Alert] = {}  # open alerts in their last state
 
     def snapshot_topic(self, camera: CameraId) -> str:
-        """Where the picture of a camera's latest alert is kept (retained)."""
+        """Topic of the picture of a camera's latest alert (retained)."""
         return f"{self._prefix}/{camera}/person/snapshot"
 
-    def messages(self, alert: Alert, now: datetime) -> Iterator[OutboxMessage]:
-        """What one state of an alert is in these words. They may make room for alerts proper."""
-        before = self._before.pop(alert.id, None)
-        over = alert.state.is_final
-        if not over:
-            self._before[alert.id] = alert
-        kind = "end" if over else "new" if before is None else "update"
-        for topic, said in (("events", _event), ("reviews", _review)):
+    def build_messages(self, alert: Alert, now: datetime) -> Iterator[OutboxMessage]:
+        """Yield the messages for one state of an alert. They may be dropped for real alerts."""
+        previous = self._previous.pop(alert.id, None)
+        is_final = alert.state.is_final
+        if not is_final:
+            self._previous[alert.id] = alert
+        kind = "end" if is_final else "new" if previous is None else "update"
+        for topic, build in (("events", _build_event), ("reviews", _build_review)):
             body = {
                 "type": kind,
-                "before": said(before or alert, None),
-                "after": said(alert, now if over else None),
+                "before": build(previous or alert, None),
+                "after": build(alert, now if is_final else None),
             }
             yield OutboxMessage(
                 id=uuid5(alert.id, topic),
@@ -57,20 +57,20 @@ class FrigateFormat:
             )
 
 
-def _name(alert: Alert) -> str:
-    """As Frigate makes its ids: when it began, and a few characters."""
+def _build_id(alert: Alert) -> str:
+    """An id like Frigate's: the start time and a few characters."""
     return f"{alert.first_seen.taken_at.timestamp():.6f}-{alert.id.hex[-6:]}"
 
 
-def _zones(alert: Alert) -> list[str]:
+def _list_zones(alert: Alert) -> list[str]:
     return [] if alert.zone is None else [alert.zone]
 
 
-def _event(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
-    """The tracked person of an alert."""
+def _build_event(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
+    """Build the event: the tracked person of an alert."""
     seen, probability = alert.raised_at.taken_at.timestamp(), round(alert.probability, 4)
     return {
-        "id": _name(alert),
+        "id": _build_id(alert),
         "camera": alert.camera,
         "frame_time": seen,
         "snapshot_time": seen,
@@ -85,8 +85,8 @@ def _event(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
         "area": 0,
         "ratio": 0.0,
         "region": [0, 0, 0, 0],
-        "current_zones": [] if ended is not None else _zones(alert),
-        "entered_zones": _zones(alert),
+        "current_zones": [] if ended is not None else _list_zones(alert),
+        "entered_zones": _list_zones(alert),
         "thumbnail": None,
         "has_snapshot": False,
         "has_clip": False,
@@ -96,24 +96,24 @@ def _event(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
         "position_changes": 0,
         "attributes": {},
         "current_attributes": [],
-        "description": printable(alert.thinking),
+        "description": to_printable(alert.thinking),
     }
 
 
-def _review(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
-    """The review item of an alert."""
+def _build_review(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
+    """Build the review item of an alert."""
     return {
-        "id": _name(alert),
+        "id": _build_id(alert),
         "camera": alert.camera,
         "start_time": alert.first_seen.taken_at.timestamp(),
         "end_time": None if ended is None else ended.timestamp(),
         "severity": "detection" if alert.severity is Severity.NOTE else "alert",
         "thumb_path": "",
         "data": {
-            "detections": [_name(alert)],
+            "detections": [_build_id(alert)],
             "objects": ["person"],
             "sub_labels": [alert.covering],
-            "zones": _zones(alert),
+            "zones": _list_zones(alert),
             "audio": [],
         },
     }

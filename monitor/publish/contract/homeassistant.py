@@ -21,7 +21,7 @@ from monitor.runtime.version import VERSION
 
 
 class _DiscoveryModel(BaseModel):
-    """What is not set is not sent."""
+    """Fields that are not set are not sent."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,7 +48,7 @@ class Component(_DiscoveryModel):
 
 
 class Device(_DiscoveryModel):
-    """What the entities belong to."""
+    """The device that the entities belong to."""
 
     identifiers: list[str]
     name: str
@@ -59,14 +59,14 @@ class Device(_DiscoveryModel):
 
 
 class Origin(_DiscoveryModel):
-    """Who announces it."""
+    """The program that announces the device."""
 
     name: str
     sw_version: str
 
 
 class DiscoveryV1(_DiscoveryModel):
-    """One camera, as Home Assistant is told of it."""
+    """The discovery payload of one camera."""
 
     device: Device
     origin: Origin
@@ -78,28 +78,31 @@ class DiscoveryV1(_DiscoveryModel):
 
 
 def discovery_topic(prefix: str, site: str, camera: CameraId) -> str:
-    """Where a camera is announced (retained); empty takes it back."""
+    """Discovery topic of a camera (retained); an empty payload removes the device."""
     return f"{prefix}/device/monitor_{site}_{camera}/config"
 
 
 def birth_topic(prefix: str) -> str:
-    """Where Home Assistant says ``online`` when it starts and knows of nothing."""
+    """Topic on which Home Assistant publishes ``online`` when it starts."""
     return f"{prefix}/status"
 
 
-def discovery(prefix: str, site: str, zones: Mapping[CameraId, str | None]) -> dict[str, bytes]:
-    """Topics and payloads that announce some cameras, each with the name of its place."""
+def build_discovery(
+    prefix: str, site: str, zones: Mapping[CameraId, str | None]
+) -> dict[str, bytes]:
+    """Build the discovery payloads, by topic, of cameras and the names of their zones."""
     return {
-        discovery_topic(prefix, site, camera): announcement(site, camera, zone)
+        discovery_topic(prefix, site, camera): describe_device(site, camera, zone)
         .model_dump_json(exclude_none=True)
         .encode()
         for camera, zone in zones.items()
     }
 
 
-def announcement(site: str, camera: CameraId, zone: str | None) -> DiscoveryV1:
-    """One camera, as Home Assistant is told of it."""
+def describe_device(site: str, camera: CameraId, zone: str | None) -> DiscoveryV1:
+    """Describe one camera as a device of Home Assistant."""
     key = f"monitor_{site}_{camera}"
+    components = _build_components(site, camera)
     return DiscoveryV1(
         device=Device(
             identifiers=[key],
@@ -114,11 +117,11 @@ def announcement(site: str, camera: CameraId, zone: str | None) -> DiscoveryV1:
         payload_available="online",
         payload_not_available="offline",
         qos=1,
-        components={part.unique_id.removeprefix(f"{key}_"): part for part in _parts(site, camera)},
+        components={part.unique_id.removeprefix(f"{key}_"): part for part in components},
     )
 
 
-def _parts(site: str, camera: CameraId) -> Iterable[Component]:
+def _build_components(site: str, camera: CameraId) -> Iterable[Component]:
     key = f"monitor_{site}_{camera}"
     covered, state = covered_topic(site, camera), state_topic(site, camera)
     yield Component(

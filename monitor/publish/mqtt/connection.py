@@ -15,7 +15,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish import NO_PROPERTIES, Receipt
-from monitor.publish.contract.payload import content_type
+from monitor.publish.contract.payload import find_content_type
 from monitor.publish.mqtt.credentials import MqttCredentials
 
 CONNECT_TIMEOUT_S = 5.0  # for TCP and TLS, and again for the broker's answer
@@ -309,7 +309,7 @@ class MqttConnection:
         if self._version is not V5:
             return None
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-        properties.ContentType = content_type(topic)
+        properties.ContentType = find_content_type(topic)
         if expiry_s is not None:
             properties.MessageExpiryInterval = expiry_s
         if words:

@@ -5,7 +5,7 @@ from contextlib import closing
 from uuid import uuid4
 
 from monitor.config.schema import Mqtt
-from monitor.publish.contract.payload import stamped
+from monitor.publish.contract.payload import stamp_payload
 from monitor.publish.mqtt.connection import dial
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.outbox.outbox import OutboxMessage
@@ -36,7 +36,7 @@ def delivered(settings: Mqtt, messages: Iterable[OutboxMessage]) -> Iterable[Out
         for message in messages:
             connection.publish(
                 message.topic,
-                stamped(message.payload, late=True, publish_ms=0.0),
+                stamp_payload(message.payload, late=True, publish_ms=0.0),
                 properties={"id": str(message.id), "seq": str(message.seq)},
             )
             yield message

@@ -9,7 +9,7 @@ from monitor.domain import CameraId
 from monitor.errors import CommandError, PublishError
 from monitor.publish import Broker
 from monitor.publish.contract.models import COMMAND_BYTES, AnswerV1, CommandV1
-from monitor.publish.contract.payload import command_topic, encoded, iso
+from monitor.publish.contract.payload import command_topic, encode_model, format_time
 from monitor.publish.mqtt.command_queue import CommandQueue, Request
 from monitor.publish.retained.announcements import RetainedAnnouncements
 from monitor.runtime.clock import Clock
@@ -113,7 +113,7 @@ class CommandHandler:
             log.warning("%s: not answered: its response topic is not allowed", request.topic)
             return
         try:
-            self._publisher.answer(topic, encoded(answer), request.correlation)
+            self._publisher.answer(topic, encode_model(answer), request.correlation)
         except PublishError as error:
             log.warning("%s: not answered: %s", request.topic, error)
 
@@ -131,7 +131,7 @@ class CommandHandler:
             id=None if command is None else command.id,
             ok=error is None,
             error=error,
-            at=iso(self._clock.now()),
+            at=format_time(self._clock.now()),
         )
 
 

@@ -4,7 +4,7 @@ import threading
 from typing import Literal
 
 from monitor.publish.contract.models import HealthV1, ProblemV1
-from monitor.publish.contract.payload import encoded, health_topic, iso, printable
+from monitor.publish.contract.payload import encode_model, format_time, health_topic, to_printable
 from monitor.publish.outbox.database import Damage
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.clock import Clock
@@ -30,10 +30,10 @@ class HealthReporter:
         """There is a problem. The same again changes nothing."""
         with self._lock:
             known = self._problems.get(kind)
-            if known is not None and known.detail == printable(detail):
+            if known is not None and known.detail == to_printable(detail):
                 return
-            since = iso(self._clock.now()) if known is None else known.since
-            self._problems[kind] = ProblemV1(kind=kind, detail=printable(detail), since=since)
+            since = format_time(self._clock.now()) if known is None else known.since
+            self._problems[kind] = ProblemV1(kind=kind, detail=to_printable(detail), since=since)
             self._tell()
 
     def clear(self, kind: ProblemKind) -> None:
@@ -53,6 +53,6 @@ class HealthReporter:
     def _tell(self) -> None:
         problems = list(self._problems.values())
         body = HealthV1(
-            site=self._site, ok=not problems, at=iso(self._clock.now()), problems=problems
+            site=self._site, ok=not problems, at=format_time(self._clock.now()), problems=problems
         )
-        self._retained.keep(health_topic(self._site), encoded(body))
+        self._retained.keep(health_topic(self._site), encode_model(body))

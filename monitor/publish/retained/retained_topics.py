@@ -13,9 +13,9 @@ from monitor.publish import Broker
 from monitor.publish.contract.models import CoveredV1
 from monitor.publish.contract.payload import (
     covered_topic,
-    encoded,
+    encode_model,
+    encode_state,
     snapshot_topic,
-    state_payload,
     state_topic,
 )
 from monitor.runtime.stop import Stop
@@ -67,7 +67,7 @@ class RetainedPublisher:
     def post(self, state: CameraState) -> None:
         """Note a camera's state."""
         topic = state_topic(self._site, state.camera)
-        self._leave(topic, _Retained(state_payload(state), self._expiry_s))
+        self._leave(topic, _Retained(encode_state(state), self._expiry_s))
 
     def keep(self, topic: str, payload: bytes) -> None:
         """Note what else the broker is to keep, on a topic of its own, until it is replaced."""
@@ -179,4 +179,4 @@ class OpenAlerts:
             severity=max((a.severity for a in standing), key=_ORDER.index, default=None),
             last_covering=last,
         )
-        self._retained.keep(covered_topic(self._site, camera), encoded(body))
+        self._retained.keep(covered_topic(self._site, camera), encode_model(body))

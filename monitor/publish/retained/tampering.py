@@ -7,7 +7,7 @@ from datetime import datetime
 from uuid import UUID, uuid4
 
 from monitor.domain import AlertState, CameraId, Severity, TamperingAlert, TamperingReason
-from monitor.publish.contract.payload import tampering_payload, tampering_topic
+from monitor.publish.contract.payload import encode_tampering_alert, tampering_topic
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import OutboxMessage
 
@@ -67,7 +67,7 @@ class TamperAlerts:
                 alert.id,
                 alert.seq,
                 tampering_topic(self.site, alert.camera),
-                tampering_payload(self.site, alert),
+                encode_tampering_alert(self.site, alert),
                 alert.at,
                 expendable=alert.severity is Severity.NOTE,
                 unfinished=not over,

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from cv2.typing import MatLike
 
-from monitor.demo.drawing import Floats, LandmarkedFace, Rng, typical_points
+from monitor.demo.drawing import Floats, LandmarkedFace, Rng, make_typical_points
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 
@@ -66,7 +66,7 @@ class Landmarks:
         """The face nearest the middle of a square picture, its longer side, whether found."""
         side = pixels.shape[0]
         assumed = (
-            LandmarkedFace(pixels, typical_points(side, FACE_SHARE * side)),
+            LandmarkedFace(pixels, make_typical_points(side, FACE_SHARE * side)),
             FACE_SHARE * side,
             False,
         )

@@ -19,6 +19,7 @@ from monitor.train.averaging import follow
 from monitor.train.judge.config import TrainJudgeConfig
 from monitor.train.judge.data import Pool, normalised
 from monitor.train.judge.dev import DevScore, DevSet, answer_logits, read_dev, score
+from monitor.train.judge.export import export_judge
 from monitor.train.judge.faces import Landmarks
 from monitor.train.judge.leave import check_left_out
 from monitor.train.judge.loss import Hint, Targets, sentence_loss
@@ -44,12 +45,13 @@ _LOG = logging.getLogger(__name__)
 
 
 def train(config: TrainJudgeConfig) -> Path:
-    """Train until the time is up and return the folder of the best weights on dev.
+    """Train until the time is up and return the folder of the best weights on dev, exported.
 
     An interrupted training goes on from its last measuring when called again.
 
     Raises:
-        ConfigError: A folder lacks what it should hold.
+        ConfigError: A folder lacks what it should hold, or OpenVINO is not installed.
+        OutputError: The exported graph cannot be written.
     """
     torch.set_num_threads(1)
     check_left_out(config)
@@ -67,7 +69,9 @@ def train(config: TrainJudgeConfig) -> Path:
     amount = Amount(config.shards, config.shard_size, config.seed)
     draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
     pool = Pool(pool_folder, config.leave_out)
-    return Training(config, pool, _ensemble(config, pool)).run()
+    folder = Training(config, pool, _ensemble(config, pool)).run()
+    export_judge(folder)
+    return folder
 
 
 def _ensemble(config: TrainJudgeConfig, pool: Pool) -> EnsembleFiles | None:

@@ -21,10 +21,10 @@ from monitor.domain import (
     StreamState,
 )
 from monitor.publish.contract.payload import (
-    alert_payload,
     alert_topic,
+    encode_alert,
+    encode_state,
     snapshot_topic,
-    state_payload,
     state_topic,
 )
 from monitor.publish.mqtt.publisher import MqttPublisher
@@ -61,7 +61,7 @@ class Stand:
     publisher: MqttPublisher
 
     def alert(self, raised: Alert, site: str = "site") -> None:
-        self.publisher.publish(alert_topic(site, raised.camera), alert_payload(site, raised))
+        self.publisher.publish(alert_topic(site, raised.camera), encode_alert(site, raised))
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ def stand(tmp_path: Path) -> Iterator[Stand]:
         until(lambda: publisher.connected)
         publisher.publish(
             state_topic("site", CameraId("yard")),
-            state_payload(
+            encode_state(
                 CameraState(CameraId("yard"), StreamState.STREAMING, 24.9, 2, moment(0).taken_at)
             ),
             retain=True,
@@ -128,7 +128,7 @@ def test_with_json_each_line_is_a_payload(stand: Stand) -> None:
         status, lines = ended(listener)
     assert status == 0
     assert [json.loads(line) for line in lines] == [
-        json.loads(alert_payload("site", alert(n))) for n in (1, 2)
+        json.loads(encode_alert("site", alert(n))) for n in (1, 2)
     ]
 
 

@@ -9,7 +9,7 @@ import pytest
 from monitor.config.schema import Config
 from monitor.daemon.mqtt_service import MqttService
 from monitor.domain import CameraId
-from monitor.publish.contract.payload import alert_payload, alert_topic
+from monitor.publish.contract.payload import alert_topic, encode_alert
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.outbox.saved_state import SavedState
 from monitor.runtime.clock import SystemClock
@@ -33,7 +33,7 @@ class NoCameras:
 
 def left_open(settings: Config) -> None:
     """An alert was raised and sent; then the power went."""
-    payload, topic = alert_payload("site", ALERT), alert_topic("site", YARD)
+    payload, topic = encode_alert("site", ALERT), alert_topic("site", YARD)
     with Outbox(settings.outbox) as outbox:
         message = OutboxMessage(
             ALERT.id, ALERT.seq, topic, payload, SystemClock().now(), unfinished=True
@@ -78,7 +78,7 @@ def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -
             assert all(worker.join(5) for worker in workers)
             topic = alert_topic("site", YARD)
             mqtt.buffered.add(
-                OutboxMessage(ALERT.id, 2, topic, alert_payload("site", ALERT), SystemClock().now())
+                OutboxMessage(ALERT.id, 2, topic, encode_alert("site", ALERT), SystemClock().now())
             )
             mqtt.send_last_alerts()
             assert len(mqtt.buffered) == 0

@@ -9,10 +9,10 @@ from monitor.build import build_detector
 from monitor.config.schema import YoloDetector
 from monitor.domain import CameraId, Frame, Moment
 from monitor.ingest.frames.picture import ArrayPicture
-from monitor.runtime.resources import bundled
+from monitor.runtime.resources import find_bundled
 from tests.support.clips import photo
 
-MODELS = bundled("models") / "detector"
+MODELS = find_bundled("models") / "detector"
 MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))
 
 

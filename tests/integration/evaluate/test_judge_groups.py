@@ -17,7 +17,7 @@ from monitor.evaluate.judge_plots import confusion, reliability, write_plots
 from monitor.evaluate.judge_report import JudgeReport, Prediction
 from monitor.evaluate.judge_rows import RowFilter
 from monitor.evaluate.judge_temperature import fit_factor, fit_factors
-from monitor.judge.local.local_judge import LocalJudge
+from monitor.judge.local.embedded_judge import EmbeddedJudge
 from monitor.judge.profile import FILE, read_profile, store_abstain_limits, store_temperatures
 from monitor.runtime.clock import SystemClock
 from tests.support.crops import crops
@@ -190,9 +190,9 @@ def test_what_a_judge_is_unsure_of_is_unusable_at_that_size_only(tmp_path: Path)
     shutil.copytree(Path(__file__).parents[3] / "models" / "judge", tmp_path, dirs_exist_ok=True)
     small, large = _crop(128, 20), _crop(128, 21)
     store_abstain_limits(tmp_path, {})
-    sure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
+    sure = EmbeddedJudge(tmp_path, clock=SystemClock()).judge([small, large])
     store_abstain_limits(tmp_path, {20: 0.001})
-    unsure = LocalJudge(tmp_path, clock=SystemClock()).judge([small, large])
+    unsure = EmbeddedJudge(tmp_path, clock=SystemClock()).judge([small, large])
     assert unsure[0].unusable > max(0.5, sure[0].unusable)
     assert unsure[0].occluded == pytest.approx(sure[0].occluded)
     assert not unsure[0].evaluable

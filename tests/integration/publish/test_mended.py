@@ -7,7 +7,7 @@ from paho.mqtt.client import MQTTMessage
 
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
-from monitor.publish.contract.homeassistant import discovery
+from monitor.publish.contract.homeassistant import build_discovery
 from monitor.publish.contract.models import COMMAND_BYTES
 from monitor.publish.mqtt.command_queue import LIMIT, CommandQueue
 from monitor.publish.mqtt.publisher import MqttPublisher
@@ -71,7 +71,7 @@ def test_what_was_refused_is_kept_as_soon_as_the_broker_allows_it(tmp_path: Path
 def test_one_device_that_may_not_be_announced_does_not_keep_back_the_others(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    shown = discovery("homeassistant", "site", {CameraId("a"): None, CameraId("b"): None})
+    shown = build_discovery("homeassistant", "site", {CameraId("a"): None, CameraId("b"): None})
     refused, announced = shown
     broker = Mosquitto(tmp_path)
     broker.allow("topic read #", "topic readwrite monitor/#", f"topic readwrite {announced}")
@@ -89,7 +89,7 @@ def test_one_device_that_may_not_be_announced_does_not_keep_back_the_others(
 def test_nobody_makes_us_publish_under_another_prefix_of_home_assistant_either(
     tmp_path: Path,
 ) -> None:
-    shown = discovery("house", "site", {CameraId("yard"): None})
+    shown = build_discovery("house", "site", {CameraId("yard"): None})
     (topic,) = shown
     with (
         Mosquitto(tmp_path) as broker,

@@ -243,7 +243,7 @@ def test_every_alert_has_one_life(
         kinds = [alert.state for alert in life]
         assert kinds == [AlertState.RAISED] * (len(life) - 1) + [AlertState.ENDED]
         assert len({alert.subject for alert in life}) == 1
-        assert all(policy.table()[alert.covering] is alert.severity for alert in life)
+        assert all(policy.get_severities()[alert.covering] is alert.severity for alert in life)
         assert Severity.IGNORE not in {alert.severity for alert in life}
         assert all(alert.probability >= policy.raise_at for alert in life[:1])
 

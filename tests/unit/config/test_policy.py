@@ -74,7 +74,7 @@ def test_a_shop_wants_to_know_of_helmets_and_of_scarves_over_the_nose() -> None:
 def test_changes_win_over_the_preset_and_touch_nothing_else(
     changes: dict[Covering, Severity],
 ) -> None:
-    table = Policy(preset="school", severity=changes).table()
+    table = Policy(preset="school", severity=changes).get_severities()
     assert {covering: table[covering] for covering in changes} == changes
     rest = PRESETS["school"].keys() - changes.keys()
     assert all(table[covering] is PRESETS["school"][covering] for covering in rest)

@@ -1,6 +1,7 @@
 """Pausing cameras, and asking them for a picture."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -113,9 +114,13 @@ def test_a_paused_camera_is_left_alone_until_it_is_resumed() -> None:
 
 
 def test_a_paused_camera_does_not_keep_the_program_from_ending() -> None:
-    with running(SteadySource()) as reader:
+    source = SteadySource()
+    with running(source) as reader:
         reader.pause()
-        until(lambda: reader.status().fps == 0 or reader.paused)
+        until(lambda: source.viewers == 0, "the connection to be closed")
+        assert reader.status().state is StreamState.PAUSED
+        asked = time.monotonic()
+    assert time.monotonic() - asked < 1, "a paused reader stops at once"
 
 
 def test_a_paused_camera_stays_paused_over_a_restart_until_it_is_resumed() -> None:

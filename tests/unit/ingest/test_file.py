@@ -12,7 +12,7 @@ import pytest
 
 from monitor.domain import CameraId, Frame
 from monitor.errors import SourceRejectedError
-from monitor.ingest.file import FileVideo, VideoInfo, probe
+from monitor.ingest.file import FileVideo, VideoInfo, probe_file
 from monitor.ingest.frames.picture import VideoPicture
 from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff
@@ -155,19 +155,19 @@ def test_a_gap_in_a_recording_stays_a_gap(tmp_path: Path) -> None:
 def test_a_cover_picture_is_not_the_video(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", panning(10), fps=10)
     covered = with_cover(tmp_path / "covered.mkv", clip)
-    assert probe(covered).codec == "h264"
+    assert probe_file(covered).codec == "h264"
     assert len(played(recording(covered))) == 5
 
 
 def test_a_file_tells_what_it_is(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "a.mp4", panning(30), fps=15)
     expected = VideoInfo(width=320, height=240, fps=15, frames=30, duration_s=2, codec="h264")
-    assert probe(path) == expected
+    assert probe_file(path) == expected
     assert recording(path).info == expected
 
 
 def test_a_turned_file_tells_its_upright_size(tmp_path: Path) -> None:
-    info = probe(write_clip(tmp_path / "phone.mp4", panning(3), turned=90))
+    info = probe_file(write_clip(tmp_path / "phone.mp4", panning(3), turned=90))
     assert (info.width, info.height) == (240, 320)
 
 
@@ -176,7 +176,7 @@ def test_a_file_name_with_a_colon_is_no_address(
 ) -> None:
     write_clip(tmp_path / "plain.mp4", panning(3)).rename(tmp_path / "10:30.mp4")
     monkeypatch.chdir(tmp_path)
-    assert probe(Path("10:30.mp4")).width == 320
+    assert probe_file(Path("10:30.mp4")).width == 320
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_what_is_no_video_is_named_in_one_line(
 ) -> None:
     path = tmp_path / name
     path.write_bytes(content)
-    for attempt in (lambda: probe(path), lambda: played(recording(path))):
+    for attempt in (lambda: probe_file(path), lambda: played(recording(path))):
         with pytest.raises(SourceRejectedError, match=said) as caught:
             attempt()
         assert str(path) in str(caught.value)
@@ -202,9 +202,9 @@ def test_what_is_no_video_is_named_in_one_line(
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
     with pytest.raises(SourceRejectedError, match=r"gone\.mp4: no such file; check the path"):
-        probe(tmp_path / "gone.mp4")
+        probe_file(tmp_path / "gone.mp4")
     with pytest.raises(SourceRejectedError, match="is a folder; give one file"):
-        probe(tmp_path)
+        probe_file(tmp_path)
 
 
 def test_a_file_with_sound_only_has_no_video(tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_a_file_with_sound_only_has_no_video(tmp_path: Path) -> None:
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with pytest.raises(SourceRejectedError, match=r"song\.mp4: it holds no video"):
-        probe(path)
+        probe_file(path)
 
 
 def test_a_file_that_was_cut_off_plays_as_far_as_it_goes(
@@ -246,7 +246,7 @@ def test_a_file_that_was_cut_off_before_its_index_came_is_refused(tmp_path: Path
     path = write_clip(tmp_path / "a.mp4", panning(60), fps=30, options={})
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(SourceRejectedError, match="give a video file that is complete"):
-        probe(path)
+        probe_file(path)
 
 
 def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
     path.write_bytes(content[:start] + b"\xff" * (len(content) - start))
     source = recording(path)
     assert not source.traits.live
-    for attempt in (lambda: probe(path), lambda: played(source)):
+    for attempt in (lambda: probe_file(path), lambda: played(source)):
         with pytest.raises(SourceRejectedError, match="no picture could be decoded; check"):
             attempt()
 

@@ -105,5 +105,5 @@ def test_what_is_not_checked_of_an_hls_list_is_said(
     with http_camera(files, panning(1), own) as server, caplog.at_level(logging.WARNING):
         first_frames(server.url("/hls.m3u8"), ca_file=own[0])
     assert caplog.messages == [
-        "yard: the certificate is checked for the HLS list, not for the pieces in it"
+        "yard: the certificate is checked for the HLS list, not for its segments"
     ]

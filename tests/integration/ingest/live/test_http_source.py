@@ -74,6 +74,7 @@ def test_a_gap_in_a_recording_is_skipped(server: HttpCamera) -> None:
     assert time.monotonic() - started < 5
 
 
+@pytest.mark.slow
 def test_hls_comes_smoothly_and_is_given_up_when_its_list_no_longer_grows(
     server: HttpCamera,
 ) -> None:
@@ -108,7 +109,7 @@ def test_a_recording_that_ended_is_played_again(server: HttpCamera) -> None:
 
 @pytest.mark.parametrize(
     ("path", "said"),
-    [("/locked", "401, refused"), ("/forbidden", "403, refused"), ("/gone", "404, there is no")],
+    [("/locked", "401, refused"), ("/forbidden", "403, refused"), ("/gone", "404, no such")],
 )
 def test_a_refusal_is_named(server: HttpCamera, path: str, said: str) -> None:
     with pytest.raises(SourceRejectedError, match=said):
@@ -128,7 +129,7 @@ def test_a_silent_server_is_given_up_in_time(server: HttpCamera) -> None:
     assert time.monotonic() - started < 1.5
 
 
-@pytest.mark.parametrize("path", ["/stalling", "/sound"])
+@pytest.mark.parametrize("path", ["/stalling", pytest.param("/sound", marks=pytest.mark.slow)])
 def test_a_stream_without_pictures_is_given_up_in_time(server: HttpCamera, path: str) -> None:
     """Nothing comes any more; or sound goes on, and only the picture has stopped."""
     with camera(server.url(path), silence_limit_s=1).open() as frames:

@@ -8,24 +8,24 @@ import yaml
 from monitor.cli.probe import describe_camera, probe_cameras
 from monitor.config.sources import Camera, RtspSource
 from monitor.errors import SourceUnavailableError
-from monitor.ingest.live.probe import CameraFacts, examine
+from monitor.ingest.live.probe import StreamInfo, probe_stream
 from monitor.runtime.clock import SystemClock
 from tests.support.camera_park import CameraPark, write_h265
 from tests.support.clips import panning, write_clip
 from tests.support.commands import monitor
 from tests.support.ports import free_port
 
-FACTS = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
+FACTS = StreamInfo("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
 
 
 @pytest.mark.rtsp
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("codec", ["h264", pytest.param("hevc", marks=pytest.mark.slow)])
 def test_a_camera_is_described_as_it_is(tmp_path: Path, codec: str) -> None:
     write = write_clip if codec == "h264" else write_h265
     name = "moving" if codec == "h264" else "moving265"
     clip = write(tmp_path / "a.mp4", panning(30), 10)
     with CameraPark(1, {name: clip}) as park:
-        facts = examine(RtspSource(kind="rtsp", url=park.url(0)), SystemClock())
+        facts = probe_stream(RtspSource(kind="rtsp", url=park.url(0)), SystemClock())
     assert (facts.codec, facts.width, facts.height) == (codec, 320, 240)
     assert facts.fps == pytest.approx(10, rel=0.05)
     assert facts.key_frames_s == pytest.approx(1, rel=0.05)
@@ -69,7 +69,7 @@ def test_a_stream_without_a_picture_is_named(tmp_path: Path) -> None:
     assert "gone.mp4: no such file; check the path" in line
     source = RtspSource(kind="rtsp", url=f"rtsp://127.0.0.1:{free_port()}/cam")
     with pytest.raises(SourceUnavailableError, match="opening 127"):
-        examine(source, SystemClock())
+        probe_stream(source, SystemClock())
 
 
 @pytest.mark.parametrize(
@@ -77,13 +77,13 @@ def test_a_stream_without_a_picture_is_named(tmp_path: Path) -> None:
     [
         (FACTS, "h264 640x360, 15.0 pictures/s, a key frame every 2.0 s; 0.6 Mbit/s"),
         (FACTS, "decoding all of it takes 3 % of a core; its clock is right"),
-        (CameraFacts("h264", 1920, 1080, 25, 2, 4, 8, None), "its small stream is enough"),
-        (CameraFacts("h264", 1920, 1080, 25, 2, 4, 8, None), "does not say what time it is"),
-        (CameraFacts("hevc", 640, 360, 25, 10, 4, 8, 75), "its clock is 75 s ahead; set it by"),
-        (CameraFacts("hevc", 640, 360, 25, 10, 4, 8, -75), "its clock is 75 s behind"),
-        (CameraFacts("hevc", 640, 360, 25, 10, 4, 8, 0), "set a key frame every 2 s or less"),
-        (CameraFacts("hevc", 640, 360, 25, None, 4, 8, 0), "no second key frame came"),
+        (StreamInfo("h264", 1920, 1080, 25, 2, 4, 8, None), "its small stream is enough"),
+        (StreamInfo("h264", 1920, 1080, 25, 2, 4, 8, None), "does not say what time it is"),
+        (StreamInfo("hevc", 640, 360, 25, 10, 4, 8, 75), "its clock is 75 s ahead; set it by"),
+        (StreamInfo("hevc", 640, 360, 25, 10, 4, 8, -75), "its clock is 75 s behind"),
+        (StreamInfo("hevc", 640, 360, 25, 10, 4, 8, 0), "set a key frame every 2 s or less"),
+        (StreamInfo("hevc", 640, 360, 25, None, 4, 8, 0), "no second key frame came"),
     ],
 )
-def test_what_could_be_better_is_said(facts: CameraFacts, said: str) -> None:
+def test_what_could_be_better_is_said(facts: StreamInfo, said: str) -> None:
     assert said in describe_camera(facts)

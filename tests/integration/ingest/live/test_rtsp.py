@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 pytestmark = pytest.mark.rtsp
 
 PASSWORD = "p@ss:w/rd %41#?"  # noqa: S105  (made up; every character that URLs give a meaning)
+OTHERS = [pytest.param(transport, marks=pytest.mark.slow) for transport in ("udp", "http")]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def watching(source: LiveVideo) -> Iterator[Watched]:
         watched.finish()
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp", "http"])
+@pytest.mark.parametrize("transport", ["tcp", *OTHERS])
 def test_frames_flow_at_the_rate_that_is_asked_for(clip: Path, transport: str) -> None:
     with RtspServer(clip) as server:
         source = camera(server.url, transport=transport)
@@ -111,7 +112,7 @@ def test_frames_flow_at_the_rate_that_is_asked_for(clip: Path, transport: str) -
     assert all(frame.decode_ms > 0 for frame in frames)
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", OTHERS[0]])
 def test_a_camera_that_loses_power_is_back_within_five_seconds(clip: Path, transport: str) -> None:
     with RtspServer(clip) as server, watching(camera(server.url, transport=transport)) as watched:
         watched.next_frame(10)
@@ -123,7 +124,7 @@ def test_a_camera_that_loses_power_is_back_within_five_seconds(clip: Path, trans
         assert watched.reader.status().reconnects == 1
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", OTHERS[0]])
 def test_a_camera_that_freezes_is_given_up_and_comes_back(clip: Path, transport: str) -> None:
     """Its connection stays alive; it only sends nothing any more."""
     with RtspServer(clip) as server:
@@ -138,7 +139,7 @@ def test_a_camera_that_freezes_is_given_up_and_comes_back(clip: Path, transport:
             log.info("%s: frames again after %.2f s", transport, seconds)
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", OTHERS[0]])
 def test_silence_ends_the_connection_after_its_limit(clip: Path, transport: str) -> None:
     with RtspServer(clip) as server:
         source = camera(server.url, transport=transport, silence_limit_s=1)
@@ -236,7 +237,7 @@ def test_stops_within_a_second_while_frames_flow(clip: Path) -> None:
         assert watched.finish() < 1
 
 
-@pytest.mark.parametrize("transport", ["tcp", "udp"])
+@pytest.mark.parametrize("transport", ["tcp", OTHERS[0]])
 def test_stops_within_a_second_while_the_camera_is_frozen(clip: Path, transport: str) -> None:
     with RtspServer(clip) as server, watching(camera(server.url, transport=transport)) as watched:
         watched.next_frame(10)

@@ -61,7 +61,9 @@ def seconds_of_silence(source: LiveVideo) -> float:
     pytest.fail("the source ended without an error")
 
 
-@pytest.mark.parametrize("way", ["tcp", "udp", "http", "tls"])
+@pytest.mark.parametrize(
+    "way", ["tcp", *(pytest.param(way, marks=pytest.mark.slow) for way in ("udp", "http", "tls"))]
+)
 def test_silence_at_any_step_is_given_up_in_time(
     server: RtspServer, tmp_path: Path, way: str
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.config.tampering import Tampering as Settings
+from monitor.config.schema import Tampering as Settings
 from monitor.domain import TamperingReason
 from monitor.ingest.watch.demand import CameraDemand
 from tests.support.camera_bench import rtsp

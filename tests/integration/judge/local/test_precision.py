@@ -22,21 +22,14 @@ def rows(folder: Path, precision: Precision) -> np.ndarray[tuple[int, ...], np.d
     return np.array([row(verdict) for verdict in judge.judge(crops(3))])
 
 
-@pytest.mark.parametrize(("precision", "within"), [("bfloat16", 0.05), ("int8", 0.3)])
-def test_fewer_bits_say_nearly_the_same(folder: Path, precision: Precision, within: float) -> None:
-    """Random weights of a tiny model, so eight bits cost more than in a trained one."""
-    whole, fewer = rows(folder, "float32"), rows(folder, precision)
-    assert np.abs(whole - fewer).max() < within
+def test_fewer_bits_say_nearly_the_same(folder: Path) -> None:
+    whole, fewer = rows(folder, "float32"), rows(folder, "bfloat16")
+    assert np.abs(whole - fewer).max() < 0.05
     assert (whole != fewer).any(), "it does compute in something else"
 
 
 def test_a_small_model_is_left_as_it_is(folder: Path) -> None:
     assert np.array_equal(rows(folder, "auto"), rows(folder, "float32"))
-
-
-def test_eight_bits_are_refused_where_they_cannot_be(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="int8 is for the CPU; set precision to auto"):
-        LocalJudge(folder, clock=SteppingClock(), device="meta", precision="int8")
 
 
 def test_a_model_that_makes_no_difference_between_pictures_is_refused(tmp_path: Path) -> None:

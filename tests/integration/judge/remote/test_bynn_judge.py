@@ -71,6 +71,7 @@ def test_any_other_answer_is_no_verdict(server: JudgeProcess, answer: object) ->
     assert not verdict.evaluable
 
 
+@pytest.mark.slow
 def test_a_busy_service_is_left_alone_for_four_seconds(server: JudgeProcess) -> None:
     asked = judge(server.hosted)
     server.mode("busy")

@@ -14,7 +14,13 @@ from paho.mqtt.client import MQTTMessage
 from monitor.build import Models
 from monitor.config.schema import Config
 from monitor.daemon.run import run
-from monitor.publish.contract.asyncapi import CHANNELS, Channel, asyncapi, documents, schema
+from monitor.publish.contract.asyncapi import (
+    CHANNELS,
+    Channel,
+    build_asyncapi,
+    build_documents,
+    build_schema,
+)
 from monitor.publish.contract.models import AlertV1
 from tests.support.alert_schema import ALERT_V1
 from tests.support.asyncapi_schema import ASYNCAPI
@@ -48,7 +54,7 @@ def resolved(document: object, ref: str) -> object:
 
 
 def test_the_asyncapi_document_is_one() -> None:
-    document = asyncapi()
+    document = build_asyncapi()
     jsonschema.validate(document, ASYNCAPI)
     for ref in refs(document):
         assert resolved(document, ref)
@@ -59,7 +65,7 @@ def test_the_asyncapi_document_is_one() -> None:
 
 
 def test_every_operation_uses_messages_of_its_channel() -> None:
-    document = asyncapi()
+    document = build_asyncapi()
     operations = cast("dict[str, dict[str, object]]", document["operations"])
     assert len(operations) == len(CHANNELS)
     for operation in operations.values():
@@ -70,9 +76,9 @@ def test_every_operation_uses_messages_of_its_channel() -> None:
                     assert message["$ref"].startswith(f"{channel}/messages/")
 
 
-@pytest.mark.parametrize("name", sorted(documents()))
+@pytest.mark.parametrize("name", sorted(build_documents()))
 def test_every_schema_is_a_schema(name: str) -> None:
-    document = documents()[name]
+    document = build_documents()[name]
     schemas = carried(document) if name == "asyncapi.json" else [document]
     assert schemas
     for each in schemas:
@@ -95,7 +101,7 @@ def test_the_command_writes_them_all(tmp_path: Path) -> None:
     done = monitor("schema", "--out", tmp_path / "new" / "folder")
     assert done.exit_code == 0
     written = {path.name: json.loads(path.read_text()) for path in tmp_path.rglob("*.json")}
-    assert written == documents()
+    assert written == build_documents()
 
 
 def channel_of(topic: str) -> Channel:
@@ -117,7 +123,7 @@ def check(message: MQTTMessage) -> Channel:
     elif channel.payload == "jpeg":
         assert message.payload.startswith(b"\xff\xd8")
     else:
-        jsonschema.validate(json.loads(message.payload), schema(channel))
+        jsonschema.validate(json.loads(message.payload), build_schema(channel))
     assert message.qos == 1
     return channel
 

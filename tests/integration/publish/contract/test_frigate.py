@@ -1,4 +1,4 @@
-"""Alerts in Frigate's words: the keys that it documents, in a whole daemon's messages."""
+"""Alerts in Frigate's words: the keys that it build_documents, in a whole daemon's messages."""
 
 import json
 from dataclasses import replace
@@ -55,7 +55,7 @@ def test_a_life_of_an_alert_is_new_updates_and_an_end() -> None:
     frigate, later = FrigateFormat("frigate"), START + timedelta(seconds=30)
     grown = replace(ALERT, seq=ALERT.seq + 1, probability=0.999)
     over = replace(grown, seq=ALERT.seq + 2, state=AlertState.ENDED)
-    said = [m for alert in (ALERT, grown, over) for m in frigate.messages(alert, later)]
+    said = [m for alert in (ALERT, grown, over) for m in frigate.build_messages(alert, later)]
     bodies = [json.loads(m.payload) for m in said]
     assert [m.topic for m in said] == ["frigate/events", "frigate/reviews"] * 3
     assert [b["type"] for b in bodies] == ["new", "new", "update", "update", "end", "end"]
@@ -73,17 +73,18 @@ def test_a_life_of_an_alert_is_new_updates_and_an_end() -> None:
     [(Severity.NOTE, "detection"), (Severity.ALERT, "alert"), (Severity.CRITICAL, "alert")],
 )
 def test_notes_are_detections_and_alerts_are_alerts(severity: Severity, expected: str) -> None:
-    _, review = FrigateFormat("f").messages(replace(ALERT, severity=severity), START)
+    _, review = FrigateFormat("f").build_messages(replace(ALERT, severity=severity), START)
     assert json.loads(review.payload)["after"]["severity"] == expected
 
 
 def test_a_rejected_alert_is_a_false_positive() -> None:
-    event, _ = FrigateFormat("f").messages(replace(ALERT, state=AlertState.REJECTED), START)
+    event, _ = FrigateFormat("f").build_messages(replace(ALERT, state=AlertState.REJECTED), START)
     body = json.loads(event.payload)
     assert body["type"] == "end"
     assert body["after"]["false_positive"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.broker
 def test_a_daemon_publishes_what_frigate_documents_beside_its_own(tmp_path: Path) -> None:
     clip = write_clip(tmp_path / "clip.mp4", [scene()] * 40)

@@ -12,7 +12,7 @@ import pytest
 
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId, CameraState, StreamState
-from monitor.publish.contract.payload import snapshot_topic, state_payload, state_topic
+from monitor.publish.contract.payload import encode_state, snapshot_topic, state_topic
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.outbox.relay import OutboxRelay
@@ -75,7 +75,7 @@ def test_alerts_raised_before_the_broker_is_up_arrive_once_it_is(tmp_path: Path)
 
 
 class Raising:
-    """Raises alerts, one every 20 ms, until the block ends."""
+    """Raises alerts, one every 5 ms, until the block ends."""
 
     def __init__(self, outbox: Outbox) -> None:
         self.count = 0
@@ -92,7 +92,7 @@ class Raising:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._enough.wait(0.02):
+        while not self._enough.wait(0.005):
             self._outbox.add(numbered(self.count))
             self.count += 1
 
@@ -238,7 +238,7 @@ def test_states_and_pictures_wait_for_late_subscribers_and_outlive_the_broker(
     """This broker keeps nothing across a restart, so everything must be told again."""
     cameras = [CameraId(name) for name in ("yard", "gate", "hall")]
     states = [CameraState(camera, StreamState.STREAMING, 25.0, 1, None) for camera in cameras]
-    expected = {state_topic("site", s.camera): state_payload(s) for s in states} | {
+    expected = {state_topic("site", s.camera): encode_state(s) for s in states} | {
         snapshot_topic("site", CameraId("yard")): b"\xff\xd8 the newest"
     }
     stop = StopSwitch()

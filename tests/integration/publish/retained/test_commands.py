@@ -7,7 +7,7 @@ from paho.mqtt.enums import MQTTProtocolVersion
 
 from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
-from monitor.publish.contract.homeassistant import discovery
+from monitor.publish.contract.homeassistant import build_discovery
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.outbox.saved_state import SavedState
@@ -127,7 +127,7 @@ def test_nobody_makes_us_publish_where_only_we_have_something_to_say(
 
 
 def test_devices_are_announced_again_when_home_assistant_comes_up(tmp_path: Path) -> None:
-    shown = discovery("homeassistant", "site", {YARD: "door", GATE: None})
+    shown = build_discovery("homeassistant", "site", {YARD: "door", GATE: None})
     (yard, gate) = shown
     with (
         Mosquitto(tmp_path) as broker,
@@ -146,7 +146,7 @@ def test_devices_are_announced_again_when_home_assistant_comes_up(tmp_path: Path
 
 
 def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> None:
-    both = discovery("homeassistant", "site", {YARD: None, GATE: None})
+    both = build_discovery("homeassistant", "site", {YARD: None, GATE: None})
     yard, gate = both
     with Mosquitto(tmp_path) as broker:
         with Witness(broker.port, "homeassistant/#") as witness:

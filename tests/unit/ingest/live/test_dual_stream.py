@@ -15,7 +15,7 @@ from monitor.geometry import Box
 from monitor.ingest import SourceTraits
 from monitor.ingest.frames.picture import ArrayPicture
 from monitor.ingest.live.dual_stream import (
-    KEPT,
+    BUFFERED_FRAMES,
     MAIN_FPS,
     DualStream,
     FrameBuffer,
@@ -53,7 +53,7 @@ class Playing:
 
 
 def buffer(*seconds: float) -> FrameBuffer:
-    box = Mailbox[Frame](KEPT)
+    box = Mailbox[Frame](BUFFERED_FRAMES)
     for second in seconds:
         box.put(frame(second, LARGE))
     return FrameBuffer(box)
@@ -61,17 +61,17 @@ def buffer(*seconds: float) -> FrameBuffer:
 
 def test_the_picture_that_came_closest_is_taken_unless_it_is_too_far_away() -> None:
     kept = buffer(1.0, 1.1, 1.2)
-    assert kept.nearest(1.21) is LARGE
-    assert kept.nearest(1.31) is LARGE
-    assert kept.nearest(1.4) is None
-    assert kept.nearest(0.8) is None
-    assert buffer().nearest(1) is None
+    assert kept.find_nearest(1.21) is LARGE
+    assert kept.find_nearest(1.31) is LARGE
+    assert kept.find_nearest(1.4) is None
+    assert kept.find_nearest(0.8) is None
+    assert buffer().find_nearest(1) is None
 
 
 def test_only_the_last_pictures_are_kept() -> None:
-    kept = buffer(*(n / 10 for n in range(3 * KEPT)))
-    assert kept.nearest(0.3) is None
-    assert kept.nearest((3 * KEPT - 1) / 10) is LARGE
+    kept = buffer(*(n / 10 for n in range(3 * BUFFERED_FRAMES)))
+    assert kept.find_nearest(0.3) is None
+    assert kept.find_nearest((3 * BUFFERED_FRAMES - 1) / 10) is LARGE
 
 
 def test_a_frame_without_a_larger_picture_is_its_own_closest() -> None:

@@ -14,7 +14,7 @@ from monitor.cli.probe import describe_camera
 from monitor.config.sources import DecoderName
 from monitor.ingest.frames.decoder import Decoder
 from monitor.ingest.live.hardware import SOFTWARE, Hardware
-from monitor.ingest.live.probe import CameraFacts
+from monitor.ingest.live.probe import StreamInfo
 from tests.stress.many_cameras import ManyCameras
 from tests.support.camera_bench import rtsp
 from tests.support.clips import numbered, write_clip
@@ -106,9 +106,9 @@ def test_a_camera_that_wants_a_card_is_seen_without_one(clip: Path, wanted: str)
 
 
 def test_the_probe_says_who_decodes_and_why_not_a_card() -> None:
-    facts = CameraFacts("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
+    facts = StreamInfo("h264", 640, 360, 15.0, 2.0, 0.6, 2.0, 0.1)
     assert "decoding all of it takes 3 % of a core; " in describe_camera(facts)
-    refused = CameraFacts("h264", 640, 360, 15, 2, 0.6, 2, 0.1, SOFTWARE, "cuda: no such device")
+    refused = StreamInfo("h264", 640, 360, 15, 2, 0.6, 2, 0.1, SOFTWARE, "cuda: no such device")
     assert "takes 3 % of a core, in software (cuda: no such device)" in describe_camera(refused)
-    by_card = CameraFacts("h264", 640, 360, 15, 2, 0.6, 0.2, 0.1, "cuda")
+    by_card = StreamInfo("h264", 640, 360, 15, 2, 0.6, 0.2, 0.1, "cuda")
     assert "decoding all of it by cuda takes 0 % of a core" in describe_camera(by_card)

@@ -4,14 +4,14 @@ import av
 import pytest
 
 from monitor.config.sources import DeviceSource
-from monitor.ingest.live.open_stream import ffmpeg_input
+from monitor.ingest.live.open_stream import build_ffmpeg_input
 
 
 def test_ffmpeg_is_told_what_to_ask_the_camera_for() -> None:
     source = DeviceSource(
         kind="device", width=1280, height=720, fps=12.5, pixel_format="mjpeg", decoder="auto"
     )
-    address = ffmpeg_input(source)
+    address = build_ffmpeg_input(source)
     assert (address.url, address.format) == ("/dev/video0", "v4l2")
     assert address.options == {
         "video_size": "1280x720",
@@ -21,7 +21,7 @@ def test_ffmpeg_is_told_what_to_ask_the_camera_for() -> None:
 
 
 def test_what_is_not_set_is_left_to_the_camera() -> None:
-    assert ffmpeg_input(DeviceSource(kind="device")).options == {}
+    assert build_ffmpeg_input(DeviceSource(kind="device")).options == {}
 
 
 def test_the_ffmpeg_that_comes_with_pyav_reads_such_cameras() -> None:

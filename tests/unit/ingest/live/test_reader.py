@@ -11,7 +11,7 @@ import pytest
 from monitor.domain import Frame, StreamState
 from monitor.errors import ConfigError, SourceRejectedError, SourceUnavailableError
 from monitor.ingest import SourceTraits
-from monitor.ingest.live.reader import LEAST_PAUSE_S, Reader
+from monitor.ingest.live.reader import MIN_PAUSE_S, Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.mailbox import Mailbox
 from monitor.runtime.stop import Stop, StopSwitch
@@ -109,7 +109,7 @@ def test_a_camera_that_kept_us_waiting_is_not_waited_for_again() -> None:
     clock = ManualClock()
     stop = ManualStop(waits_allowed=4)
     reader_of(SlowSource(clock, 5, tries=6), clock=clock).run(stop)
-    assert stop.waits[:4] == [LEAST_PAUSE_S] * 4, "its pause would have been 4 s at most"
+    assert stop.waits[:4] == [MIN_PAUSE_S] * 4, "its pause would have been 4 s at most"
 
 
 @pytest.mark.parametrize("refusal", [REFUSED, ConfigError("password_file is gone")])

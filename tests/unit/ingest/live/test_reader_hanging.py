@@ -11,7 +11,7 @@ import pytest
 
 from monitor.domain import Frame, StreamState
 from monitor.ingest import SourceTraits
-from monitor.ingest.live.reader import MOST_LEFT, Reader
+from monitor.ingest.live.reader import MAX_ABANDONED, Reader
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.clock import SystemClock
 from monitor.runtime.mailbox import Mailbox
@@ -77,11 +77,11 @@ def test_a_connection_that_hangs_is_left_behind_and_another_is_made(
     with caplog.at_level(logging.WARNING):
         thread.start()
         until(lambda: "waiting for one of them to end" in caplog.text, within_s=10)
-    assert source.opened == MOST_LEFT, "no more than these may hang"
-    assert "yard: hangs without an answer for 0.2 s; left behind; retrying" in caplog.text
+    assert source.opened == MAX_ABANDONED, "no more than these may hang"
+    assert "yard: hangs without an answer for 0.2 s; abandoned; retrying" in caplog.text
     source.let_go.set()
     until(
-        lambda: reader.status().state is StreamState.STREAMING or source.opened > MOST_LEFT,
+        lambda: reader.status().state is StreamState.STREAMING or source.opened > MAX_ABANDONED,
         within_s=10,
     )
     until(lambda: frames.take(0) is not None, within_s=10)

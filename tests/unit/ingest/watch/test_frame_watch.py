@@ -3,7 +3,7 @@
 import av
 import numpy as np
 
-from monitor.config.tampering import Tampering as Settings
+from monitor.config.schema import Tampering as Settings
 from monitor.domain import TamperingReason
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.motion import FrameWatch

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from monitor.config.tampering import Tampering as Settings
+from monitor.config.schema import Tampering as Settings
 from monitor.domain import CameraId, Pixels, TamperingReason
 from monitor.ingest.file import FileVideo
 from monitor.ingest.watch.demand import CameraDemand

@@ -25,14 +25,14 @@ from monitor.domain import (
     Timings,
 )
 from monitor.publish.contract.payload import (
-    alert_body,
-    alert_payload,
     alert_topic,
-    content_type,
-    recorded_body,
+    build_alert_body,
+    build_recorded_body,
+    encode_alert,
+    encode_state,
+    find_content_type,
     snapshot_topic,
-    stamped,
-    state_payload,
+    stamp_payload,
     state_topic,
     status_topic,
 )
@@ -93,12 +93,12 @@ def test_topics_are_those_of_the_contract() -> None:
     ],
 )
 def test_each_topic_has_its_content_type(topic: str, expected: str) -> None:
-    assert content_type(topic) == expected
+    assert find_content_type(topic) == expected
 
 
 @given(alert=alerts)
 def test_every_alert_is_valid_alert_v1(alert: Alert) -> None:
-    body = json.loads(alert_payload("site", alert).decode())
+    body = json.loads(encode_alert("site", alert).decode())
     jsonschema.validate(body, ALERT_V1)
     assert body["id"] == str(alert.id)
     assert body["covering"] == alert.covering
@@ -107,8 +107,8 @@ def test_every_alert_is_valid_alert_v1(alert: Alert) -> None:
 
 @given(alert=alerts)
 def test_equal_alerts_are_equal_bytes_with_sorted_keys(alert: Alert) -> None:
-    payload = alert_payload("site", alert)
-    assert payload == alert_payload("site", replace(alert))
+    payload = encode_alert("site", alert)
+    assert payload == encode_alert("site", replace(alert))
     assert list(json.loads(payload)) == sorted(json.loads(payload))
 
 
@@ -116,37 +116,37 @@ def test_equal_alerts_are_equal_bytes_with_sorted_keys(alert: Alert) -> None:
 def test_stamping_changes_late_and_publish_and_nothing_else(
     alert: Alert, *, late: bool, publish_ms: float
 ) -> None:
-    before = json.loads(alert_payload("site", alert))
-    sent = stamped(alert_payload("site", alert), late=late, publish_ms=publish_ms)
+    before = json.loads(encode_alert("site", alert))
+    sent = stamp_payload(encode_alert("site", alert), late=late, publish_ms=publish_ms)
     after = json.loads(sent)
     assert after["late"] is late
     assert after["timings_ms"]["publish"] == round(publish_ms, 1)
     before["late"], before["timings_ms"]["publish"] = late, round(publish_ms, 1)
     assert after == before
-    assert stamped(sent, late=late, publish_ms=publish_ms) == sent, "stamping is idempotent"
+    assert stamp_payload(sent, late=late, publish_ms=publish_ms) == sent, "stamping is idempotent"
 
 
 @pytest.mark.parametrize(
     "payload", [b"", b"online", b"\xff\xd8\xff", b"[1]", b'{"camera": "yard"}']
 )
 def test_what_is_no_alert_is_sent_as_it_is(payload: bytes) -> None:
-    assert stamped(payload, late=True, publish_ms=1) == payload
+    assert stamp_payload(payload, late=True, publish_ms=1) == payload
 
 
 @pytest.mark.parametrize(("probability", "occluded"), [(0.4999, False), (0.5, True), (1.0, True)])
 def test_occluded_is_even_odds_or_more(probability: float, *, occluded: bool) -> None:
-    assert alert_body("s", replace(ALERT, probability=probability))["occluded"] is occluded
+    assert build_alert_body("s", replace(ALERT, probability=probability))["occluded"] is occluded
 
 
 def test_times_of_day_are_given_in_utc_with_milliseconds() -> None:
     tokyo = datetime(2024, 5, 1, 21, 0, 0, 123_456, timezone(timedelta(hours=9)))
-    body = alert_body("s", replace(ALERT, raised_at=Moment(0, tokyo)))
+    body = build_alert_body("s", replace(ALERT, raised_at=Moment(0, tokyo)))
     assert body["raised_at"] == "2024-05-01T12:00:00.123+00:00"
 
 
 def test_a_replay_gives_times_in_seconds_of_the_recording() -> None:
     alert = replace(ALERT, raised_at=Moment(83.123456, NOON))
-    recorded, live = recorded_body("s", alert), alert_body("s", alert)
+    recorded, live = build_recorded_body("s", alert), build_alert_body("s", alert)
     assert (recorded["first_seen"], recorded["raised_at"]) == (1.0, 83.123)
     assert recorded.keys() == live.keys()
     assert {k for k in live if live[k] != recorded[k]} == {"first_seen", "raised_at"}
@@ -155,7 +155,7 @@ def test_a_replay_gives_times_in_seconds_of_the_recording() -> None:
 def test_a_probability_that_is_no_number_is_never_published() -> None:
     """NaN is no JSON: strict subscribers would drop the message without a word."""
     with pytest.raises(ValueError, match="probability"):
-        alert_payload("s", replace(ALERT, probability=math.nan))
+        encode_alert("s", replace(ALERT, probability=math.nan))
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_probability_that_is_no_number_is_never_published() -> None:
 def test_a_state_says_in_booleans_what_is_wrong(
     state: StreamState, *, streaming: bool, stalled: bool, tampered: bool
 ) -> None:
-    body = json.loads(state_payload(CameraState(YARD, state, 24.96, 2, NOON)))
+    body = json.loads(encode_state(CameraState(YARD, state, 24.96, 2, NOON)))
     assert body == {
         "camera": "yard",
         "state": state.value,
@@ -191,4 +191,4 @@ def test_a_state_says_in_booleans_what_is_wrong(
 
 def test_a_camera_without_a_picture_yet_has_no_last_frame() -> None:
     state = CameraState(YARD, StreamState.CONNECTING, 0.0, 0, None)
-    assert json.loads(state_payload(state))["last_frame"] is None
+    assert json.loads(encode_state(state))["last_frame"] is None

@@ -8,7 +8,7 @@ import pytest
 
 from monitor.domain import CameraId, CameraState, StreamState
 from monitor.errors import BrokerUnavailableError, PublishError
-from monitor.publish.contract.payload import snapshot_topic, state_payload, state_topic
+from monitor.publish.contract.payload import encode_state, snapshot_topic, state_topic
 from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
@@ -23,7 +23,7 @@ def state(camera: CameraId, subjects: int = 0) -> CameraState:
 
 
 def sent(camera: CameraId, subjects: int = 0) -> tuple[str, bytes, int | None]:
-    return state_topic("s", camera), state_payload(state(camera, subjects)), 120
+    return state_topic("s", camera), encode_state(state(camera, subjects)), 120
 
 
 @contextmanager

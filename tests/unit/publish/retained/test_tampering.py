@@ -10,7 +10,7 @@ import pytest
 
 from monitor.domain import CameraId, Severity, TamperingReason
 from monitor.publish.contract.models import TamperingV1
-from monitor.publish.contract.payload import ended_payload, stamped
+from monitor.publish.contract.payload import encode_ended, stamp_payload
 from monitor.publish.outbox.buffered import BufferedOutbox
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
 from monitor.publish.retained.tampering import TamperAlerts
@@ -97,7 +97,7 @@ def test_what_is_ignored_is_not_published(outbox: Outbox, caplog: pytest.LogCapt
 
 def test_a_late_delivery_and_an_end_after_a_crash_are_valid_too(outbox: Outbox) -> None:
     (raised,) = TamperAlertsProbe(outbox, Severity.ALERT).notes(TamperingReason.IMAGE_FROZEN)
-    late = TamperingV1.model_validate_json(stamped(raised.payload, late=True, publish_ms=3))
-    ended = TamperingV1.model_validate_json(ended_payload(raised.payload))
+    late = TamperingV1.model_validate_json(stamp_payload(raised.payload, late=True, publish_ms=3))
+    ended = TamperingV1.model_validate_json(encode_ended(raised.payload))
     assert late.late
     assert (ended.seq, ended.state, ended.id) == (1, "ended", late.id)

@@ -13,6 +13,7 @@ from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: TID
 
 from monitor.config.load import load_section
 from monitor.errors import ConfigError
+from monitor.judge.local.embedded_judge import EmbeddedJudge
 from monitor.train.judge.config import TrainJudgeConfig
 from monitor.train.judge.data import SHARES, Pool, degraded, framed, normalised, set_before, wasted
 from monitor.train.judge.dev import fit_temperature, occluded_share, score
@@ -29,6 +30,7 @@ from monitor.train.judge.model import QUESTION, Shape, build_model, build_proces
 from monitor.train.judge.pool import read_shard, write_shard
 from monitor.train.judge.train import train
 from monitor.train.judge.words import ANSWERS
+from tests.support.crops import SteppingClock
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
 
@@ -223,6 +225,7 @@ def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: 
     folder = train(TrainJudgeConfig.model_validate({**settings, "seconds": 1.0}))
     first = torch.load(data / "out" / "checkpoint.pt", weights_only=True)["progress"]
 
+    EmbeddedJudge(folder, clock=SteppingClock()).warm_up()  # the exported graph runs
     profile = json.loads((folder / "monitor.json").read_text(encoding="utf-8"))
     processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
     model = AutoModelForImageTextToText.from_pretrained(folder, local_files_only=True).eval()

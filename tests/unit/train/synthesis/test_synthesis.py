@@ -14,10 +14,10 @@ from monitor.demo.drawing import (
     Rng,
     fill_polygon,
     make_ellipse,
+    make_typical_points,
     mirror_polygon,
     round_corners,
     to_pixels,
-    typical_points,
 )
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
@@ -57,7 +57,7 @@ Draw = Callable[[LandmarkedFace, Rng], tuple[Pixels, str]]
 def face(turn: float = 0.0) -> LandmarkedFace:
     """An even face of skin colour, its nose off the middle by ``turn`` face units."""
     pixels = np.full((SIDE, SIDE, 3), SKIN, np.uint8)
-    points = typical_points(SIDE, SIDE / 1.5)
+    points = make_typical_points(SIDE, SIDE / 1.5)
     points[2, 0] += turn * (points[1, 0] - points[0, 0])
     return LandmarkedFace(pixels, points)
 

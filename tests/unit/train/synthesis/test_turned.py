@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from monitor.demo.drawing import LandmarkedFace, typical_points
+from monitor.demo.drawing import LandmarkedFace, make_typical_points
 from monitor.domain import Pixels
 from monitor.train.judge.words import SENTENCES
 from monitor.train.synthesis.dress import dress
@@ -17,7 +17,7 @@ GREEN = np.full((SIDE, SIDE, 3), (0, 255, 0), np.uint8)  # neither wall nor clot
 def skin() -> LandmarkedFace:
     """An even face of a colour that no cloth has."""
     pixels = np.full((SIDE, SIDE, 3), (90, 90, 255), np.uint8)
-    return LandmarkedFace(pixels, typical_points(SIDE, SIDE / 1.5))
+    return LandmarkedFace(pixels, make_typical_points(SIDE, SIDE / 1.5))
 
 
 def seen(pixels: Pixels) -> float:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.judge.local.local_judge import abstain
 from monitor.judge.profile import ANSWERS
+from monitor.judge.scoring import abstain
 
 
 def shares(none: float, mask: float, balaclava: float, unusable: float) -> NDArray[np.float64]:
