@@ -33,7 +33,7 @@ class Phase(Section):
         return Augment(**self.model_dump(exclude={"until", "input_px"}))
 
 
-class Source(Section):
+class SceneSource(Section):
     """A folder of pictures and the list of their boxes."""
 
     folder: Path
@@ -48,7 +48,7 @@ class Source(Section):
 class TrainDetectorConfig(Section):
     """Settings of one training run. Paths are relative to where the command runs."""
 
-    sources: tuple[Source, ...] = Field(min_length=1)
+    sources: tuple[SceneSource, ...] = Field(min_length=1)
     heads: tuple[Path, ...] = ()
     """Folders with ``labels.csv`` and head crops."""
     head_sources: tuple[str, ...] = ()
