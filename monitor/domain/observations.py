@@ -181,8 +181,8 @@ class Verdict:
     def credible(self) -> bool:
         """Whether the verdict counts: evaluable, and not contradicted by a missing face.
 
-        Where no face was found the crop is a guess, a mask in it most likely a collar, and what
-        may be a balaclava as likely somebody who looks down.
+        Without a found face the crop's position is a guess: a mask in it is most likely a collar,
+        and a doubtful balaclava is as likely a person who looks down.
         """
         hidden = sum(self.probabilities.get(covering, 0.0) for covering in WHOLE_HEAD)
         known = hidden >= SURE_OF_A_GUESS or self.named is Covering.NONE
