@@ -36,7 +36,7 @@ class LogOddsFusion:
     _at: float = float("-inf")  # seconds of the last crop
     _coverings: dict[Covering, float] = field(default_factory=dict)
     _last_covered: bool = False
-    agreeing: int = 0  # crops in a row that said the same: occluded, or not
+    agreeing: int = 0  # the latest crops in a row that agree: occluded, or not
 
     def add(self, verdict: Verdict) -> None:
         """Add one evaluable crop."""

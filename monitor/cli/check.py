@@ -74,10 +74,10 @@ def _probe_judge(role: str, settings: Judge) -> int:
 
 def _probe_broker(settings: Mqtt) -> int:
     """Connect to the broker, and print the result."""
-    from monitor.publish.mqtt.probe import probe  # noqa: PLC0415  (without --probe, no paho)
+    from monitor.publish.mqtt.probe import probe_broker  # noqa: PLC0415  (without --probe, no paho)
 
     try:
-        version = probe(settings)
+        version = probe_broker(settings)
     except BrokerUnavailableError as error:
         print(f"broker: {error}")
         return FAILED

@@ -55,12 +55,12 @@ def resend(config: ConfigFile, *, source: From = None) -> int:
 
     Subscribers recognise repetitions by id and seq, so the daemon may run meanwhile.
     """
-    from monitor.publish.mqtt.probe import delivered  # noqa: PLC0415  (list needs no paho)
+    from monitor.publish.mqtt.probe import deliver_messages  # noqa: PLC0415  (list needs no paho)
 
     settings = load_config(config)
     messages = _read_messages(config, source)
     count = 0
-    for message in delivered(settings.mqtt, messages) if messages else []:
+    for message in deliver_messages(settings.mqtt, messages) if messages else []:
         count += 1
         if source is None:
             with Outbox(settings.outbox) as outbox:

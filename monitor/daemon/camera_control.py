@@ -63,10 +63,10 @@ class Memory(Protocol):
     """Stores which cameras are paused, over restarts. Thread-safe. May raise OutboxError."""
 
     def paused(self) -> set[str]:
-        """Cameras that were told to pause and not to resume since."""
+        """The paused cameras."""
 
     def note_paused(self, camera: str, *, paused: bool) -> None:
-        """Remember what a camera was told."""
+        """Store whether a camera is paused."""
 
 
 @dataclass(frozen=True, slots=True)

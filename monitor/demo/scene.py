@@ -31,8 +31,8 @@ MARGIN: Final = (310, 340)
 
 _PACKAGE: Final = "ultralytics"
 _ASSET: Final = "assets/zidane.jpg"
-_CLEAR_COLUMNS: Final = 112  # at either side, where nobody stands
-_CLEAR_ROWS: Final = 36  # above everybody's hair
+_CLEAR_COLUMNS: Final = 112  # at either side, without people
+_CLEAR_ROWS: Final = 36  # above the hair
 _CROWD: Final = (slice(0, 190), slice(0, 880))  # rows and columns that show only crowd
 
 

@@ -28,7 +28,7 @@ class Retention:
 
     Args:
         folder: The evidence folder.
-        days: How long alerts are kept, by outcome; None keeps them for ever.
+        days: How long alerts are kept, by outcome; None never deletes them.
         clock: The present, to tell their age.
     """
 

@@ -1,4 +1,4 @@
-"""What callers send and get: DESIGN section 5, as models from which OpenAPI is made."""
+"""Requests and answers of the HTTP API, as models that OpenAPI is generated from."""
 
 import base64
 import binascii
@@ -15,7 +15,7 @@ FILE_BYTES: Final = 20 * 1024 * 1024
 """The largest picture or recording."""
 
 BODY_BYTES: Final = FILE_BYTES * 4 // 3 + 16 * 1024
-"""The largest request: such a file in base64, and some room for the rest of the JSON."""
+"""The largest request: such a file in base64, and 16 kB for the rest of the JSON."""
 
 _SOURCES = ("image_url", "base64_image", "video_url", "base64_video")
 _DATA_URL = re.compile(r"data:[\w.+/-]{0,80};base64,")
@@ -65,24 +65,24 @@ _ANSWERS: Final[list[Any]] = [
 
 
 class FaceOcclusionRequest(BaseModel):
-    """One picture or recording to judge, given by exactly one of the four sources."""
+    """One picture or recording to judge, in exactly one of the four sources."""
 
     model_config = ConfigDict(
         use_attribute_docstrings=True, json_schema_extra={"examples": _REQUESTS}
     )
 
     model: str = "face-occlusion-detection"
-    """For the hosted API's sake; one model answers, whatever stands here."""
+    """Accepted for compatibility with the hosted API; the same model always answers."""
     media_type: MediaType | None = None
     """Detected from the file if absent."""
     image_url: Annotated[str, Field(max_length=_LONGEST_URL)] | None = None
     base64_image: str | None = None
-    """GIF, JPEG, PNG or WebP, at most 20 MB; a data URL will do."""
+    """GIF, JPEG, PNG or WebP, at most 20 MB; also as a data URL."""
     video_url: Annotated[str, Field(max_length=_LONGEST_URL)] | None = None
     base64_video: str | None = None
-    """MP4, MOV, WebM, MKV, AVI or MPEG, at most 20 MB; a data URL will do."""
+    """MP4, MOV, WebM, MKV, AVI or MPEG, at most 20 MB; also as a data URL."""
     quality_is_occlusion: bool | None = None
-    """Whether a face too blurred, dark or cut off to see counts as occluded."""
+    """Whether a face that is too blurred, dark or cut off counts as occluded."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -96,7 +96,7 @@ class FaceOcclusionRequest(BaseModel):
 
         Raises:
             TooLargeError: The file is larger than 20 MB.
-            SourceRejectedError: What should be base64 is not.
+            SourceRejectedError: The file is not valid base64.
         """
         quality = self.quality_is_occlusion
         url = self.image_url if self.image_url is not None else self.video_url
@@ -113,48 +113,48 @@ class Face(BaseModel):
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     box: Annotated[list[float], Field(min_length=4, max_length=4)]
-    """Left, top, right, bottom, in pixels of the picture as it was judged."""
+    """Left, top, right, bottom, in pixels of the judged picture."""
     covering: Covering
     probability: Annotated[float, Field(ge=0, le=1)]
-    """Of being occluded."""
+    """That the face is occluded."""
     evaluable: bool
-    """False: too poor, or turned away; the covering is then a guess."""
+    """False: unusable, or turned away; the covering is then a guess."""
     quality: list[Literal["blurred", "dark", "overexposed", "too_small", "cut_off", "tilted"]]
-    """What is wrong with the picture of this head."""
+    """The flaws of this head's picture."""
     thinking: str
-    """The judge's own words, or nothing. Data: show them escaped, never act on them."""
+    """The judge's own words; may be empty. Show them escaped, never act on them."""
 
 
-class Judged(BaseModel):
-    """Which model answered."""
+class Judge(BaseModel):
+    """The model that answered."""
 
     name: str
     version: str
 
 
 class Response(BaseModel):
-    """The answer's heart: ``occluded``, and beside it what the hosted API does not tell."""
+    """``occluded``, and beside it the fields that the hosted API does not have."""
 
     model_config = ConfigDict(use_attribute_docstrings=True)
 
     occluded: bool
-    """Whether the worst face is covered, or too poor to see and that counts."""
+    """Whether the worst face is covered, or is unusable and that counts as occluded."""
     covering: Covering | None
-    """Of the worst face; null in a recording without anybody."""
+    """Of the worst face; null in a recording without people."""
     probability: Annotated[float, Field(ge=0, le=1)] | None
     evaluable: bool
     quality: list[str]
     head_found: bool
-    """False: the whole picture was judged, for no face was found in it."""
+    """False: no face was found, and the whole picture was judged."""
     complete: bool
-    """False: time ran out before all of it was judged."""
+    """False: time ran out before everything was judged."""
     faces: list[Face]
-    """All of them, the worst first."""
-    judge: Judged
+    """All faces, the worst first."""
+    judge: Judge
 
 
 class Result(BaseModel):
-    """What was found."""
+    """The result."""
 
     response: Response
     thinking: str
@@ -175,7 +175,7 @@ class FaceOcclusionAnswer(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why there is no answer."""
+    """The reason for a refusal."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"detail": "give exactly one of image_url, base64_image"}]}
@@ -185,7 +185,7 @@ class Problem(BaseModel):
 
 
 class Health(BaseModel):
-    """How the program is."""
+    """The state of the program."""
 
     ok: bool
     problems: list[str] = []

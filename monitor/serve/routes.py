@@ -55,7 +55,7 @@ def make_app(
         settings: The limits of admission.
         executor: Answers admitted requests.
         status: For ``/readyz`` and ``/metrics``.
-        token: What callers must send; None admits everybody.
+        token: What callers must send; None admits all.
     """
     app = FastAPI(
         title="monitor",

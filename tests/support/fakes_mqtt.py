@@ -14,7 +14,7 @@ class Outcome:
 
     error: PublishError | None = None
 
-    def confirm(self) -> None:
+    def wait_ack(self) -> None:
         if self.error is not None:
             raise self.error
 

@@ -1,1 +1,1 @@
-"""The connection to the broker: sending, receiving and what it takes to be let in."""
+"""The connection to the broker: publishing, receiving and credentials."""

@@ -1,4 +1,4 @@
-"""What others ask of us over the broker, waiting to be looked at."""
+"""Commands received from the broker, waiting to be executed."""
 
 import logging
 import queue
@@ -12,18 +12,18 @@ from monitor.runtime.repeat_log import RepeatLog
 
 log = logging.getLogger(__name__)
 
-LIMIT = 64  # requests that wait; more are dropped
+MAX_WAITING = 64  # requests; more are dropped
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One message to us. Whatever is in it was written by a stranger."""
+    """One received message. Its content is untrusted."""
 
     topic: str
     payload: bytes
     retained: bool
-    response_topic: str | None = None  # MQTT 5 only, as is the next
-    correlation: bytes | None = None
+    response_topic: str | None = None  # MQTT 5 only
+    correlation: bytes | None = None  # MQTT 5 only
 
 
 class CommandQueue:
@@ -36,14 +36,14 @@ class CommandQueue:
     def __init__(self, filters: Sequence[str]) -> None:
         self.filters = tuple(filters)
         self._drops = RepeatLog(log)
-        self._waiting: queue.Queue[Request] = queue.Queue(LIMIT)
+        self._waiting: queue.Queue[Request] = queue.Queue(MAX_WAITING)
 
     def receive(self, message: MQTTMessage) -> None:
-        """Take a message in, on the connection's thread; returns at once."""
+        """Put a message into the queue. Called on the connection's thread; never blocks."""
         properties = message.properties
         request = Request(
             message.topic,
-            bytes(message.payload[: COMMAND_BYTES + 1]),  # enough to see that it is too long
+            bytes(message.payload[: COMMAND_BYTES + 1]),  # enough to detect that it is too long
             message.retain,
             getattr(properties, "ResponseTopic", None),
             getattr(properties, "CorrelationData", None),
@@ -52,11 +52,11 @@ class CommandQueue:
             self._waiting.put_nowait(request)
         except queue.Full:
             self._drops.write(
-                logging.WARNING, "%s: dropped: %d requests are waiting", message.topic, LIMIT
+                logging.WARNING, "%s: dropped: %d requests are waiting", message.topic, MAX_WAITING
             )
 
     def take(self, timeout_s: float) -> Request | None:
-        """The oldest request; None if there is none in time."""
+        """Return the oldest request; None if none comes in time."""
         try:
             return self._waiting.get(timeout=timeout_s)
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""How to reach the broker, with every file read and every setting checked."""
+"""The broker's address, user and TLS, from the settings and the files they name."""
 
 import ssl
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from monitor.errors import BrokerUnavailableError, ConfigError
 
 @dataclass(frozen=True, slots=True)
 class MqttCredentials:
-    """What a connection needs to know. Its text form does not show the password."""
+    """What a connection needs. Its repr does not show the password."""
 
     host: str
     port: int
@@ -27,11 +27,11 @@ class MqttCredentials:
         return f"{self.host}:{self.port}"
 
     @classmethod
-    def of(cls, settings: Mqtt) -> Self:
+    def from_settings(cls, settings: Mqtt) -> Self:
         """Read the files that the settings name.
 
         Raises:
-            ConfigError: One of them is missing, unreadable or of no use.
+            ConfigError: One of them is missing, unreadable or invalid.
         """
         if settings.password_file is not None and settings.username is None:
             raise ConfigError("mqtt: password_file is set but username is not; set both")
@@ -39,27 +39,29 @@ class MqttCredentials:
             host=settings.host,
             port=settings.port,
             username=settings.username,
-            password=None if settings.password_file is None else _secret(settings.password_file),
-            tls=None if settings.tls is None else _context(settings.tls),
+            password=_read_password(settings.password_file),
+            tls=None if settings.tls is None else _build_tls_context(settings.tls),
             keepalive_s=settings.keepalive_s,
             ack_timeout_s=settings.ack_timeout_s,
         )
 
     @classmethod
-    def now(cls, settings: Mqtt) -> Self:
-        """As ``of``, later on: a password or a certificate may be mended without a restart.
+    def reload(cls, settings: Mqtt) -> Self:
+        """As ``from_settings``, for a reconnect: files may change without a restart.
 
         Raises:
-            BrokerUnavailableError: A file cannot be used at the moment.
+            BrokerUnavailableError: A file cannot be used now.
         """
         try:
-            return cls.of(settings)
+            return cls.from_settings(settings)
         except ConfigError as error:
             raise BrokerUnavailableError(str(error)) from error
 
 
-def _secret(path: Path) -> str:
-    """The first line of a file, whatever ends it."""
+def _read_password(path: Path | None) -> str | None:
+    """Read the first line of a file, without its line ending."""
+    if path is None:
+        return None
     try:
         return path.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
     except OSError as error:
@@ -69,8 +71,8 @@ def _secret(path: Path) -> str:
         raise ConfigError(f"mqtt.password_file {path}: is not UTF-8 text") from None
 
 
-def _context(tls: Tls) -> ssl.SSLContext:
-    """Certificates and host names are always verified."""
+def _build_tls_context(tls: Tls) -> ssl.SSLContext:
+    """Build the TLS context. Certificates and host names are always verified."""
     if tls.key_file is not None and tls.certificate_file is None:
         raise ConfigError("mqtt.tls: key_file is set but certificate_file is not; set both")
     reading = tls.ca_file
@@ -78,7 +80,7 @@ def _context(tls: Tls) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=tls.ca_file)
         if tls.certificate_file is not None:
             reading = tls.certificate_file
-            # The empty password makes an encrypted key an error instead of a question.
+            # With an empty password an encrypted key is an error; otherwise Python would prompt.
             context.load_cert_chain(tls.certificate_file, tls.key_file, password="")
     except OSError as error:  # ssl.SSLError is one
         raise ConfigError(f"mqtt.tls: {reading}: {error.strerror or error}") from error

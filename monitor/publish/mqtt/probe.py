@@ -1,4 +1,4 @@
-"""Trying things out at the broker by hand, beside a daemon that may be running."""
+"""Using the broker from the command line, beside a daemon that may be running."""
 
 from collections.abc import Iterable
 from contextlib import closing
@@ -6,33 +6,33 @@ from uuid import uuid4
 
 from monitor.config.schema import Mqtt
 from monitor.publish.contract.payload import stamp_payload
-from monitor.publish.mqtt.connection import dial
+from monitor.publish.mqtt.connection import MqttConnection, connect_broker
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.outbox.outbox import OutboxMessage
 
 
-def probe(settings: Mqtt) -> str:
-    """Connect as the daemon would, but under another client id, and leave again.
+def probe_broker(settings: Mqtt) -> str:
+    """Connect as the daemon would, but with another client id, and disconnect.
 
     Returns:
-        The version of MQTT that is spoken.
+        The version of MQTT in use.
 
     Raises:
         ConfigError: A file that the settings name cannot be used.
-        BrokerUnavailableError: The broker cannot be reached, or refuses us: why.
+        BrokerUnavailableError: The broker cannot be reached, or refuses the connection.
     """
-    with closing(dial(MqttCredentials.of(settings), _guest())) as connection:
+    with closing(_connect(settings)) as connection:
         return connection.version
 
 
-def delivered(settings: Mqtt, messages: Iterable[OutboxMessage]) -> Iterable[OutboxMessage]:
-    """Send messages, one after the other; each is yielded once the broker has it.
+def deliver_messages(settings: Mqtt, messages: Iterable[OutboxMessage]) -> Iterable[OutboxMessage]:
+    """Send messages one after the other; each is yielded once it is acknowledged.
 
     Raises:
         ConfigError: A file that the settings name cannot be used.
-        PublishError: The broker cannot be reached, or will not have one of them.
+        PublishError: The broker cannot be reached, or refuses one of them.
     """
-    with closing(dial(MqttCredentials.of(settings), _guest())) as connection:
+    with closing(_connect(settings)) as connection:
         for message in messages:
             connection.publish(
                 message.topic,
@@ -42,6 +42,7 @@ def delivered(settings: Mqtt, messages: Iterable[OutboxMessage]) -> Iterable[Out
             yield message
 
 
-def _guest() -> str:
-    """Not the daemon's client id: that would throw it out."""
-    return f"monitor-probe-{uuid4().hex[:12]}"
+def _connect(settings: Mqtt) -> MqttConnection:
+    """Connect with a client id that does not disconnect the daemon."""
+    credentials = MqttCredentials.from_settings(settings)
+    return connect_broker(credentials, f"monitor-probe-{uuid4().hex[:12]}")

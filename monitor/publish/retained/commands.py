@@ -37,7 +37,7 @@ class CommandExecutor(Protocol):
 class CommandResponder(Broker, Protocol):
     """A Broker through which commands are answered."""
 
-    def answer(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
+    def publish_response(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
         """Publish an answer, with what the asker knows it by. Raises as ``publish``."""
 
 
@@ -113,7 +113,7 @@ class CommandHandler:
             log.warning("%s: not answered: its response topic is not allowed", request.topic)
             return
         try:
-            self._publisher.answer(topic, encode_model(answer), request.correlation)
+            self._publisher.publish_response(topic, encode_model(answer), request.correlation)
         except PublishError as error:
             log.warning("%s: not answered: %s", request.topic, error)
 

@@ -17,9 +17,9 @@ from monitor.domain import CameraId
 from monitor.errors import BrokerUnavailableError, PublishError
 from monitor.publish.contract.asyncapi import CHANNELS
 from monitor.publish.contract.homeassistant import discovery_topic
-from monitor.publish.mqtt.connection import dial
+from monitor.publish.mqtt.connection import MqttConnection, connect_broker
 from monitor.publish.mqtt.credentials import MqttCredentials
-from monitor.publish.mqtt.probe import probe
+from monitor.publish.mqtt.probe import probe_broker
 from monitor.publish.mqtt.publisher import MqttPublisher
 from tests.support.broker import program
 from tests.support.certificates import certificate
@@ -69,6 +69,10 @@ def example_broker(folder: Path) -> Iterator[tuple[int, Path]]:
         process.terminate()
 
 
+def connect_as(user: Mqtt, client_id: str) -> MqttConnection:
+    return connect_broker(MqttCredentials.from_settings(user), client_id)
+
+
 def settings(folder: Path, port: int, trusted: Path, user: str) -> Mqtt:
     password = folder / f"{user}.password"
     password.write_text(f"secret of {user}")
@@ -89,19 +93,19 @@ def test_the_brokers_example_lets_everybody_do_their_own_work_only(tmp_path: Pat
                 publisher.publish(topic, b"{}")
             with pytest.raises(PublishError, match="Not authorized"):
                 publisher.publish("monitor/v1/branch-13/entrance/alert", b"{}")
-        home = dial(MqttCredentials.of(settings(tmp_path, port, trusted, USERS[1])), "home")
+        home = connect_as(settings(tmp_path, port, trusted, USERS[1]), "home")
         home.subscribe(["monitor/v1/#"])
         home.publish("monitor/v1/branch-12/entrance/command", b"pause")
         with pytest.raises(PublishError, match="Not authorized"):
             home.publish(alert, b"{}")
         home.close()
-        panel = dial(MqttCredentials.of(settings(tmp_path, port, trusted, USERS[2])), "panel")
+        panel = connect_as(settings(tmp_path, port, trusted, USERS[2]), "panel")
         panel.subscribe(["monitor/v1/+/+/alert"])
         with pytest.raises(PublishError, match="Not authorized"):
             panel.publish("monitor/v1/branch-12/entrance/command", b"pause")
         panel.close()
         with pytest.raises(BrokerUnavailableError, match="Not authorized"):
-            probe(Mqtt.model_validate({"port": port, "tls": {"ca_file": trusted}}))
+            probe_broker(Mqtt.model_validate({"port": port, "tls": {"ca_file": trusted}}))
 
 
 def automations() -> list[dict[str, object]]:

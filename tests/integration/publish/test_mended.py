@@ -9,7 +9,7 @@ from monitor.config.schema import Mqtt
 from monitor.domain import CameraId
 from monitor.publish.contract.homeassistant import build_discovery
 from monitor.publish.contract.models import COMMAND_BYTES
-from monitor.publish.mqtt.command_queue import LIMIT, CommandQueue
+from monitor.publish.mqtt.command_queue import MAX_WAITING, CommandQueue
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.mqtt.subscriber import Received, Subscriber
 from monitor.publish.retained.retained_topics import RetainedPublisher
@@ -111,8 +111,8 @@ def test_a_flood_of_commands_fills_neither_memory_nor_log(
     message.payload = b"x" * 1_000_000
     for _ in range(1000):
         commands.receive(message)
-    taken = [request for _ in range(LIMIT) if (request := commands.take(0)) is not None]
-    assert len(taken) == LIMIT
+    taken = [request for _ in range(MAX_WAITING) if (request := commands.take(0)) is not None]
+    assert len(taken) == MAX_WAITING
     assert {len(request.payload) for request in taken} == {COMMAND_BYTES + 1}
     assert commands.take(0) is None
     assert 0 < len(caplog.records) < 15

@@ -192,7 +192,7 @@ def test_alerts_flow_even_where_we_may_not_say_that_we_are_online(
     with broker, publisher(broker.port) as limited:
         until(lambda: limited.connected)
         limited.publish(TOPIC, b"{}")
-    assert "others cannot see that this site is online" in caplog.text
+    assert "subscribers cannot see that this site is online" in caplog.text
 
 
 @pytest.mark.broker

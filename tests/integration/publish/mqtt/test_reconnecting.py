@@ -11,7 +11,7 @@ import pytest
 
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError
-from monitor.publish.mqtt.connection import MqttConnection, dial
+from monitor.publish.mqtt.connection import MqttConnection, connect_broker
 from monitor.publish.mqtt.credentials import MqttCredentials
 from monitor.publish.mqtt.publisher import MqttPublisher, ReconnectingClient
 from tests.support.broker import Mosquitto
@@ -28,9 +28,9 @@ def test_after_a_connection_that_stood_the_next_comes_at_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Mosquitto(tmp_path) as broker:
-        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        credentials = MqttCredentials.from_settings(Mqtt(port=broker.port))
         with ReconnectingClient(
-            lambda: dial(credentials, "x"), nothing, credentials.address, settled_s=0.1
+            lambda: connect_broker(credentials, "x"), nothing, credentials.address, stable_s=0.1
         ) as client:
             for connections in (1, 2, 3, 4):
                 until(lambda n=connections: client.connections == n and client.connected)  # type: ignore[misc]
@@ -45,9 +45,9 @@ def test_after_a_connection_that_stood_the_next_comes_at_once(
 
 def test_the_reason_of_a_loss_is_given_to_whoever_wants_to_send(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker:
-        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        credentials = MqttCredentials.from_settings(Mqtt(port=broker.port))
         with ReconnectingClient(
-            lambda: dial(credentials, "x"), nothing, credentials.address
+            lambda: connect_broker(credentials, "x"), nothing, credentials.address
         ) as client:
             until(lambda: client.connected)
             broker.kill()
@@ -61,12 +61,12 @@ def test_a_connection_that_comes_after_the_end_is_closed_politely(tmp_path: Path
     opening, go_on = threading.Event(), threading.Event()
     left: list[MqttConnection] = []
     with Mosquitto(tmp_path) as broker:
-        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        credentials = MqttCredentials.from_settings(Mqtt(port=broker.port))
 
         def slow() -> MqttConnection:
             opening.set()
             go_on.wait(10)
-            return dial(credentials, "x")
+            return connect_broker(credentials, "x")
 
         with ReconnectingClient(slow, left.append, credentials.address) as client:
             assert opening.wait(10)
@@ -78,9 +78,9 @@ def test_a_connection_that_comes_after_the_end_is_closed_politely(tmp_path: Path
 
 def test_a_stopped_client_says_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Mosquitto(tmp_path) as broker:
-        credentials = MqttCredentials.of(Mqtt(port=broker.port))
+        credentials = MqttCredentials.from_settings(Mqtt(port=broker.port))
         with ReconnectingClient(
-            lambda: dial(credentials, "x"), nothing, credentials.address
+            lambda: connect_broker(credentials, "x"), nothing, credentials.address
         ) as client:
             until(lambda: client.connected)
     assert not [r for r in caplog.records if r.levelno >= logging.WARNING]
