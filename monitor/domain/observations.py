@@ -169,20 +169,6 @@ class Verdict:
         return max(OCCLUDED, key=lambda covering: self.probabilities.get(covering, 0.0))
 
     @property
-<<<<<<< HEAD
-=======
-    def credible(self) -> bool:
-        """Whether the verdict counts: evaluable, and not contradicted by a missing face.
-
-        Without a found face the crop's position is a guess: a mask in it is most likely a collar,
-        and a doubtful balaclava is as likely a person who looks down.
-        """
-        hidden = sum(self.probabilities.get(covering, 0.0) for covering in WHOLE_HEAD)
-        known = hidden >= SURE_OF_A_GUESS or self.named is Covering.NONE
-        return self.evaluable and (self.face_found or known)
-
-    @property
->>>>>>> main
     def evaluable(self) -> bool:
         """Whether there was a face to judge: ``away`` and unusable have 0.5 or less together."""
         return self.unusable + self.probabilities.get(Covering.AWAY, 0.0) <= 0.5  # noqa: PLR2004
