@@ -38,8 +38,8 @@ def degrade(pixels: Pixels, rng: np.random.Generator) -> Pixels:
         pixels = cv2.addWeighted(pixels, 1 + amount, soft, -amount, 0).astype(np.uint8)
     if chance(rng, 0.4):
         noise = rng.normal(0, rng.uniform(2, 14), (side // 2, side // 2, 1)).astype(np.float32)
-        noise = cv2.resize(noise, (side, side), interpolation=cv2.INTER_NEAREST)[..., None]
-        pixels = np.clip(pixels + noise, 0, 255).astype(np.uint8)
+        grain = cv2.resize(noise, (side, side), interpolation=cv2.INTER_NEAREST)[..., None]
+        pixels = np.clip(pixels + grain, 0, 255).astype(np.uint8)
     if chance(rng, 0.06):
         pixels = pixels.copy()
         pixels[1::2] = np.roll(pixels[1::2], int(rng.integers(-3, 4)), axis=1)
