@@ -141,19 +141,27 @@ def detector(
 
 def thresholds(
     folder: Annotated[Path, typer.Argument(help="A folder with boxes.csv and pictures.")],
-    weights: Annotated[
-        Path, typer.Option(help="A trained checkpoint; its profile is written beside it.")
-    ],
-    version: Annotated[str, typer.Option(help="The version of the weights.")],
-    input_px: Annotated[int, typer.Option(help="The longer side of pictures.", min=32)] = 416,
+    weights: Annotated[Path, typer.Option(help="The trained detector (.xml), or a checkpoint.")],
+    version: Annotated[
+        str | None, typer.Option(help="Of the weights; unset keeps that of their detector.json.")
+    ] = None,
+    input_px: Annotated[
+        int | None, typer.Option(help="The longer side of pictures; unset keeps it, too.", min=32)
+    ] = None,
 ) -> int:
     """Choose a detector's thresholds, where F1 is highest, and write its detector.json."""
     logs.start("warning")
     from monitor.build import build_detector  # noqa: PLC0415  (torch takes seconds)
     from monitor.config.schema import YoloDetector  # noqa: PLC0415
     from monitor.evaluate.detector import evaluate  # noqa: PLC0415
-    from monitor.train.detector.profile import write_profile  # noqa: PLC0415
+    from monitor.train.detector.profile import read_profile, write_profile  # noqa: PLC0415
 
+    if version is None or input_px is None:
+        known = read_profile(weights)
+        if known is None:
+            raise ConfigError(f"{weights}: no detector.json beside; give --version and --input-px")
+        version = known[0] if version is None else version
+        input_px = known[1] if input_px is None else input_px
     settings = YoloDetector(kind="yolo", weights=weights, input_px=input_px)
     report = evaluate(folder, build_detector(settings, open_wide=True))
     chosen: dict[Kind, float] = {}

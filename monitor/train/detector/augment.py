@@ -11,10 +11,9 @@ from monitor.domain import Kind, Pixels
 from monitor.train.detector.cover import chance, cover
 from monitor.train.detector.degrade import degrade, recolour
 from monitor.train.detector.lens import infrared, rain, through_lens
-from monitor.train.detector.scenes import KINDS, Scene
+from monitor.train.detector.scenes import GREY, KINDS, Scene
 
 _PERSON, _HEAD = KINDS.index(Kind.PERSON), KINDS.index(Kind.HEAD)
-_GREY = 114  # what YOLO models are padded with
 _MIN_SIDE_PX = 4.0
 _MIN_VISIBLE = 0.3  # a box cut down to less than this part is only doubtful
 _MAX_HIDDEN = 0.25  # a pasted crop may hide this part of a box, no more
@@ -58,7 +57,7 @@ class Augment:
     infrared: float = 0.08
     rain: float = 0.03
     degraded: float = 0.45
-    scales: tuple[float, float] = (0.5, 1.8)
+    scales: tuple[float, float] = (0.7, 1.8)
     """Longer side of the scene over the side of the sample, when alone."""
     close_heads: tuple[float, float] = (0.2, 0.9)
     """Height of the head over the side of the sample, when close."""
@@ -198,7 +197,7 @@ class SampleMaker:
     def _mosaic(self, side: int) -> _Canvas:
         """Four pictures around a random centre; boxes cut by a seam are cut with the picture."""
         cx, cy = (int(c) for c in self._rng.uniform(0.3, 0.7, 2) * side)
-        sheet = np.full((side, side, 3), _GREY, np.uint8)
+        sheet = np.full((side, side, 3), GREY, np.uint8)
         boxes: list[NDArray[np.float32]] = []
         classes: list[NDArray[np.int64]] = []
         for x0, y0, x1, y1 in (
@@ -265,7 +264,7 @@ def _place(
         pixels = cv2.resize(pixels, (wide, high), interpolation=cv2.INTER_AREA).astype(np.uint8)
         scale = (1.0, 1.0)
     matrix = np.array([[scale[0], 0, shift[0]], [0, scale[1], shift[1]]], np.float64)
-    grey = (_GREY, _GREY, _GREY)
+    grey = (GREY, GREY, GREY)
     placed = cv2.warpAffine(pixels, matrix, size, flags=cv2.INTER_LINEAR, borderValue=grey)
     return placed.astype(np.uint8, copy=False)
 

@@ -3,6 +3,7 @@
 The graph takes bytes as the cameras give them, so that nothing is converted outside of it.
 """
 
+import importlib.util
 import json
 import shutil
 import tempfile
@@ -11,15 +12,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
-from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.domain import Pixels
+from monitor.errors import ConfigError
 from monitor.runtime.openvino_runtime import open_openvino
+from monitor.train.detector.model import read_checkpoint
+from monitor.train.detector.scenes import GREY
 
 _EXAMPLE = (2, 96, 64, 3)  # unlike sizes, so that none of them is taken for fixed
 _INPUT = "pixels"
+_STRIDE = 32  # the coarsest of the network's grids
 
 
 def export_openvino(checkpoint: Path, target: Path, sheets: Sequence[Pixels]) -> None:
@@ -32,21 +37,19 @@ def export_openvino(checkpoint: Path, target: Path, sheets: Sequence[Pixels]) ->
         sheets: Pictures (H, W, 3), blue-green-red bytes, sides multiples of 32, on which the
             ranges of the layers are measured. Without any, the model stays in float32.
 
+    Raises:
+        ConfigError: There is no such checkpoint.
+
     Source:
         Jacob et al., "Quantization and Training of Neural Networks for Efficient
         Integer-Arithmetic-Only Inference", 2018, in the implementation of NNCF.
     """
     ov = open_openvino()
-    network, names = _load(checkpoint)
-    network.register_forward_pre_hook(_from_bytes, prepend=True)
-    with warnings.catch_warnings(), torch.inference_mode():
-        warnings.simplefilter("ignore")  # of tracing
-        model = ov.convert_model(network, example_input=torch.zeros(_EXAMPLE, dtype=torch.uint8))
-    model.inputs[0].tensor.set_names({_INPUT})
-    model.reshape({_INPUT: ov.PartialShape([-1, -1, -1, 3])})
+    network = read_checkpoint(checkpoint)
+    model = convert(network)
     if sheets:
         model = _quantise(model, sheets)
-    model.set_rt_info(json.dumps(names), ["model_info", "names"])
+    model.set_rt_info(json.dumps(dict(network.names)), ["model_info", "names"])
     with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
         fresh = Path(scratch) / target.name
         ov.save_model(model, fresh, compress_to_fp16=False)
@@ -54,16 +57,64 @@ def export_openvino(checkpoint: Path, target: Path, sheets: Sequence[Pixels]) ->
             shutil.move(fresh.with_suffix(path.suffix), path)
 
 
-def _load(checkpoint: Path) -> tuple[Any, dict[int, str]]:
-    """The network, its batch norms folded, giving boxes and scores in one tensor."""
-    open_ultralytics()
-    from ultralytics.nn.tasks import load_checkpoint  # noqa: PLC0415
+def convert(network: Any) -> Any:  # noqa: ANN401  (ultralytics and OpenVINO have no types)
+    """A network of ultralytics as a model of OpenVINO, for pictures of any size.
 
-    network = load_checkpoint(str(checkpoint))[0].float().eval().fuse(verbose=False)
+    Args:
+        network: What ``read_checkpoint`` gave; its batch norms are folded in place.
+
+    Returns:
+        A model from (B, H, W, 3) blue-green-red bytes, sides multiples of 32, to (B, 4 + C, A):
+        centre x and y, width, height in pixels and a score for each class; a pose model adds
+        x, y and confidence of each keypoint.
+    """
+    ov = open_openvino()
+    network = network.eval().fuse(verbose=False)
     network.model[-1].export = True
     network.model[-1].dynamic = True
     network.model[-1].format = "openvino"
-    return network, dict(network.names)
+    network.register_forward_pre_hook(_from_bytes, prepend=True)
+    with warnings.catch_warnings(), torch.inference_mode():
+        warnings.simplefilter("ignore")  # of tracing
+        model = ov.convert_model(network, example_input=torch.zeros(_EXAMPLE, dtype=torch.uint8))
+    model.inputs[0].tensor.set_names({_INPUT})
+    model.reshape({_INPUT: ov.PartialShape([-1, -1, -1, 3])})
+    return model
+
+
+def lay_on_sheet(pixels: Pixels, longer_px: int) -> tuple[Pixels, tuple[float, float]]:
+    """Scale a picture and pad it on the right and below, so that its sides are multiples of 32.
+
+    Args:
+        pixels: (H, W, 3).
+        longer_px: The picture's longer side afterwards, before padding.
+
+    Returns:
+        The sheet, and its pixels per pixel of the picture, across and down.
+    """
+    high, wide = pixels.shape[:2]
+    scale = longer_px / max(high, wide)
+    width, height = max(round(wide * scale), 1), max(round(high * scale), 1)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    sheet = np.full((_pad(height), _pad(width), 3), GREY, np.uint8)
+    sheet[:height, :width] = cv2.resize(pixels, (width, height), interpolation=how)
+    return sheet, (width / wide, height / high)
+
+
+def check_tools(*, int8: bool) -> None:
+    """Find out before hours of training whether the result can be exported.
+
+    Raises:
+        ConfigError: A package is not installed.
+    """
+    for package in ("openvino", "nncf")[: 1 + int8]:
+        if importlib.util.find_spec(package) is None:
+            raise ConfigError(f"{package}: not installed; pip install 'monitor[train]'")
+
+
+def _pad(side: int) -> int:
+    """The next multiple of the coarsest stride."""
+    return -(-side // _STRIDE) * _STRIDE
 
 
 def _from_bytes(_network: object, taken: tuple[Any, ...]) -> tuple[Any]:

@@ -7,8 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.domain import Pixels
+from monitor.errors import ConfigError
 from monitor.train.detector.augment import Material
 from monitor.train.detector.cover import read_masks
+from monitor.train.detector.export import lay_on_sheet
 from monitor.train.detector.heads import chosen_rows, collect_heads, load_heads, save_heads
 from monitor.train.detector.scenes import Scene, read_scenes
 from monitor.train.detector.settings import TrainDetectorConfig
@@ -34,16 +36,41 @@ def prepare(config: TrainDetectorConfig) -> None:
 
 
 def load(config: TrainDetectorConfig) -> Material:
-    """The scenes of every source, and what ``prepare`` left."""
+    """The scenes of every source, and what ``prepare`` left.
+
+    Raises:
+        ConfigError: A source cannot be read, or has no pictures.
+    """
     sources: list[tuple[float, list[Scene]]] = []
     for source in config.sources:
         scenes = read_scenes(source.folder, source.boxes)
         kept = [scene for scene in scenes if not scene.name.startswith(source.never_train)]
         sources.append((source.share, kept))
+        if not kept:
+            raise ConfigError(f"{source.folder}: the table names no picture to train on")
         log.info("%s: %d pictures", source.folder, len(kept))
     masks = read_masks(config.overlays / "masks") if config.overlays else []
     heads = config.out / _HEADS
     return Material(sources, masks, load_heads(heads) if heads.exists() else [])
+
+
+def draw_calibration_sheets(config: TrainDetectorConfig, most: int = 200) -> list[Pixels]:
+    """Pictures of all sources by their shares, as the detector is shown them after training.
+
+    Returns:
+        At most ``most`` pictures (H, W, 3), their longer side as in the last phase, padded so
+        that sides are multiples of 32.
+    """
+    total = sum(source.share for source in config.sources)
+    sheets: list[Pixels] = []
+    for source in config.sources:
+        count = max(int(most * source.share / total), 1)
+        sheets += [
+            lay_on_sheet(scene.pixels, config.phases[-1].input_px)[0]
+            for scene in read_scenes(source.folder, source.boxes, most=count)
+            if not scene.name.startswith(source.never_train)
+        ]
+    return sheets[:most]
 
 
 def _dress(config: TrainDetectorConfig) -> list[Scene]:

@@ -1,4 +1,4 @@
-"""The embedded detector's network, in ultralytics' own words, and its checkpoint."""
+"""The embedded detector's network, a model of ultralytics, and its checkpoint."""
 
 import importlib.util
 from copy import deepcopy
@@ -56,24 +56,16 @@ def find_weights(start: str) -> Path:
 def load_weights(model: Any, path: Path) -> None:  # noqa: ANN401
     """Give a model that ``build`` made the weights of a checkpoint of the same layout.
 
-    The checkpoint may be of another task (a pose model, say) or have other classes: what it
-    shares is taken. Classes are joined by name, so that a model that knows ``person`` goes on
-    knowing it.
+    The checkpoint may be an earlier run's, or of another task (a pose model, say) or have other
+    classes: what it shares is taken. Classes are joined by name, so that a model that knows
+    ``person`` goes on knowing it.
 
     Raises:
         ConfigError: There is no such checkpoint, or it is of another layout.
     """
-    if not path.is_file():
-        raise ConfigError(f"{path}: no such file; give a checkpoint to start from, or none")
-    open_ultralytics()
-    from ultralytics.nn.tasks import load_checkpoint  # noqa: PLC0415
-
-    try:
-        known = load_checkpoint(str(path))[0].float()
-        given = known.state_dict()
-        names = {name: number for number, name in known.names.items()}
-    except (RuntimeError, AttributeError, KeyError, UnpicklingError) as error:
-        raise ConfigError(f"{path}: not a checkpoint of ultralytics; give one") from error
+    known = read_checkpoint(path)
+    given = known.state_dict()
+    names = {name: number for number, name in known.names.items()}
     own = model.state_dict()
     shared = {k: v for k, v in given.items() if k in own and own[k].shape == v.shape}
     if len(shared) < _MIN_SHARED * len(own):
@@ -87,6 +79,23 @@ def load_weights(model: Any, path: Path) -> None:  # noqa: ANN401
                 joined[number] = given[key][source]
         shared[key] = joined
     model.load_state_dict(own | shared)
+
+
+def read_checkpoint(path: Path) -> Any:  # noqa: ANN401
+    """The network of a checkpoint of ultralytics, of any task, in float32.
+
+    Raises:
+        ConfigError: There is no such checkpoint, or it is not one of ultralytics.
+    """
+    if not path.is_file():
+        raise ConfigError(f"{path}: no such file; name a checkpoint of ultralytics (.pt)")
+    open_ultralytics()
+    from ultralytics.nn.tasks import load_checkpoint  # noqa: PLC0415
+
+    try:
+        return load_checkpoint(str(path))[0].float()
+    except (RuntimeError, AttributeError, KeyError, TypeError, UnpicklingError) as error:
+        raise ConfigError(f"{path}: not a checkpoint of ultralytics; name one (.pt)") from error
 
 
 def save_checkpoint(model: Any, path: Path, *, input_px: int, version: str) -> None:  # noqa: ANN401

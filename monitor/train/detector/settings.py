@@ -33,12 +33,12 @@ class Phase(Section):
         return Augment(**self.model_dump(exclude={"until", "input_px"}))
 
 
-class SceneSource(Section):
-    """A folder of pictures and the list of their boxes."""
+class PictureSource(Section):
+    """A folder of pictures and the table of their boxes."""
 
     folder: Path
     boxes: Path | None = None
-    """The list; ``boxes.csv`` in the folder by default. ``monitor train labels`` makes one."""
+    """The table; ``boxes.csv`` in the folder by default. ``monitor train labels`` writes one."""
     share: PositiveFloat = 1.0
     """How much is drawn from it, beside the others."""
     never_train: tuple[str, ...] = ()
@@ -48,23 +48,24 @@ class SceneSource(Section):
 class TrainDetectorConfig(Section):
     """Settings of one training run. Paths are relative to where the command runs."""
 
-    sources: tuple[SceneSource, ...] = Field(min_length=1)
+    sources: tuple[PictureSource, ...] = Field(min_length=1)
     heads: tuple[Path, ...] = ()
     """Folders with ``labels.csv`` and head crops."""
     head_sources: tuple[str, ...] = ()
-    """Only crops from these are drawn from."""
+    """Only crops of these sources are used."""
     head_count: PositiveInt = 3000
     """How many crops of each folder."""
     landmarks: Path | None = None
     """YuNet's weights, which find the faces that coverings are drawn on."""
     overlays: Path | None = None
-    """A folder with masks, sunglasses and hats, worn by the heads."""
+    """A folder with ``masks``, sunglasses and hats as PNG, laid over faces."""
     out: Path
-    """A folder for the weights and the state to resume from."""
+    """A folder for the weights and the state that a second run resumes from."""
     start: str | None = None
-    """A checkpoint to begin from, or ``package:NAME/FILE``, one inside an installed package."""
+    """A checkpoint to begin from, such as an earlier run's, or ``package:NAME/FILE``, one inside
+    an installed package. Unset begins with random weights and takes longer."""
     frozen: int = Field(0, ge=0)
-    """So many of the first layers stay as ``start`` has them; without it they learn."""
+    """So many of the first layers stay as ``start`` has them; without ``start`` all learn."""
     phases: tuple[Phase, ...] = Field(min_length=1)
     pictures: PositiveInt = 150_000
     """How many samples are drawn in all."""
@@ -76,7 +77,10 @@ class TrainDetectorConfig(Section):
     seed: int = 0
     threads: PositiveInt = 1
     drawer: bool = False
-    """Whether samples are drawn in a process of their own, beside the training."""
+    """Whether samples are drawn in a second process, beside the training."""
     bfloat16: bool = True
-    """Convolutions in bfloat16; half as long again in float32 on processors that have it."""
+    """Convolutions in bfloat16: on processors that have it, float32 takes half as long again."""
+    int8: bool = True
+    """Whether the export computes in int8, which needs nncf; else in float32."""
     version: str = "1"
+    """Of the weights, for people."""

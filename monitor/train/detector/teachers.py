@@ -1,14 +1,11 @@
-"""Better boxes for the scenes: public detectors asked at several sizes, mirrored and in pieces.
+"""The teachers: public models that find people, poses and faces, asked in several views.
 
-The lists that come with the scenes were made by one look of each teacher. Small people and
-faces need a larger picture, large ones a smaller one, and what two looks agree on is rarely
-wrong. What only one look half believes is kept apart as doubtful: it is neither asked for
-nor punished in training.
+Small people need a larger picture and large ones a smaller one; what a mirrored view shows as
+well is rarely wrong. ``label_fusion`` makes labels of their answers.
 """
 
-import csv
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -19,263 +16,167 @@ from numpy.typing import NDArray
 
 from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
-from monitor.train.detector.scenes import KINDS, Scene
+from monitor.runtime.openvino_runtime import core
+from monitor.train.detector.export import convert, lay_on_sheet
+from monitor.train.detector.label_fusion import Candidates, TeacherAnswers
+from monitor.train.detector.model import find_weights, read_checkpoint
 
-_PERSON, _FACE = KINDS.index(Kind.PERSON), KINDS.index(Kind.FACE)
-_FACE_LOOKS: Final = ((256, False), (256, True), (448, False), (448, True), (800, False))
-"""Pixels of the longer side that faces are looked for at, and whether mirrored."""
-_PIECE: Final = 0.6  # of the picture's sides, for people: four pieces that overlap
-_YOLOX_SIDE: Final = 416
-_LOOK: Final = {_PERSON: 0.15, _FACE: 0.3}  # what a single look must at least believe
-_SURE: Final = {_PERSON: 0.5, _FACE: 0.8}  # a box that one look believes this much is drawn
-_AGREED: Final = {_PERSON: 0.3, _FACE: 0.5}  # or two looks this much
-_SAME: Final = 0.55  # IoU of two looks at one thing
-_KNOWN: Final = 0.4  # IoU with a box that a person drew: nothing new
-_EDGE: Final = 2.0  # pixels: a box that ends this near to where a piece was cut is not whole
+_MIN_SCORE: Final = 0.05
+_OVERLAP: Final = 0.6  # IoU above which the worse of two boxes of one view is dropped
+_KEYPOINTS: Final = 17
+_SWAPPED: Final = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+"""COCO's keypoints as they are numbered in a mirrored picture: left and right change places."""
+_FACE_VIEWS: Final = ((1, False), (1, True), (2, False))
+"""Size as a multiple of the picture's own, and whether mirrored."""
+_FACE_MAX_PX: Final = 1600
+_FACE_MIN_SCORE: Final = 0.3
+_FACE_OVERLAP: Final = 0.45
 
-Boxes = NDArray[np.float32]
-"""(N, 5): left, top, right, bottom in pixels, score."""
+
+@dataclass(frozen=True, slots=True)
+class TeacherViews:
+    """In which views the teachers are asked: the longer side in pixels, and whether mirrored."""
+
+    people: tuple[tuple[int, bool], ...]
+    poses: tuple[tuple[int, bool], ...]
+
+
+_ALL: Final = tuple((side, mirrored) for side in (480, 640, 960) for mirrored in (False, True))
+THOROUGH: Final = TeacherViews(people=_ALL, poses=_ALL)
+QUICK: Final = TeacherViews(people=((576, True),), poses=((480, True), (640, False)))
+"""A quarter of the work, for large pictures of few people."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class YoloTeacher:
+    """A model of ultralytics that finds people, or people and their keypoints.
+
+    Owned by one thread.
+    """
+
+    forward: Callable[[Pixels], NDArray[np.float32]] = field(repr=False)
+    """(1, H, W, 3) to (4 + classes + 3 * keypoints, A), see ``export.convert``."""
+    person: int
+    """The number of the class."""
+    classes: int
+    poses: bool
+
+    def find(self, pixels: Pixels, longer_px: int, *, mirrored: bool) -> Candidates:
+        """People in one view of a picture (H, W, 3), in the picture's pixels."""
+        high, wide = pixels.shape[:2]
+        shown = np.ascontiguousarray(pixels[:, ::-1]) if mirrored else pixels
+        sheet, (across, down) = lay_on_sheet(shown, longer_px)
+        columns = self.forward(sheet[None])
+        scores = columns[4 + self.person]
+        columns, scores = columns[:, scores > _MIN_SCORE], scores[scores > _MIN_SCORE]
+        corners = (columns[:2] - columns[2:4] / 2).T
+        kept = cv2.dnn.NMSBoxes(
+            np.concatenate([corners, columns[2:4].T], 1).tolist(), scores.tolist(), 0.0, _OVERLAP
+        )
+        best = np.asarray(kept, np.int64).reshape(-1)
+        boxes = np.concatenate([corners, corners + columns[2:4].T], 1)[best]
+        boxes = (boxes / np.array([across, down] * 2)).astype(np.float32)
+        points = np.zeros((0, _KEYPOINTS, 3), np.float32)
+        if self.poses:
+            points = columns[4 + self.classes :, best].T.reshape(-1, _KEYPOINTS, 3)
+            points /= np.array([across, down, 1], np.float32)
+        boxes[:, [0, 2]] = boxes[:, [0, 2]].clip(0, wide)
+        boxes[:, [1, 3]] = boxes[:, [1, 3]].clip(0, high)
+        if mirrored:
+            boxes[:, [0, 2]] = wide - boxes[:, [2, 0]]
+            points[:, :, 0] = wide - points[:, :, 0]
+            points = points[:, _SWAPPED]
+        return Candidates(boxes, scores[best], points)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Teachers:
-    """YuNet for faces and YOLOX-nano for people. Owned by one thread.
+    """All teachers together. Owned by one thread."""
+
+    people: YoloTeacher
+    poses: YoloTeacher
+    faces: cv2.FaceDetectorYN | None
+    views: TeacherViews = THOROUGH
+
+    def ask(self, pixels: Pixels) -> TeacherAnswers:
+        """What is in a picture (H, W, 3), blue-green-red."""
+        people = [self.people.find(pixels, px, mirrored=m) for px, m in self.views.people]
+        faces = [] if self.faces is None else list(_find_faces(self.faces, pixels))
+        size = (pixels.shape[1], pixels.shape[0])
+        return TeacherAnswers(size, people, self.ask_poses(pixels), faces)
+
+    def ask_poses(self, pixels: Pixels) -> list[Candidates]:
+        """The poses in each view of a picture (H, W, 3), blue-green-red."""
+        return [self.poses.find(pixels, px, mirrored=m) for px, m in self.views.poses]
+
+
+def open_teachers(
+    people: str, poses: str, faces: Path | None, views: TeacherViews = THOROUGH
+) -> Teachers:
+    """Load the teachers.
 
     Args:
-        yunet: OpenCV's face network.
-        yolox: COCO's classes, raw outputs, pictures of 416 pixels.
-    """
-
-    yunet: cv2.FaceDetectorYN
-    yolox: cv2.dnn.Net
-
-    def label(self, scene: Scene) -> Scene:
-        """The scene with its faces as drawn, and what the teachers add; people by the teachers."""
-        people, maybe_people = _agreed(list(self._people(scene.pixels)), _PERSON)
-        new, maybe_faces = _agreed(list(self._faces(scene.pixels)), _FACE)
-        drawn = scene.boxes[scene.classes == _FACE]
-        new = new[_overlap(new, drawn).max(axis=1, initial=0.0) < _KNOWN]
-        maybe_faces = maybe_faces[_overlap(maybe_faces, drawn).max(axis=1, initial=0.0) < _KNOWN]
-        faces = np.concatenate([drawn, new])
-        bodies = _bodies_of(faces, people)
-        return Scene(
-            scene.name,
-            scene.pixels,
-            np.concatenate([people, faces]),
-            np.repeat([_PERSON, _FACE], [len(people), len(faces)]).astype(np.int64),
-            np.concatenate([maybe_people, bodies, maybe_faces]),
-            np.repeat([_PERSON, _FACE], [len(maybe_people) + len(bodies), len(maybe_faces)]).astype(
-                np.int64
-            ),
-        )
-
-    def _faces(self, pixels: Pixels) -> Iterator[Boxes]:
-        high, wide = pixels.shape[:2]
-        for side, mirrored in _FACE_LOOKS:
-            scale = side / max(high, wide)
-            size = (max(round(wide * scale), 1), max(round(high * scale), 1))
-            shown = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-            self.yunet.setInputSize(size)
-            _, rows = self.yunet.detect(cv2.flip(shown, 1) if mirrored else shown)
-            boxes = _corners(rows)
-            if mirrored:
-                boxes[:, [0, 2]] = size[0] - boxes[:, [2, 0]]
-            boxes[:, :4] *= np.array([wide / size[0], high / size[1]] * 2, np.float32)
-            yield boxes[boxes[:, 4] >= _LOOK[_FACE]]
-
-    def _people(self, pixels: Pixels) -> Iterator[Boxes]:
-        high, wide = pixels.shape[:2]
-        w, h = int(wide * _PIECE), int(high * _PIECE)
-        whole = (0, 0, wide, high)
-        looks = [(whole, False), (whole, True)]
-        looks += [((x, y, x + w, y + h), False) for x in (0, wide - w) for y in (0, high - h)]
-        for (left, top, right, bottom), mirrored in looks:
-            piece = pixels[top:bottom, left:right]
-            boxes = self.people(piece[:, ::-1] if mirrored else piece)
-            if mirrored:
-                boxes[:, [0, 2]] = (right - left) - boxes[:, [2, 0]]
-            inner = (
-                ((left == 0) | (boxes[:, 0] > _EDGE))
-                & ((top == 0) | (boxes[:, 1] > _EDGE))
-                & ((right == wide) | (boxes[:, 2] < right - left - _EDGE))
-                & ((bottom == high) | (boxes[:, 3] < bottom - top - _EDGE))
-            )
-            boxes[:, :4] += np.array([left, top, left, top], np.float32)
-            yield boxes[inner]
-
-    def people(self, pixels: Pixels) -> Boxes:
-        """People in one picture, in its pixels.
-
-        Source:
-            Ge et al., "YOLOX: Exceeding YOLO Series in 2021": centres are offsets from grid
-            cells, sizes logarithms, both in strides.
-        """
-        high, wide = pixels.shape[:2]
-        scale = _YOLOX_SIDE / max(high, wide)
-        size = (max(round(wide * scale), 1), max(round(high * scale), 1))
-        sheet = np.full((_YOLOX_SIDE, _YOLOX_SIDE, 3), 114, np.uint8)
-        sheet[: size[1], : size[0]] = cv2.resize(
-            np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_LINEAR
-        )
-        self.yolox.setInput(sheet.transpose(2, 0, 1)[None].astype(np.float32))
-        rows = np.asarray(self.yolox.forward(), np.float32)[0]
-        score = rows[:, 4] * rows[:, 5]
-        keep = score >= _LOOK[_PERSON]
-        grid, stride = _grid()
-        centre = (rows[keep, :2] + grid[keep]) * stride[keep]
-        half = np.exp(rows[keep, 2:4]) * stride[keep] / 2
-        boxes = np.concatenate([centre - half, centre + half], 1) / scale
-        boxes[:, [0, 2]] = boxes[:, [0, 2]].clip(0, wide)
-        boxes[:, [1, 3]] = boxes[:, [1, 3]].clip(0, high)
-        found = np.concatenate([boxes, score[keep, None]], 1).astype(np.float32)
-        return found[_best_of_each(found, _SAME)]
-
-
-def open_teachers(folder: Path) -> Teachers:
-    """Load ``yunet_n_dynamic.onnx`` and ``yolox_nano.onnx``.
+        people: A checkpoint of ultralytics for boxes of people, or ``package:NAME/FILE``, one
+            inside an installed package.
+        poses: The same for poses of 17 keypoints.
+        faces: YuNet as ONNX, for pictures of any size; None does without faces.
+        views: In which views they are asked.
 
     Raises:
-        ConfigError: One of them is missing or unreadable.
+        ConfigError: A model is missing, or is for something else.
     """
-    faces, people = folder / "yunet_n_dynamic.onnx", folder / "yolox_nano.onnx"
-    for path in (faces, people):
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file; name the folder with the teachers' weights")
-    try:
-        yunet = cv2.FaceDetectorYN.create(str(faces), "", (320, 320), min(_LOOK.values()), 0.45)
-        return Teachers(yunet, cv2.dnn.readNetFromONNX(str(people)))
-    except cv2.error as error:
-        raise ConfigError(f"{folder}: teachers cannot be loaded; fetch them again") from error
+    yunet = None
+    if faces is not None:
+        if not faces.is_file():
+            raise ConfigError(f"{faces}: no such file; name YuNet's weights (.onnx)")
+        try:
+            yunet = cv2.FaceDetectorYN.create(
+                str(faces), "", (320, 320), _FACE_MIN_SCORE, _FACE_OVERLAP
+            )
+        except cv2.error as error:
+            raise ConfigError(f"{faces}: not a face detector; name YuNet's weights") from error
+    return Teachers(_open_yolo(people, poses=False), _open_yolo(poses, poses=True), yunet, views)
 
 
-def write_labels(scenes: Sequence[Scene], path: Path) -> None:
-    """Keep what the teachers said: file, kind, sure (1 or 0), left, top, right, bottom."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file)
-        for scene in scenes:
-            for sure, boxes, kinds in (
-                (1, scene.boxes, scene.classes),
-                (0, scene.doubtful, scene.doubtful_classes),
-            ):
-                for box, kind in zip(boxes.tolist(), kinds.tolist(), strict=True):
-                    edges = [round(edge, 1) for edge in box]
-                    rows.writerow([scene.name, KINDS[kind].value, sure, *edges])
-    fresh.replace(path)
+def _open_yolo(start: str, *, poses: bool) -> YoloTeacher:
+    network = read_checkpoint(find_weights(start))
+    wanted = "pose" if poses else "detect"
+    if network.task != wanted:
+        raise ConfigError(f"{start}: is a model for {network.task}; name one for {wanted}")
+    if poses and tuple(network.model[-1].kpt_shape) != (_KEYPOINTS, 3):
+        raise ConfigError(f"{start}: has other keypoints than COCO's 17; name another model")
+    person = next((n for n, name in network.names.items() if name == Kind.PERSON), None)
+    if person is None:
+        raise ConfigError(f"{start}: does not know persons; name another model")
+    classes = len(network.names)
+    request = core().compile_model(convert(network), "CPU").create_infer_request()
+
+    def forward(sheet: Pixels) -> NDArray[np.float32]:
+        """See YoloTeacher."""
+        output: NDArray[np.float32] = request.infer([sheet])[0][0]
+        return output
+
+    return YoloTeacher(forward, person, classes, poses)
 
 
-def with_labels(scenes: Sequence[Scene], path: Path) -> list[Scene]:
-    """The scenes with the boxes that ``write_labels`` kept; others keep their own."""
-    kept: dict[tuple[str, int], list[tuple[int, list[float]]]] = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for name, kind, sure, *edges in csv.reader(file):
-            row = (KINDS.index(Kind(kind)), [float(edge) for edge in edges])
-            kept.setdefault((name, int(sure)), []).append(row)
-    named = {name for name, _ in kept}
-    labelled = []
-    for scene in scenes:
-        if scene.name not in named:
-            labelled.append(scene)
-            continue
-        boxes, classes = _arrays(kept.get((scene.name, 1), []))
-        doubtful, doubtful_classes = _arrays(kept.get((scene.name, 0), []))
-        labelled.append(Scene(scene.name, scene.pixels, boxes, classes, doubtful, doubtful_classes))
-    return labelled
+def _find_faces(yunet: cv2.FaceDetectorYN, pixels: Pixels) -> Iterator[Candidates]:
+    """The faces in each view of a picture, in the picture's pixels."""
+    high, wide = pixels.shape[:2]
+    for times, mirrored in _FACE_VIEWS:
+        scale = min(times * max(high, wide), _FACE_MAX_PX) / max(high, wide)
+        width, height = max(round(wide * scale), 1), max(round(high * scale), 1)
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        shown = cv2.resize(pixels, (width, height), interpolation=how)
+        yunet.setInputSize((width, height))
+        _, rows = yunet.detect(cv2.flip(shown, 1) if mirrored else shown)
+        found = _to_rows(rows)
+        boxes = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:4]], 1)
+        if mirrored:
+            boxes[:, [0, 2]] = width - boxes[:, [2, 0]]
+        boxes /= np.array([width / wide, height / high] * 2, np.float32)
+        yield Candidates(boxes, found[:, 14])
 
 
-def _arrays(
-    rows: Sequence[tuple[int, list[float]]],
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Boxes (N, 4) and classes (N,)."""
-    return (
-        np.array([edges for _, edges in rows], np.float32).reshape(-1, 4),
-        np.array([kind for kind, _ in rows], np.int64),
-    )
-
-
-def _agreed(looks: Sequence[Boxes], kind: int) -> tuple[Boxes, Boxes]:
-    """Boxes (N, 4) that are sure, and those that are doubtful, of several looks at one picture."""
-    owner = np.repeat(np.arange(len(looks)), [len(look) for look in looks])
-    boxes = np.concatenate(looks)
-    order = np.argsort(-boxes[:, 4], kind="stable")
-    boxes, owner = boxes[order], owner[order]
-    sure: list[Boxes] = []
-    doubtful: list[Boxes] = []
-    left = np.ones(len(boxes), np.bool_)
-    alike = _overlap(boxes, boxes[:, :4]) >= _SAME
-    for first in range(len(boxes)):
-        if not left[first]:
-            continue
-        group = left & alike[first]
-        left &= ~group
-        weight = boxes[group, 4:]
-        merged = (boxes[group, :4] * weight).sum(axis=0) / weight.sum()
-        believers = {
-            int(o) for o, s in zip(owner[group], boxes[group, 4], strict=True) if s >= _AGREED[kind]
-        }
-        known = boxes[first, 4] >= _SURE[kind] or len(believers) > 1
-        (sure if known else doubtful).append(merged)
-    return (
-        np.array(sure, np.float32).reshape(-1, 4),
-        np.array(doubtful, np.float32).reshape(-1, 4),
-    )
-
-
-def _bodies_of(faces: Boxes, people: Boxes) -> Boxes:
-    """Where the bodies must be of faces that lie in no person's box: (N, 4), doubtful."""
-    middle = (faces[:, None, :2] + faces[:, None, 2:]) / 2
-    inside = (middle > people[None, :, :2]) & (middle < people[None, :, 2:])
-    within: NDArray[np.bool_] = np.logical_and.reduce(inside, axis=2)
-    alone = faces[~np.logical_or.reduce(within, axis=1)]
-    wide, high = alone[:, 2] - alone[:, 0], alone[:, 3] - alone[:, 1]
-    return np.stack(
-        [
-            alone[:, 0] - wide,
-            alone[:, 1] - 0.4 * high,
-            alone[:, 2] + wide,
-            alone[:, 3] + 3.5 * high,
-        ],
-        axis=1,
-    )
-
-
-def _overlap(boxes: Boxes, others: Boxes) -> NDArray[np.float32]:
-    """(N, M) IoU of boxes (N, 4 or more) and others (M, 4)."""
-    a, b = boxes[:, None, :4], others[None]
-    sides = np.clip(
-        np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2]), 0, None
-    )
-    shared = sides.prod(axis=2)
-    areas = [(x[..., 2:] - x[..., :2]).prod(axis=2) for x in (a, b)]
-    ratio: NDArray[np.float32] = shared / np.maximum(areas[0] + areas[1] - shared, 1e-6)
-    return ratio
-
-
-def _best_of_each(boxes: Boxes, limit: float) -> list[int]:
-    """Which boxes stay when of two that overlap more than the limit the better one does."""
-    order = np.argsort(-boxes[:, 4], kind="stable")
-    alike = _overlap(boxes, boxes[:, :4]) > limit
-    stay: list[int] = []
-    for index in order.tolist():
-        if not alike[index, stay].any():
-            stay.append(index)
-    return stay
-
-
-def _corners(rows: MatLike | None) -> Boxes:
+def _to_rows(found: MatLike | None) -> NDArray[np.float32]:
     """YuNet's (N, 15): left, top, width, height, landmarks, score; None when it found nothing."""
-    if rows is None:
-        return np.zeros((0, 5), np.float32)
-    parts = [rows[:, :2], rows[:, :2] + rows[:, 2:4], rows[:, 14:15]]
-    return np.concatenate(parts, axis=1).astype(np.float32)
-
-
-def _grid() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cell (3549, 2) and stride (3549, 1) of each row that YOLOX gives at 416 pixels."""
-    cells, strides = [], []
-    for stride in (8, 16, 32):
-        count = _YOLOX_SIDE // stride
-        y, x = np.mgrid[:count, :count]
-        cells.append(np.stack([x, y], -1).reshape(-1, 2))
-        strides.append(np.full((count * count, 1), stride))
-    return np.concatenate(cells).astype(np.float32), np.concatenate(strides).astype(np.float32)
+    return np.zeros((0, 15), np.float32) if found is None else np.asarray(found, np.float32)

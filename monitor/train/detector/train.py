@@ -1,7 +1,8 @@
 """Training of the embedded detector within a budget of time.
 
-ultralytics' model and loss, in a loop of our own: its Trainer counts epochs, while what an
-edge box has is an hour, and the learning rate must have come down when the hour is over.
+ultralytics' model and loss, in a loop of our own: boxes that are in doubt must not be learnt
+from, pictures are composed of several sources, and the learning rate must have come down when
+the time is over.
 """
 
 import logging
@@ -17,10 +18,12 @@ import torch
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from monitor.train.averaging import follow
+from monitor.train.detector.export import check_tools, export_openvino
 from monitor.train.detector.feed import Batch, open_feed
 from monitor.train.detector.loss import Spared, spare, spared_anchors
-from monitor.train.detector.material import prepare
+from monitor.train.detector.material import draw_calibration_sheets, prepare
 from monitor.train.detector.model import build, find_weights, load_weights, save_checkpoint
+from monitor.train.detector.profile import write_profile
 from monitor.train.detector.scenes import KINDS
 from monitor.train.detector.settings import TrainDetectorConfig
 
@@ -64,11 +67,14 @@ def train(config: TrainDetectorConfig) -> Path:
     """Train, or go on where an earlier run in the same folder stopped.
 
     Returns:
-        The checkpoint, ``monitor-detector.pt`` in ``config.out``.
+        What the program runs, ``monitor-detector.xml`` in ``config.out``. Beside it lie its
+        ``.bin``, the checkpoint ``monitor-detector.pt`` and ``detector.json``, whose thresholds
+        are only a first guess: ``monitor evaluate thresholds`` chooses them.
 
     Raises:
-        ConfigError: Scenes, teachers, heads or starting weights cannot be read.
+        ConfigError: Scenes, heads or starting weights cannot be read, or a package is missing.
     """
+    check_tools(int8=config.int8)
     torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)
     prepare(config)
@@ -98,16 +104,14 @@ def train(config: TrainDetectorConfig) -> Path:
                 )
                 saved_at = time.monotonic()
     run.save(state)
-    weights = config.out / "monitor-detector.pt"
-    largest = config.phases[-1].input_px
-    save_checkpoint(run.average, weights, input_px=largest, version=config.version)
-    return weights
+    return _export(run.average, config)
 
 
 _SAVE_EVERY_S = 120.0
 _LOSS = TextColumn("loss {task.fields[loss]:.3f}")
 _WARM_UP = 0.03
 _CLIP = 10.0
+_FIRST_SCORE = 0.3  # the thresholds until they are chosen on labelled pictures
 
 
 def _start(config: TrainDetectorConfig) -> _Run:
@@ -132,6 +136,18 @@ def _start(config: TrainDetectorConfig) -> _Run:
         betas=(0.9, 0.99),
     )
     return _Run(model, average, optimizer, spared)
+
+
+def _export(model: Any, config: TrainDetectorConfig) -> Path:  # noqa: ANN401
+    """Write the checkpoint, what the program runs, and the profile; give the second one's path."""
+    weights = config.out / "monitor-detector.pt"
+    exported = weights.with_suffix(".xml")
+    input_px = config.phases[-1].input_px
+    save_checkpoint(model, weights, input_px=input_px, version=config.version)
+    export_openvino(weights, exported, draw_calibration_sheets(config) if config.int8 else [])
+    scores = dict.fromkeys(KINDS, _FIRST_SCORE)
+    write_profile(exported, scores, input_px=input_px, version=config.version)
+    return exported
 
 
 def _frozen(config: TrainDetectorConfig) -> int:

