@@ -13,7 +13,7 @@ from rich.text import Text
 from monitor.cli.errors import OK
 from monitor.config import load_config
 from monitor.errors import OutboxError, OutputError
-from monitor.publish.outbox.outbox import Outbox, OutboxMessage, rescued
+from monitor.publish.outbox.outbox import Outbox, OutboxMessage, read_salvageable_messages
 
 ConfigFile = Annotated[Path, typer.Argument(help="The daemon's configuration.")]
 From = Annotated[
@@ -98,7 +98,7 @@ def _read_messages(config: Path, source: Path | None) -> list[OutboxMessage]:
     if not path.is_file():
         raise OutboxError(f"{path}: no such file; has the daemon run?")
     if source is not None:
-        return rescued(source)
+        return read_salvageable_messages(source)
     with Outbox(path) as outbox:
         return list(outbox)
 

@@ -62,10 +62,10 @@ class SnapshotRequests:
 class Memory(Protocol):
     """Stores which cameras are paused, over restarts. Thread-safe. May raise OutboxError."""
 
-    def paused(self) -> set[str]:
+    def read_paused_cameras(self) -> set[str]:
         """The paused cameras."""
 
-    def note_paused(self, camera: str, *, paused: bool) -> None:
+    def save_paused(self, camera: str, *, paused: bool) -> None:
         """Store whether a camera is paused."""
 
 
@@ -81,7 +81,7 @@ class CameraControl:
     def restore_pauses(self) -> None:
         """Pause the cameras that were paused when the program ended."""
         try:
-            paused = self.memory.paused()
+            paused = self.memory.read_paused_cameras()
         except OutboxError as error:
             log.warning("%s; no camera stays paused", error)
             return
@@ -114,7 +114,7 @@ class CameraControl:
         else:
             reader.resume()
         try:
-            self.memory.note_paused(camera, paused=paused)
+            self.memory.save_paused(camera, paused=paused)
         except OutboxError as error:
             log.warning("%s: the command is not stored for a restart: %s", camera, error)
 

@@ -144,13 +144,13 @@ class MqttService:
                 time.sleep(_POLL_S)
             stop.request()
             relay.join(_LAST_ALERTS_S)
-        if lost := self.buffered.settle():
+        if lost := self.buffered.flush():
             log.error("%d alert messages are lost: the disk refuses them", lost)
 
     def _end_open_alerts(self) -> None:
         """End the alerts that were open when the program was killed."""
         try:
-            open_alerts = self.saved_state.unfinished()
+            open_alerts = self.saved_state.read_unfinished()
         except OutboxError as error:
             log.warning("%s; alerts that were open before stay open", error)
             return

@@ -125,7 +125,7 @@ class Face(BaseModel):
     """The judge's own words; may be empty. Show them escaped, never act on them."""
 
 
-class Judge(BaseModel):
+class JudgeIdentity(BaseModel):
     """The model that answered."""
 
     name: str
@@ -150,7 +150,7 @@ class Response(BaseModel):
     """False: time ran out before everything was judged."""
     faces: list[Face]
     """All faces, the worst first."""
-    judge: Judge
+    judge: JudgeIdentity
 
 
 class Result(BaseModel):

@@ -131,7 +131,7 @@ class Box:
             self.readers[camera] = Reader(source, boxes[camera], Backoff(0.5, 3), clock)
         outbox = stack.enter_context(Outbox(folder / "outbox"))
         retained = RetainedPublisher(SwitchedBroker(), "site")
-        buffered = BufferedOutbox(outbox, clock, on_trouble=lambda _: None)
+        buffered = BufferedOutbox(outbox, clock, on_failure=lambda _: None)
         dispatch = AlertDispatch(
             "site", buffered, retained, OpenAlerts(retained, "site", cameras), clock
         )

@@ -26,7 +26,7 @@ def disk_full(folder: Path) -> Row:
         remark = f"{'a real disk' if disk.real else 'a limit on files'}, still full"
         row = drained("disk full, broker there", raised, witness, buffered, remark=remark)
         disk.free()
-        until(lambda: not buffered.settle(), "the disk to take alerts again")
+        until(lambda: not buffered.flush(), "the disk to take alerts again")
         return row
 
 

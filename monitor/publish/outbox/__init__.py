@@ -1,1 +1,1 @@
-"""The alerts that have to arrive, on disk until the broker has acknowledged them."""
+"""Alerts on disk until the broker has acknowledged them."""

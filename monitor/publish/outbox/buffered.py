@@ -1,8 +1,8 @@
-"""Alerts on their way out: on disk, and in memory for as long as the disk refuses.
+"""The outbox, with a buffer in memory for as long as the disk fails.
 
-A disk that is full, worn out or mounted read-only must not silence an alert while the broker
-is there to take it. What the disk refuses is sent from memory; it is not safe from a crash
-until then, and ``on_trouble`` is told so.
+A disk that is full, worn out or read-only must not silence an alert while the broker is there
+to take it. Messages that the disk refuses are sent from memory; until they are sent, a crash
+would lose them, and ``on_failure`` reports that.
 """
 
 import logging
@@ -19,40 +19,41 @@ from monitor.runtime.repeat_log import RepeatLog
 
 log = logging.getLogger(__name__)
 
-IN_MEMORY = 20_000  # messages, some 30 MB; then the oldest go, notes first
-RETRY_S = 1.0  # between tries of a disk that refuses
+MAX_BUFFERED = 20_000  # messages, some 30 MB; beyond that the oldest are dropped, notes first
+RETRY_S = 1.0  # between attempts at a disk that fails
 
 
 class BufferedOutbox:
-    """The outbox and what it would not take, as one queue. Thread-safe.
+    """The outbox and the messages that the disk refused, as one queue. Thread-safe.
 
-    Within one alert the order is kept, wherever its states lie. No method raises because of
-    the disk.
+    Within one alert the order is kept, wherever its states are stored. No method raises
+    because of the disk.
 
     Args:
         outbox: On disk.
-        clock: Tells when to try the disk again.
-        on_trouble: Told why the disk refuses, and None when it does no longer.
-        in_memory: So many messages at most.
+        clock: Determines when to try the disk again.
+        on_failure: Called with the reason when the disk fails, and with None when it works
+            again.
+        max_buffered: Maximum number of messages in memory.
     """
 
     def __init__(
         self,
         outbox: Outbox,
         clock: Clock,
-        on_trouble: Callable[[str | None], None],
+        on_failure: Callable[[str | None], None],
         *,
-        in_memory: int = IN_MEMORY,
+        max_buffered: int = MAX_BUFFERED,
     ) -> None:
         self._outbox = outbox
         self._clock = clock
-        self._on_trouble = on_trouble
-        self._in_memory = in_memory
+        self._on_failure = on_failure
+        self._max_buffered = max_buffered
         self._added = threading.Event()
         self._lock = threading.Lock()  # guards all below
-        self._kept: dict[Key, OutboxMessage] = {}  # what the disk would not take, oldest first
-        self._begun: set[UUID] = set()  # alerts of which nothing has ever been on disk
-        self._gone: dict[Key, None] = {}  # delivered, but the disk would not forget it
+        self._buffer: dict[Key, OutboxMessage] = {}  # refused by the disk, oldest first
+        self._never_stored: set[UUID] = set()  # alerts without any message on disk, ever
+        self._delivered: dict[Key, None] = {}  # sent, but the disk could not remove them
         self._retry_at = float("-inf")
         self._failures = RepeatLog(log, clock)
         self._losses = RepeatLog(log, clock)
@@ -60,125 +61,130 @@ class BufferedOutbox:
     def __len__(self) -> int:
         with self._lock:
             try:
-                on_disk = len(self._outbox) - len(self._gone)
+                on_disk = len(self._outbox) - len(self._delivered)
             except OutboxError as error:
-                self._refused(error)
+                self._report_failure(error)
                 on_disk = 0
-            return max(on_disk, 0) + len(self._kept)
+            return max(on_disk, 0) + len(self._buffer)
 
     @property
     def unsaved(self) -> int:
         """Messages that a crash would lose."""
         with self._lock:
-            return len(self._kept)
+            return len(self._buffer)
 
     def add(self, message: OutboxMessage) -> None:
-        """Take a message, on disk if the disk allows, and wake whoever waits."""
+        """Store a message, on disk if possible, and wake a waiting thread."""
         with self._lock:
-            self._kept[message.key] = message
-            self._settle()
-            if message.seq == 0 and message.key in self._kept:
-                self._begun.add(message.id)
-            while len(self._kept) > self._in_memory:
-                self._drop_one()
+            self._buffer[message.key] = message
+            self._try_flush()
+            if message.seq == 0 and message.key in self._buffer:
+                self._never_stored.add(message.id)
+            while len(self._buffer) > self._max_buffered:
+                self._drop_oldest()
         self._added.set()
 
-    def due(
-        self, limit: int, *, besides: Collection[str] = (), without: Collection[UUID] = ()
+    def read_due(
+        self, limit: int, *, skip_topics: Collection[str] = (), skip_alerts: Collection[UUID] = ()
     ) -> list[OutboxMessage]:
-        """Messages that may be sent side by side, as Outbox.due."""
+        """Return messages that may be sent in parallel, as Outbox.read_due."""
         with self._lock:
-            self._settle()
+            self._try_flush()
             try:
-                found = self._outbox.due(limit, besides=besides, without=without, gone=self._gone)
-                if not (self._kept or self._gone):
-                    self._recovered()
+                due = self._outbox.read_due(
+                    limit,
+                    skip_topics=skip_topics,
+                    skip_alerts=skip_alerts,
+                    removed=self._delivered,
+                )
+                if not (self._buffer or self._delivered):
+                    self._report_recovery()
             except OutboxError as error:
-                self._refused(error)
-                found = []
-            taken = {message.id for message in found} | set(without)
-            for message in self._kept.values():
-                if len(found) >= limit:
+                self._report_failure(error)
+                due = []
+            seen = {message.id for message in due} | set(skip_alerts)
+            for message in self._buffer.values():
+                if len(due) >= limit:
                     break
-                if message.topic not in besides and message.id not in taken:
-                    taken.add(message.id)
+                if message.topic not in skip_topics and message.id not in seen:
+                    seen.add(message.id)
                     if self._is_first(message):
-                        found.append(message)
-            return found
+                        due.append(message)
+            return due
 
     def remove(self, *messages: OutboxMessage) -> None:
-        """Forget messages the broker has confirmed."""
+        """Remove messages that the broker has acknowledged."""
         with self._lock:
             for message in messages:
-                if self._kept.pop(message.key, None) is None:
-                    self._gone[message.key] = None
-            self._settle()
+                if self._buffer.pop(message.key, None) is None:
+                    self._delivered[message.key] = None
+            self._try_flush()
 
-    def expire(self, before: datetime) -> int:
-        """Drop expendable messages made before a time; how many. In memory they wait on."""
+    def delete_expired(self, before: datetime) -> int:
+        """Delete expendable messages on disk created before a time. Returns how many."""
         with self._lock:
             try:
-                return self._outbox.expire(before)
+                return self._outbox.delete_expired(before)
             except OutboxError as error:
-                self._refused(error)
+                self._report_failure(error)
                 return 0
 
-    def wait(self, timeout_s: float) -> None:
-        """Sleep until something is added, or the time is over; as Outbox.wait."""
+    def wait_for_message(self, timeout_s: float) -> None:
+        """Wait until a message is added, or for ``timeout_s``; as in Outbox."""
         self._added.wait(timeout_s)
         self._added.clear()
 
-    def settle(self) -> int:
-        """Try the disk now, whenever the last try was; how many messages it still refuses."""
+    def flush(self) -> int:
+        """Try the disk now. Returns how many messages it still refuses."""
         with self._lock:
             self._retry_at = float("-inf")
-            self._settle()
-            return len(self._kept)
+            self._try_flush()
+            return len(self._buffer)
 
-    def _settle(self) -> None:
-        """Bring the disk up to date, unless it refused just now."""
-        if not (self._kept or self._gone) or self._clock.seconds() < self._retry_at:
+    def _try_flush(self) -> None:
+        """Bring the disk up to date, unless it failed a moment ago."""
+        if not (self._buffer or self._delivered) or self._clock.seconds() < self._retry_at:
             return
         try:
-            if self._gone:
-                self._outbox.forget(self._gone)
-                self._gone.clear()
-            while self._kept:
-                key, message = next(iter(self._kept.items()))
+            if self._delivered:
+                self._outbox.remove_keys(self._delivered)
+                self._delivered.clear()
+            while self._buffer:
+                key, message = next(iter(self._buffer.items()))
                 self._outbox.add(message)
-                del self._kept[key]
+                del self._buffer[key]
         except OutboxError as error:
             self._retry_at = self._clock.seconds() + RETRY_S
-            self._refused(error)
+            self._report_failure(error)
             return
-        self._begun.clear()
-        self._recovered()
+        self._never_stored.clear()
+        self._report_recovery()
 
-    def _recovered(self) -> None:
+    def _report_recovery(self) -> None:
         if self._failures.reset():
             log.info("the outbox takes alerts again")
-            self._on_trouble(None)
+            self._on_failure(None)
+
+    def _report_failure(self, error: OutboxError) -> None:
+        """Log and report a failure of the disk, at once and then once a minute."""
+        if self._failures.write(
+            logging.ERROR, "%s; %d alert messages wait in memory", error, len(self._buffer)
+        ):
+            self._on_failure(str(error))
 
     def _is_first(self, message: OutboxMessage) -> bool:
         """Whether no earlier state of this alert waits on disk."""
-        if message.id in self._begun:
+        if message.id in self._never_stored:
             return True
         try:
-            return not self._outbox.holds(message.id, gone=self._gone)
+            return not self._outbox.contains_alert(message.id, removed=self._delivered)
         except OutboxError:
             return False
 
-    def _refused(self, error: OutboxError) -> None:
-        """Log a failure of the disk and report it, at once and then once a minute."""
-        if self._failures.write(
-            logging.ERROR, "%s; %d alert messages wait in memory", error, len(self._kept)
-        ):
-            self._on_trouble(str(error))
-
-    def _drop_one(self) -> None:
-        notes = (key for key, message in self._kept.items() if message.expendable)
-        (key,) = list(islice(notes, 1)) or list(islice(self._kept, 1))
-        if not self._kept.pop(key).expendable:
+    def _drop_oldest(self) -> None:
+        notes = (key for key, message in self._buffer.items() if message.expendable)
+        (key,) = list(islice(notes, 1)) or list(islice(self._buffer, 1))
+        if not self._buffer.pop(key).expendable:
             self._losses.write(
                 logging.ERROR, "no broker, no disk and no memory: an alert message is lost"
             )

@@ -38,10 +38,10 @@ class RetainedAnnouncements:
         Raises:
             PublishError: The broker or the disk would not have it; try again.
         """
-        self._saved_state.note_retained(self._kept)
-        for topic in sorted(self._saved_state.retained() - self._kept):
+        self._saved_state.save_retained_topics(self._kept)
+        for topic in sorted(self._saved_state.read_retained_topics() - self._kept):
             if self._tell(topic, b""):
-                self._saved_state.forget_retained(topic)
+                self._saved_state.delete_retained_topic(topic)
                 log.info("%s: taken back", topic)
 
     def announce(self) -> None:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from monitor.domain import Kind, Pixels
 from monitor.errors import ConfigError
-from monitor.runtime.openvino_runtime import core
+from monitor.runtime.openvino_runtime import get_core
 from monitor.train.detector.export import convert, lay_on_sheet
 from monitor.train.detector.label_fusion import Candidates, TeacherAnswers
 from monitor.train.detector.model import find_weights, read_checkpoint
@@ -149,7 +149,7 @@ def _open_yolo(start: str, *, poses: bool) -> YoloTeacher:
     if person is None:
         raise ConfigError(f"{start}: does not know persons; name another model")
     classes = len(network.names)
-    request = core().compile_model(convert(network), "CPU").create_infer_request()
+    request = get_core().compile_model(convert(network), "CPU").create_infer_request()
 
     def forward(sheet: Pixels) -> NDArray[np.float32]:
         """See YoloTeacher."""

@@ -61,7 +61,7 @@ def test_an_alert_that_was_open_when_the_power_went_ends_at_the_next_start(tmp_p
         assert (body["state"], body["seq"]) == ("ended", ALERT.seq + 1)
         assert UUID(body["id"]) == ALERT.id
     with Outbox(settings.outbox) as outbox:
-        assert SavedState(outbox.file).unfinished() == []
+        assert SavedState(outbox.file).read_unfinished() == []
 
 
 def test_what_is_decided_while_the_program_ends_still_goes_out(tmp_path: Path) -> None:

@@ -38,7 +38,7 @@ def test_an_alert_is_on_disk_before_anything_else(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         clock = ManualClock()
         dispatch(buffered_of(outbox, clock), clock).publish_change(change(1))
-        message = outbox.oldest()
+        message = outbox.read_oldest()
     assert message is not None
     assert message.topic == "monitor/v1/site/yard/alert"
     assert message.id == UUID(int=1)

@@ -77,12 +77,12 @@ class Slate:
         self.told: set[str] = set()
         self._full = full
 
-    def paused(self) -> set[str]:
+    def read_paused_cameras(self) -> set[str]:
         if self._full:
             raise OutboxError("the disk is full")
         return self.told
 
-    def note_paused(self, camera: str, *, paused: bool) -> None:
+    def save_paused(self, camera: str, *, paused: bool) -> None:
         if self._full:
             raise OutboxError("the disk is full")
         (self.told.add if paused else self.told.discard)(camera)

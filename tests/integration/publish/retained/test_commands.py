@@ -159,4 +159,7 @@ def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> 
             until(lambda: late.messages, "what is retained")
             assert {m.topic for m in late.messages} == {yard}
     with Outbox(tmp_path / "outbox") as outbox:
-        assert SavedState(outbox.file).retained() == {yard, "monitor/v1/site/yard/state"}
+        assert SavedState(outbox.file).read_retained_topics() == {
+            yard,
+            "monitor/v1/site/yard/state",
+        }

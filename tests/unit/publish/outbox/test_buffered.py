@@ -34,15 +34,15 @@ class Disk:
         self.outbox = Outbox(path)
         self.clock = ManualClock()
         self.told: list[str | None] = []
-        self.buffered = BufferedOutbox(self.outbox, self.clock, self.told.append, in_memory=5)
+        self.buffered = BufferedOutbox(self.outbox, self.clock, self.told.append, max_buffered=5)
 
     def refuse(self) -> None:
         """Write no more: as a file system that was remounted read-only."""
-        with self.outbox.file.using() as db:
+        with self.outbox.file.connect() as db:
             db.execute("PRAGMA query_only = ON")
 
     def allow(self) -> None:
-        with self.outbox.file.using() as db:
+        with self.outbox.file.connect() as db:
             db.execute("PRAGMA query_only = OFF")
         self.clock.move_to(self.clock.seconds() + 2)
 
@@ -64,16 +64,16 @@ def test_what_the_disk_refuses_is_sent_all_the_same_in_order(disk: Disk) -> None
     disk.refuse()
     disk.buffered.add(state(1, 1))
     disk.buffered.add(state(2, 0))
-    first = disk.buffered.due(9)
+    first = disk.buffered.read_due(9)
     assert keys(first) == [(1, 0), (2, 0)], "of each alert the oldest state"
     disk.buffered.remove(*first)
-    second = disk.buffered.due(9)
+    second = disk.buffered.read_due(9)
     assert keys(second) == [(1, 1)], "what was delivered is not sent again"
     disk.buffered.remove(*second)
-    assert disk.buffered.due(9) == []
+    assert disk.buffered.read_due(9) == []
     assert len(disk.buffered) == 0
     disk.allow()
-    assert disk.buffered.due(9) == []
+    assert disk.buffered.read_due(9) == []
     assert len(disk.outbox) == 0, "the disk has caught up"
 
 
@@ -85,7 +85,7 @@ def test_what_waits_in_memory_goes_to_disk_as_soon_as_it_takes_it(
         disk.buffered.add(state(1, seq))
     assert disk.buffered.unsaved == 3
     disk.allow()
-    assert keys(disk.buffered.due(9)) == [(1, 0)]
+    assert keys(disk.buffered.read_due(9)) == [(1, 0)]
     assert keys(list(disk.outbox)) == [(1, 0), (1, 1), (1, 2)]
     assert disk.buffered.unsaved == 0
     trouble, over = disk.told
@@ -98,9 +98,9 @@ def test_what_waits_in_memory_goes_to_disk_as_soon_as_it_takes_it(
 def test_a_message_on_its_way_that_was_stored_meanwhile_is_removed_from_disk(disk: Disk) -> None:
     disk.refuse()
     disk.buffered.add(state(1, 0))
-    sent = disk.buffered.due(1)
+    sent = disk.buffered.read_due(1)
     disk.allow()
-    disk.buffered.due(1)
+    disk.buffered.read_due(1)
     assert keys(list(disk.outbox)) == [(1, 0)]
     disk.buffered.remove(*sent)
     assert len(disk.outbox) == len(disk.buffered) == 0
@@ -112,10 +112,10 @@ def test_memory_is_bounded_and_notes_go_first(disk: Disk, caplog: pytest.LogCapt
         disk.buffered.add(state(alert, 0, expendable=alert in (1, 2)))
     for alert in (4, 5, 6):
         disk.buffered.add(state(alert, 0))
-    assert keys(disk.buffered.due(9)) == [(0, 0), (3, 0), (4, 0), (5, 0), (6, 0)]
+    assert keys(disk.buffered.read_due(9)) == [(0, 0), (3, 0), (4, 0), (5, 0), (6, 0)]
     assert "is lost" not in caplog.text
     disk.buffered.add(state(7, 0))
-    assert keys(disk.buffered.due(9))[0] == (3, 0)
+    assert keys(disk.buffered.read_due(9))[0] == (3, 0)
     assert "an alert message is lost" in caplog.text
 
 
@@ -127,10 +127,10 @@ def test_an_alert_that_began_on_a_disk_that_cannot_be_read_does_not_overtake_its
     disk.buffered.add(state(1, 1))
     disk.buffered.add(state(2, 0))
     disk.buffered.add(state(2, 1))
-    sent = disk.buffered.due(9)
+    sent = disk.buffered.read_due(9)
     assert keys(sent) == [(2, 0)]
     disk.buffered.remove(*sent)
-    assert keys(disk.buffered.due(9)) == [(2, 1)]
+    assert keys(disk.buffered.read_due(9)) == [(2, 1)]
 
 
 class AnyDisk(RuleBasedStateMachine):
@@ -162,7 +162,8 @@ class AnyDisk(RuleBasedStateMachine):
 
     @rule(limit=st.integers(1, 4))
     def send(self, limit: int) -> None:
-        self.sent += self.disk.buffered.due(limit, without=[message.id for message in self.sent])
+        in_flight = [message.id for message in self.sent]
+        self.sent += self.disk.buffered.read_due(limit, skip_alerts=in_flight)
 
     @rule()
     def confirm(self) -> None:
@@ -208,10 +209,10 @@ with Outbox(Path(sys.argv[1]), on_damage=print) as outbox:
     message = OutboxMessage(UUID(int=1), 0, "t", b"x", datetime(2024, 5, 1, tzinfo=UTC))
     buffered.add(message)
     assert told, "nobody was told"
-    assert buffered.due(1) == [message], "the alert is silent"
+    assert buffered.read_due(1) == [message], "the alert is silent"
     assert buffered.unsaved == 1
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-    assert buffered.settle() == 0
+    assert buffered.flush() == 0
     assert list(outbox) == [message]
 """
 

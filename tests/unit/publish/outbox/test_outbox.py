@@ -49,7 +49,7 @@ class OutboxIsAList(RuleBasedStateMachine):
     @precondition(lambda self: self.expected)
     @rule()
     def send_the_oldest(self) -> None:
-        oldest = self.outbox.oldest()
+        oldest = self.outbox.read_oldest()
         assert oldest is not None
         self.outbox.remove(oldest)
         assert oldest == self.expected.pop(0)
@@ -74,7 +74,7 @@ class OutboxIsAList(RuleBasedStateMachine):
     def holds_what_the_list_holds(self) -> None:
         assert list(self.outbox) == self.expected
         assert len(self.outbox) == len(self.expected)
-        assert self.outbox.oldest() == (self.expected[0] if self.expected else None)
+        assert self.outbox.read_oldest() == (self.expected[0] if self.expected else None)
 
     def teardown(self) -> None:
         self.outbox.__exit__()
@@ -103,7 +103,7 @@ def test_topics_can_be_left_out_of_the_search_for_the_oldest(tmp_path: Path) -> 
     with Outbox(tmp_path / "outbox") as outbox:
         for n, topic in enumerate("aabbc"):
             outbox.add(OutboxMessage(UUID(int=n), 1, topic, b"", NOON))
-        found = [outbox.oldest(besides=besides) for besides in ("", "a", "ab", "abc")]
+        found = [outbox.read_oldest(skip_topics=besides) for besides in ("", "a", "ab", "abc")]
     assert [None if m is None else m.id.int for m in found] == [0, 2, 4, None]
 
 
@@ -114,7 +114,7 @@ def test_a_message_needs_a_time_zone() -> None:
 
 def test_everything_is_written_ahead_and_synced(tmp_path: Path) -> None:
     """What survives a power cut is decided by these two settings."""
-    with Outbox(tmp_path / "outbox") as outbox, outbox.file.using() as db:
+    with Outbox(tmp_path / "outbox") as outbox, outbox.file.connect() as db:
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert db.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -141,7 +141,7 @@ def test_adding_wakes_a_waiting_relay_at_once(tmp_path: Path) -> None:
         woken = threading.Event()
 
         def wait() -> None:
-            outbox.wait(60)
+            outbox.wait_for_message(60)
             woken.set()
 
         threading.Thread(target=wait, daemon=True).start()
@@ -153,7 +153,7 @@ def test_what_was_added_before_waiting_is_not_waited_for(tmp_path: Path) -> None
     with Outbox(tmp_path / "outbox") as outbox:
         outbox.add(message(1))
         started = time.monotonic()
-        outbox.wait(60)
+        outbox.wait_for_message(60)
         assert time.monotonic() - started < 5
 
 
@@ -181,6 +181,6 @@ def test_another_process_may_look_while_the_daemon_adds(tmp_path: Path) -> None:
 def test_what_another_process_adds_is_seen(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as mine, Outbox(tmp_path / "outbox") as other:
         other.add(message(1))
-        assert mine.oldest() == message(1)
+        assert mine.read_oldest() == message(1)
         mine.remove(message(1))
         assert len(other) == 0

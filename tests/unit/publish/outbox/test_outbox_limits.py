@@ -59,7 +59,7 @@ def test_notes_that_are_too_old_go_and_alerts_stay(tmp_path: Path) -> None:
         outbox.add(big_alert(1))
         for hours in range(-3, 3):
             outbox.add(note(10 + hours, START + timedelta(hours=hours)))
-        assert outbox.expire(START) == 3
+        assert outbox.delete_expired(START) == 3
         assert numbers(outbox) == [1, 10, 11, 12]
 
 
@@ -67,12 +67,12 @@ def test_side_by_side_are_only_different_alerts(tmp_path: Path) -> None:
     with Outbox(tmp_path / "outbox") as outbox:
         for n, seq in ((1, 0), (1, 1), (2, 0), (1, 2), (3, 0), (2, 1)):
             outbox.add(OutboxMessage(UUID(int=n), seq, "t", b"", START))
-        due = outbox.due(9)
+        due = outbox.read_due(9)
         assert [(m.id.int, m.seq) for m in due] == [(1, 0), (2, 0), (3, 0)]
-        others = outbox.due(9, without=[UUID(int=1), UUID(int=3)])
+        others = outbox.read_due(9, skip_alerts=[UUID(int=1), UUID(int=3)])
         assert [(m.id.int, m.seq) for m in others] == [(2, 0)]
         outbox.remove(*due)
-        assert [(m.id.int, m.seq) for m in outbox.due(1)] == [(1, 1)]
+        assert [(m.id.int, m.seq) for m in outbox.read_due(1)] == [(1, 1)]
         assert len(outbox) == 3
 
 

@@ -42,7 +42,7 @@ def test_a_full_outbox_takes_messages_again_once_some_are_sent(tmp_path: Path) -
     with Outbox(tmp_path / "outbox", max_bytes=100_000) as outbox:
         fill(outbox)
         for _ in range(5):
-            oldest = outbox.oldest()
+            oldest = outbox.read_oldest()
             assert oldest is not None
             outbox.remove(oldest)
         outbox.add(message(99_999))
@@ -86,7 +86,7 @@ with Outbox(Path(sys.argv[1])) as outbox:
         refused = str(error)
     assert refused, "it never refused"
     assert len(outbox) == added, "something was lost or half stored"
-    assert outbox.oldest().id.int == 0
+    assert outbox.read_oldest().id.int == 0
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     outbox.add(message(added))
     assert len(outbox) == added + 1, "space came back but was not used"

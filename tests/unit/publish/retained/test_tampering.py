@@ -25,14 +25,14 @@ class TamperAlertsProbe:
     def __init__(self, outbox: Outbox, severity: Severity) -> None:
         ids = count(1)
         self.outbox = outbox
-        buffered = BufferedOutbox(outbox, ManualClock(), on_trouble=lambda _: None)
+        buffered = BufferedOutbox(outbox, ManualClock(), on_failure=lambda _: None)
         zones = {YARD: "gate", LOBBY: None}
         self.tamper_alerts = TamperAlerts(
             "site", buffered, zones, severity, lambda: UUID(int=next(ids))
         )
 
     def told(self) -> Iterator[OutboxMessage]:
-        while (message := self.outbox.oldest()) is not None:
+        while (message := self.outbox.read_oldest()) is not None:
             yield message
             self.outbox.remove(message)
 
