@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import Self
 
 import av
-import cv2
 import numpy as np
+import supervision
 from av.container import OutputContainer
 from av.video.reformatter import ColorRange, Colorspace
 from av.video.stream import VideoStream
@@ -20,11 +20,7 @@ from monitor.geometry import Box
 RATE_LIMIT = 60_000  # the largest denominator of a frame rate that players are used to
 QUALITY = "23"  # x264's constant rate factor: good, and small
 
-_CALM = (80, 200, 80)  # blue-green-red
-_ALARM = (40, 40, 230)
-_DARK = (20, 20, 20)
-_WHITE = (255, 255, 255)
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_COLOURS = supervision.ColorPalette.from_hex(["#32a050", "#e62828"])  # calm, alarmed
 
 
 class AnnotatedVideo:
@@ -113,33 +109,29 @@ def draw_subjects(
         alarmed: The subjects with red boxes.
     """
     thickness = max(1, round(pixels.shape[0] / 360))
-    for subject in subjects:
-        colour = _ALARM if subject.id in alarmed else _CALM
-        if subject.person is not None:
-            _draw_box(pixels, subject.person, colour, thickness)
-        if subject.head is not None:
-            _draw_box(pixels, subject.head, colour, 2 * thickness)
-        place = subject.head or subject.person
-        if place is not None and (label := labels.get(subject.id)):
-            _draw_label(pixels, label, place, colour)
+    people = [(s.person, s.id in alarmed) for s in subjects if s.person is not None]
+    heads = [(s.head, s.id in alarmed) for s in subjects if s.head is not None]
+    for boxes, width in ((people, thickness), (heads, 2 * thickness)):
+        supervision.BoxAnnotator(_COLOURS, width).annotate(pixels, _to_detections(boxes))
+    places = {s.id: s.head or s.person for s in subjects if labels.get(s.id)}
+    labelled = {subject: place for subject, place in places.items() if place is not None}
+    scale = max(0.4, pixels.shape[0] / 1000)
+    supervision.LabelAnnotator(
+        _COLOURS,
+        text_scale=scale,
+        text_thickness=max(1, round(1.5 * scale)),
+        text_padding=max(2, round(4 * scale)),
+        smart_position=True,  # inside the picture, and apart from each other
+    ).annotate(
+        pixels,
+        _to_detections([(place, subject in alarmed) for subject, place in labelled.items()]),
+        [labels[subject] for subject in labelled],
+    )
 
 
-def _draw_box(pixels: Pixels, box: Box, colour: tuple[int, int, int], thickness: int) -> None:
-    corners = (round(box.left), round(box.top)), (round(box.right), round(box.bottom))
-    cv2.rectangle(pixels, *corners, colour, thickness)
-
-
-def _draw_label(pixels: Pixels, text: str, place: Box, colour: tuple[int, int, int]) -> None:
-    """White text on the box's colour, above the place, moved so that it lies in the picture."""
-    rows, columns = pixels.shape[:2]
-    scale = max(0.4, rows / 1000)
-    thickness = max(1, round(1.5 * scale))
-    (width, height), below = cv2.getTextSize(text, _FONT, scale, thickness)
-    pad = max(2, round(4 * scale))
-    left = min(max(0, round(place.left)), max(0, columns - width - 2 * pad))
-    bottom = min(max(round(place.top), height + below + 2 * pad), rows)
-    top = bottom - height - below - 2 * pad
-    cv2.rectangle(pixels, (left, top), (left + width + 2 * pad, bottom), colour, cv2.FILLED)
-    start = (left + pad, bottom - pad - below)
-    cv2.putText(pixels, text, start, _FONT, scale, _DARK, thickness + 2, cv2.LINE_AA)
-    cv2.putText(pixels, text, start, _FONT, scale, _WHITE, thickness, cv2.LINE_AA)
+def _to_detections(boxes: Sequence[tuple[Box, bool]]) -> supervision.Detections:
+    """Boxes, and whether each is red, as supervision draws them."""
+    return supervision.Detections(
+        xyxy=np.array([box.edges for box, _ in boxes], np.float32).reshape(-1, 4),  # (N, 4)
+        class_id=np.array([alarmed for _, alarmed in boxes], int),  # (N,) index of the colour
+    )
