@@ -46,14 +46,14 @@ class AlertDispatch:
         self.buffered.add(
             OutboxMessage(alert.id, alert.seq, topic, payload, self.clock.now(), note, not over)
         )
-        self.covered.note(alert)
+        self.covered.record_alert(alert)
         if self.retention is not None:
             self.retention.record_outcome(alert)
         if change.pictures is not None:
-            self.retained.snapshot(alert.camera, change.pictures.snapshot)
+            self.retained.put_snapshot(alert.camera, change.pictures.snapshot)
         if self.frigate is not None:
             for message in self.frigate.build_messages(alert, self.clock.now()):
                 self.buffered.add(message)
             if change.pictures is not None:
                 topic = self.frigate.snapshot_topic(alert.camera)
-                self.retained.keep(topic, change.pictures.snapshot)
+                self.retained.put(topic, change.pictures.snapshot)

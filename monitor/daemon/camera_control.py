@@ -90,7 +90,7 @@ class CameraControl:
                 reader.pause()
                 log.warning("%s: still paused, as before the restart", camera)
 
-    def carry_out(self, command: str, camera: CameraId) -> None:
+    def execute(self, command: str, camera: CameraId) -> None:
         """Pause or resume a camera, or publish its current picture.
 
         Raises:
@@ -102,7 +102,7 @@ class CameraControl:
         if command == "snapshot":
             if reader.paused:
                 raise CommandError("the camera is paused; resume it first")
-            self.retained.snapshot(camera, self.pictures.request_picture(camera))
+            self.retained.put_snapshot(camera, self.pictures.request_picture(camera))
         elif not reader.live:
             raise CommandError("a recording cannot be paused")
         else:

@@ -70,7 +70,7 @@ class MqttService:
         self.outbox = Outbox(
             config.outbox,
             max_bytes=config.outbox_max_mb * _MEGABYTE,
-            on_damage=self.health.damaged,
+            on_damage=self.health.report_damage,
         )
         self.saved_state = SavedState(self.outbox.file)
         self.buffered = BufferedOutbox(self.outbox, clock, self._report_disk)
@@ -167,6 +167,6 @@ class MqttService:
 
     def _report_disk(self, trouble: str | None) -> None:
         if trouble is None:
-            self.health.clear("outbox_refuses")
+            self.health.clear_problem("outbox_refuses")
         else:
-            self.health.report("outbox_refuses", trouble)
+            self.health.report_problem("outbox_refuses", trouble)

@@ -44,7 +44,7 @@ class AnalysisStatus:
         if state.state is not StreamState.STREAMING:
             return state
         reason = demand.tampering
-        self.tamper_alerts.note(state.camera, reason, self.clock.now())
+        self.tamper_alerts.update(state.camera, reason, self.clock.now())
         return replace(state, state=StreamState.TAMPERED, tampering=reason) if reason else state
 
 
@@ -74,7 +74,7 @@ class StatusReporter:
                 at, before = posted.get(camera, (float("-inf"), None))
                 now = time.monotonic()
                 if state.state is not before or now - at >= self.every_s:
-                    self.retained.post(state)
+                    self.retained.put_state(state)
                     posted[camera] = (now, state.state)
             self._publish_problem("judge_fails", self.judge.trouble)
             self._publish_problem("verifier_fails", trouble(self.verifiers))
@@ -84,9 +84,9 @@ class StatusReporter:
 
     def _publish_problem(self, kind: ProblemKind, trouble: str | None) -> None:
         if trouble is None:
-            self.health.clear(kind)
+            self.health.clear_problem(kind)
         else:
-            self.health.report(kind, trouble)
+            self.health.report_problem(kind, trouble)
 
     def _warn_of_overload(self) -> None:
         """Warn of crops that were dropped because the judge is behind."""

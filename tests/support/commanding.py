@@ -38,7 +38,7 @@ class FakeCamera:
     def __init__(self) -> None:
         self.told: list[str] = []
 
-    def carry_out(self, command: str, camera: CameraId) -> None:
+    def execute(self, command: str, camera: CameraId) -> None:
         if camera != YARD:
             raise CommandError("there is no such camera here")
         self.told.append(command)

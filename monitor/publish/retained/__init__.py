@@ -1,1 +1,1 @@
-"""What the broker keeps of ours, and the commands it brings."""
+"""Retained messages, and the commands that the broker delivers."""

@@ -1,4 +1,4 @@
-"""What the broker keeps of ours: announced, and taken back when nobody needs it any more."""
+"""Retained announcements: published, and cleared for cameras that were removed."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -11,55 +11,55 @@ log = logging.getLogger(__name__)
 
 
 class RetainedAnnouncements:
-    """What the broker keeps of ours, and taking back what nobody needs any more.
+    """Our retained messages; clears those of cameras that were removed.
 
     Args:
-        publisher: Who takes the messages.
+        publisher: Publishes the messages.
         saved_state: Remembers the topics across restarts.
-        shown: What is announced: retained topics and payloads.
-        kept: Further topics that others of us keep something on.
+        announcements: Payloads to publish, by topic.
+        other_topics: Topics of retained messages that are published elsewhere.
     """
 
     def __init__(
         self,
         publisher: Broker,
         saved_state: SavedState,
-        shown: Mapping[str, bytes],
-        kept: Collection[str],
+        announcements: Mapping[str, bytes],
+        other_topics: Collection[str],
     ) -> None:
         self._publisher = publisher
         self._saved_state = saved_state
-        self._shown = shown
-        self._kept = {*shown, *kept}
+        self._announcements = announcements
+        self._topics = {*announcements, *other_topics}
 
-    def tidy(self) -> None:
-        """Take back what was kept for cameras that are no longer configured.
+    def clear_removed(self) -> None:
+        """Clear the retained messages of cameras that are no longer configured.
 
         Raises:
-            PublishError: The broker or the disk would not have it; try again.
+            PublishError: The broker or the disk refuses; try again.
         """
-        self._saved_state.save_retained_topics(self._kept)
-        for topic in sorted(self._saved_state.read_retained_topics() - self._kept):
-            if self._tell(topic, b""):
+        self._saved_state.save_retained_topics(self._topics)
+        for topic in sorted(self._saved_state.read_retained_topics() - self._topics):
+            if self._publish(topic, b""):
                 self._saved_state.delete_retained_topic(topic)
-                log.info("%s: taken back", topic)
+                log.info("%s: cleared", topic)
 
-    def announce(self) -> None:
-        """Publish all that is announced.
+    def publish_all(self) -> None:
+        """Publish all announcements.
 
         Raises:
-            BrokerUnavailableError: The broker went away; try again.
+            BrokerUnavailableError: The connection was lost; try again.
         """
-        for topic, payload in self._shown.items():
-            self._tell(topic, payload)
+        for topic, payload in self._announcements.items():
+            self._publish(topic, payload)
 
     @property
-    def prefixes(self) -> tuple[str, ...]:
-        """What topics of ours begin with."""
-        return tuple({topic.partition("/")[0] + "/" for topic in self._kept})
+    def topic_prefixes(self) -> tuple[str, ...]:
+        """The first levels of our topics."""
+        return tuple({topic.partition("/")[0] + "/" for topic in self._topics})
 
-    def _tell(self, topic: str, payload: bytes) -> bool:
-        """Whether the broker has it. One topic that it refuses does not keep back the others."""
+    def _publish(self, topic: str, payload: bytes) -> bool:
+        """Publish one message. False if the broker refuses it; others are still published."""
         try:
             self._publisher.publish(topic, payload, retain=True)
         except BrokerUnavailableError:

@@ -17,43 +17,43 @@ from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2  # how late a stop or a reconnect may be noticed
-PAUSE_S = 1.0  # between tries of telling a broker that goes away meanwhile
-_TOPIC_CHARS = 256  # of a response topic; longer ones are not answered
-_OURS = ("monitor/", "homeassistant/", "$")  # no stranger's word lets us publish there
+POLL_S = 0.2  # how late a stop or a reconnect is noticed
+PAUSE_S = 1.0  # between attempts to publish the announcements
+_TOPIC_CHARS = 256  # of a response topic; to a longer one nothing is published
+_OUR_PREFIXES = ("monitor/", "homeassistant/", "$")  # no request lets us publish there
 
 
 class CommandExecutor(Protocol):
-    """What can be done with a camera. Thread-safe."""
+    """Executes commands. Thread-safe."""
 
-    def carry_out(self, command: str, camera: CameraId) -> None:
-        """Do it.
+    def execute(self, command: str, camera: CameraId) -> None:
+        """Execute one command.
 
         Raises:
-            CommandError: It cannot be done; one line that says why.
+            CommandError: It failed; one line that says why.
         """
 
 
 class CommandResponder(Broker, Protocol):
-    """A Broker through which commands are answered."""
+    """A Broker that publishes responses to commands."""
 
     def publish_response(self, topic: str, payload: bytes, correlation: bytes | None) -> None:
-        """Publish an answer, with what the asker knows it by. Raises as ``publish``."""
+        """Publish a response with its request's correlation data. Raises as ``publish``."""
 
 
 class CommandHandler:
-    """Carries out commands, one after the other, and announces what there is.
+    """Executes commands, one after the other, and publishes the announcements.
 
-    ``run`` belongs to one thread. What comes in is data: it is bounded, checked against a
-    model, and picks one of three commands; it chooses no topic among ours.
+    ``run`` belongs to one thread. Requests are untrusted: their size is limited, they are
+    checked against a model, and they select one of three commands but none of our topics.
 
     Args:
-        commands: Where requests come from.
-        publisher: Where answers go.
-        executor: Carries the commands out.
-        announcements: What is announced after every connect, and when ``birth`` is asked for.
-        site: The name in the topics.
-        clock: The time in the answers.
+        commands: The requests.
+        publisher: Publishes the responses.
+        executor: Executes the commands.
+        announcements: Published after every connect and every birth message.
+        site: The site's name in the topics.
+        clock: Gives the time in the responses.
     """
 
     def __init__(
@@ -72,59 +72,59 @@ class CommandHandler:
         self._announcements = announcements
         self._site = site
         self._clock = clock
-        self._told = 0  # the connection on which everything was announced
+        self._announced_on = 0  # the connection on which the announcements were published
 
     def run(self, stop: Stop) -> None:
-        """Serve until stop is requested."""
+        """Handle requests until stop is requested."""
         while not stop.requested:
             request = self._commands.take(POLL_S)
             if request is not None:
-                self._serve(request)
-            if self._publisher.connected and self._publisher.connections != self._told:
-                self._announce(stop)
+                self._handle_request(request)
+            if self._publisher.connected and self._publisher.connections != self._announced_on:
+                self._publish_announcements(stop)
 
-    def _announce(self, stop: Stop) -> None:
+    def _publish_announcements(self, stop: Stop) -> None:
         connections = self._publisher.connections
         try:
-            self._announcements.announce()
-            self._announcements.tidy()
+            self._announcements.publish_all()
+            self._announcements.clear_removed()
         except PublishError as error:
-            log.warning("announcing what there is: %s", error)
+            log.warning("announcements not published: %s", error)
             if error.retryable:
                 stop.wait(PAUSE_S)
                 return
-        self._told = connections
+        self._announced_on = connections
 
-    def _serve(self, request: Request) -> None:
+    def _handle_request(self, request: Request) -> None:
         if not request.topic.endswith("/command"):
-            if request.payload == b"online":  # another program has come up and knows nothing
-                self._told = 0
+            if request.payload == b"online":  # Home Assistant has started
+                self._announced_on = 0
             return
         if request.retained:
             log.warning("%s: ignored: a command must not be retained", request.topic)
             return
         camera = request.topic.split("/")[-2]
-        answer = self._answer(camera, request.payload)
-        log.info("%s: %s: %s", request.topic, answer.command, answer.error or "done")
+        response = self._execute(camera, request.payload)
+        log.info("%s: %s: %s", request.topic, response.command, response.error or "done")
         topic = request.response_topic
         if topic is None:
             topic = command_topic(self._site, camera) + "/response"
-        elif not _may_answer_to(topic, self._announcements.prefixes):
-            log.warning("%s: not answered: its response topic is not allowed", request.topic)
+        elif not _is_allowed_response_topic(topic, self._announcements.topic_prefixes):
+            log.warning("%s: no response: the response topic is not allowed", request.topic)
             return
         try:
-            self._publisher.publish_response(topic, encode_model(answer), request.correlation)
+            self._publisher.publish_response(topic, encode_model(response), request.correlation)
         except PublishError as error:
-            log.warning("%s: not answered: %s", request.topic, error)
+            log.warning("%s: no response: %s", request.topic, error)
 
-    def _answer(self, camera: str, payload: bytes) -> AnswerV1:
+    def _execute(self, camera: str, payload: bytes) -> AnswerV1:
         command: CommandV1 | None = None
         try:
-            command = parsed(payload)
-            self._executor.carry_out(command.command, CameraId(camera))
+            command = parse_command(payload)
+            self._executor.execute(command.command, CameraId(camera))
             error = None
-        except CommandError as failure:
-            error = str(failure)
+        except CommandError as command_error:
+            error = str(command_error)
         return AnswerV1(
             camera=camera,
             command=None if command is None else command.command,
@@ -135,11 +135,11 @@ class CommandHandler:
         )
 
 
-def parsed(payload: bytes) -> CommandV1:
-    """What a stranger asks for.
+def parse_command(payload: bytes) -> CommandV1:
+    """Parse a command.
 
     Raises:
-        CommandError: It is no command; the text does not repeat what was sent.
+        CommandError: It is not a command; the text does not repeat what was sent.
     """
     if len(payload) > COMMAND_BYTES:
         raise CommandError(f"longer than {COMMAND_BYTES} bytes")
@@ -149,10 +149,11 @@ def parsed(payload: bytes) -> CommandV1:
             return CommandV1.model_validate_json(word, strict=True)
         return CommandV1.model_validate({"command": word.decode("ascii").strip('"')})
     except (ValidationError, UnicodeDecodeError):
-        raise CommandError("unknown command; there are pause, resume and snapshot") from None
+        raise CommandError("unknown command; use pause, resume or snapshot") from None
 
 
-def _may_answer_to(topic: str, ours: tuple[str, ...]) -> bool:
-    """A response topic is the asker's own choice, but none of our topics' names."""
+def _is_allowed_response_topic(topic: str, our_prefixes: tuple[str, ...]) -> bool:
+    """The requester chooses the response topic; it must not be one of ours."""
     fits = 0 < len(topic) <= _TOPIC_CHARS and not set("+#\0") & set(topic)
-    return fits and (topic.endswith("/command/response") or not topic.startswith((*_OURS, *ours)))
+    is_ours = topic.startswith((*_OUR_PREFIXES, *our_prefixes))
+    return fits and (topic.endswith("/command/response") or not is_ours)

@@ -1,4 +1,4 @@
-"""What is wrong with the program itself, told to whoever subscribes."""
+"""Health: the program's own problems, as one retained message."""
 
 import threading
 from typing import Literal
@@ -13,9 +13,9 @@ ProblemKind = Literal["outbox_damaged", "outbox_refuses", "judge_fails", "verifi
 
 
 class HealthReporter:
-    """The problems there are, kept at the broker as one retained message. Thread-safe.
+    """Publishes the current problems as one retained message. Thread-safe.
 
-    It does not go through the outbox, whose troubles are among those it tells of.
+    It does not use the outbox, whose problems it reports as well.
     """
 
     def __init__(self, retained: RetainedPublisher, site: str, clock: Clock) -> None:
@@ -24,35 +24,35 @@ class HealthReporter:
         self._clock = clock
         self._lock = threading.Lock()
         self._problems: dict[ProblemKind, ProblemV1] = {}
-        self._tell()
+        self._publish()
 
-    def report(self, kind: ProblemKind, detail: str) -> None:
-        """There is a problem. The same again changes nothing."""
+    def report_problem(self, kind: ProblemKind, detail: str) -> None:
+        """Report a problem. Repeating it changes nothing."""
         with self._lock:
             known = self._problems.get(kind)
             if known is not None and known.detail == to_printable(detail):
                 return
             since = format_time(self._clock.now()) if known is None else known.since
             self._problems[kind] = ProblemV1(kind=kind, detail=to_printable(detail), since=since)
-            self._tell()
+            self._publish()
 
-    def clear(self, kind: ProblemKind) -> None:
-        """It is over."""
+    def clear_problem(self, kind: ProblemKind) -> None:
+        """Report that a problem is over."""
         with self._lock:
             if self._problems.pop(kind, None) is not None:
-                self._tell()
+                self._publish()
 
-    def damaged(self, damage: Damage) -> None:
-        """The outbox was broken. Stays until the next start: somebody should look."""
-        self.report(
+    def report_damage(self, damage: Damage) -> None:
+        """Report a damaged outbox. Stays until the next start: the disk needs a check."""
+        self.report_problem(
             "outbox_damaged",
-            f"set aside as {damage.aside}; {damage.rescued} messages were rescued; "
-            "look at the disk, then delete the file",
+            f"moved to {damage.aside}; {damage.rescued} messages were rescued; "
+            "check the disk, then delete the file",
         )
 
-    def _tell(self) -> None:
+    def _publish(self) -> None:
         problems = list(self._problems.values())
         body = HealthV1(
             site=self._site, ok=not problems, at=format_time(self._clock.now()), problems=problems
         )
-        self._retained.keep(health_topic(self._site), encode_model(body))
+        self._retained.put(health_topic(self._site), encode_model(body))

@@ -1,4 +1,4 @@
-"""From what a camera's pictures show to alerts about the camera itself."""
+"""Alerts about tampering with cameras."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 class TamperAlerts:
     """Open alerts about tampering, at most one per camera. Owned by one thread.
 
-    ``buffered`` takes the messages; ``severity`` ignore publishes none.
+    ``buffered`` takes the messages; with ``severity`` ignore, none are published.
     """
 
     site: str
@@ -28,12 +28,12 @@ class TamperAlerts:
     new_id: Callable[[], UUID] = uuid4
     _open: dict[CameraId, TamperingAlert] = field(init=False, default_factory=dict)
 
-    def note(self, camera: CameraId, reason: TamperingReason | None, now: datetime) -> None:
-        """Publish what has changed: another reason ends the alert and raises one of its own.
+    def update(self, camera: CameraId, reason: TamperingReason | None, now: datetime) -> None:
+        """Publish a change: another reason ends the open alert and raises a new one.
 
         Args:
-            camera: Of which this is known.
-            reason: What is wrong now; None while it sees.
+            camera: The camera.
+            reason: The reason that counts now; None if the camera is well.
             now: The time of day.
         """
         known = self._open.get(camera)
@@ -41,7 +41,8 @@ class TamperAlerts:
             return
         if known is not None:
             del self._open[camera]
-            self._tell(replace(known, seq=known.seq + 1, state=AlertState.ENDED, at=now))
+            ended = replace(known, seq=known.seq + 1, state=AlertState.ENDED, at=now)
+            self._publish_alert(ended)
         if reason is not None:
             raised = TamperingAlert(
                 id=self.new_id(),
@@ -55,11 +56,12 @@ class TamperAlerts:
                 at=now,
             )
             self._open[camera] = raised
-            self._tell(raised)
+            self._publish_alert(raised)
 
-    def _tell(self, alert: TamperingAlert) -> None:
-        over = alert.state.is_final
-        log.warning("%s: %s", alert.camera, "sees again" if over else f"tampering: {alert.reason}")
+    def _publish_alert(self, alert: TamperingAlert) -> None:
+        is_final = alert.state.is_final
+        change = "sees again" if is_final else f"tampering: {alert.reason}"
+        log.warning("%s: %s", alert.camera, change)
         if alert.severity is Severity.IGNORE:
             return
         self.buffered.add(
@@ -70,6 +72,6 @@ class TamperAlerts:
                 encode_tampering_alert(self.site, alert),
                 alert.at,
                 expendable=alert.severity is Severity.NOTE,
-                unfinished=not over,
+                unfinished=not is_final,
             )
         )

@@ -27,7 +27,7 @@ SOURCE: dict[str, object] = {"kind": "file", "path": "clip.mp4"}
 class NoCameras:
     """Controls of nothing."""
 
-    def carry_out(self, command: str, camera: CameraId) -> None:
+    def execute(self, command: str, camera: CameraId) -> None:
         del command, camera
 
 

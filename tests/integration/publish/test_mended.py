@@ -55,10 +55,10 @@ def test_what_was_refused_is_kept_as_soon_as_the_broker_allows_it(tmp_path: Path
         Witness(broker.port) as witness,
         MqttPublisher(Mqtt(port=broker.port), "site") as publisher,
     ):
-        retained = RetainedPublisher(publisher, "site", again_s=0.3)
+        retained = RetainedPublisher(publisher, "site", refusal_pause_s=0.3)
         worker = Worker("retained", retained.run, stop)
         worker.start()
-        retained.keep(HEALTH, b"well")
+        retained.put(HEALTH, b"well")
         until(lambda: publisher.connected)
         broker.allow("topic readwrite monitor/#")
         broker.reload()

@@ -102,13 +102,13 @@ def test_a_paused_camera_is_left_alone_until_it_is_resumed() -> None:
     with running(source) as reader:
         commands, _ = controls(reader)
         for _ in range(2):
-            commands.carry_out("pause", YARD)
+            commands.execute("pause", YARD)
             assert reader.status().state is StreamState.PAUSED, "at once"
             until(lambda: source.viewers == 0, "the connection to be closed")
             decoded = source.decoded
             threading.Event().wait(0.1)
             assert source.decoded == decoded
-            commands.carry_out("resume", YARD)
+            commands.execute("resume", YARD)
             until(lambda: reader.status().state is StreamState.STREAMING)
     assert source.most_viewers == 1, "never two connections at a time"
 
@@ -126,12 +126,12 @@ def test_a_paused_camera_does_not_keep_the_program_from_ending() -> None:
 def test_a_paused_camera_stays_paused_over_a_restart_until_it_is_resumed() -> None:
     slate = Slate()
     with running(SteadySource()) as reader:
-        controls(reader, slate=slate)[0].carry_out("pause", YARD)
+        controls(reader, slate=slate)[0].execute("pause", YARD)
     with running(SteadySource()) as reader:
         commands, _ = controls(reader, slate=slate)
         commands.restore_pauses()
         assert reader.status().state is StreamState.PAUSED
-        commands.carry_out("resume", YARD)
+        commands.execute("resume", YARD)
     with running(SteadySource()) as reader:
         controls(reader, slate=slate)[0].restore_pauses()
         assert reader.status().state is StreamState.STREAMING
@@ -144,7 +144,7 @@ def test_a_disk_that_refuses_does_not_keep_a_camera_from_pausing(
         commands, _ = controls(reader, slate=Slate(full=True))
         commands.restore_pauses()
         assert not reader.paused
-        commands.carry_out("pause", YARD)
+        commands.execute("pause", YARD)
         until(lambda: reader.status().state is StreamState.PAUSED)
     assert "yard: the command is not stored for a restart" in caplog.text
 
@@ -153,23 +153,23 @@ def test_what_is_not_a_camera_of_ours_cannot_be_commanded() -> None:
     with running(SteadySource()) as reader:
         commands, _ = controls(reader)
         with pytest.raises(CommandError, match="no such camera"):
-            commands.carry_out("pause", CameraId("cellar"))
+            commands.execute("pause", CameraId("cellar"))
 
 
 def test_a_recording_is_not_paused() -> None:
     with running(SteadySource(live=False)) as reader:
         commands, _ = controls(reader)
         with pytest.raises(CommandError, match="recording"):
-            commands.carry_out("pause", YARD)
+            commands.execute("pause", YARD)
         assert not reader.paused
 
 
 def test_a_paused_camera_shows_no_picture() -> None:
     with running(SteadySource()) as reader:
         commands, _ = controls(reader)
-        commands.carry_out("pause", YARD)
+        commands.execute("pause", YARD)
         with pytest.raises(CommandError, match="paused"):
-            commands.carry_out("snapshot", YARD)
+            commands.execute("snapshot", YARD)
 
 
 def stages() -> CameraPipeline:
@@ -201,9 +201,9 @@ def test_a_picture_is_made_by_its_owner_and_published() -> None:
     with running(SteadySource()) as reader, analyst(scheduler, of):
         commands, broker = controls(reader, scheduler)
         with pytest.raises(CommandError, match="no picture has come"):
-            commands.carry_out("snapshot", YARD)
+            commands.execute("snapshot", YARD)
         of.result = FrameResult(frame(0.0, ArrayPicture(textured(64, 48))), (), ())
-        commands.carry_out("snapshot", YARD)
+        commands.execute("snapshot", YARD)
         stop = StopSwitch()
         retained = Worker("retained", commands.retained.run, stop)
         retained.start()

@@ -250,9 +250,9 @@ def test_states_and_pictures_wait_for_late_subscribers_and_outlive_the_broker(
         worker = Worker("retained", retained.run, stop)
         worker.start()
         for state in states:
-            retained.post(state)
-        retained.snapshot(CameraId("yard"), b"\xff\xd8 an older one")
-        retained.snapshot(CameraId("yard"), b"\xff\xd8 the newest")
+            retained.put_state(state)
+        retained.put_snapshot(CameraId("yard"), b"\xff\xd8 an older one")
+        retained.put_snapshot(CameraId("yard"), b"\xff\xd8 the newest")
         for _ in range(2):
             until(lambda: kept(broker.port) == expected, "the retained messages")
             broker.restart()

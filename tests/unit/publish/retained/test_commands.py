@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from monitor.errors import CommandError
 from monitor.publish.contract.models import COMMAND_BYTES, CommandV1
-from monitor.publish.retained.commands import parsed
+from monitor.publish.retained.commands import parse_command
 
 
 @given(st.binary(max_size=COMMAND_BYTES + 10) | st.text(max_size=60).map(str.encode))
@@ -18,7 +18,7 @@ def test_any_bytes_are_a_command_or_an_error_of_ours(payload: bytes) -> None:
 
 def outcome(payload: bytes) -> str:
     try:
-        return parsed(payload).command
+        return parse_command(payload).command
     except CommandError as error:
         return str(error)
 
@@ -32,9 +32,9 @@ def outcome(payload: bytes) -> str:
     ],
 )
 def test_a_command_is_a_word_or_an_object(payload: bytes, expected: CommandV1) -> None:
-    assert parsed(payload) == expected
+    assert parse_command(payload) == expected
 
 
 def test_a_long_message_is_refused_unread() -> None:
     with pytest.raises(CommandError, match="longer"):
-        parsed(b"pause" + b" " * COMMAND_BYTES)
+        parse_command(b"pause" + b" " * COMMAND_BYTES)

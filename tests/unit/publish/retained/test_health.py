@@ -40,9 +40,9 @@ def test_problems_are_told_until_they_are_over() -> None:
     told, clock = Told(), ManualClock()
     health = HealthReporter(told.retained, "s", clock)
     assert told.newest("/health")["ok"] is True
-    health.report("judge_fails", "out of memory")
+    health.report_problem("judge_fails", "out of memory")
     clock.move_to(60)
-    health.report("outbox_refuses", "disk full")
+    health.report_problem("outbox_refuses", "disk full")
     body = told.newest("/health")
     assert body["ok"] is False
     assert body["problems"] == [
@@ -52,8 +52,8 @@ def test_problems_are_told_until_they_are_over() -> None:
             ("outbox_refuses", "disk full", 1),
         )
     ]
-    health.clear("judge_fails")
-    health.clear("outbox_refuses")
+    health.clear_problem("judge_fails")
+    health.clear_problem("outbox_refuses")
     assert told.newest("/health")["problems"] == []
 
 
@@ -61,23 +61,23 @@ def test_the_same_problem_again_is_no_news() -> None:
     told = Told()
     health = HealthReporter(told.retained, "s", ManualClock())
     for _ in range(3):
-        health.report("judge_fails", "out of memory")
+        health.report_problem("judge_fails", "out of memory")
     told.newest("/health")
-    health.report("judge_fails", "out of memory")
-    health.clear("outbox_refuses")
-    health.report("judge_fails", "another reason")
+    health.report_problem("judge_fails", "out of memory")
+    health.clear_problem("outbox_refuses")
+    health.report_problem("judge_fails", "another reason")
     told.newest("/health")
     assert len(told.broker.sent) == 2
 
 
 def test_a_damaged_outbox_is_told_with_where_it_lies() -> None:
     told = Told()
-    HealthReporter(told.retained, "s", ManualClock()).damaged(
-        Damage(Path("/x/outbox.damaged-1"), 7)
+    HealthReporter(told.retained, "s", ManualClock()).report_damage(
+        Damage(Path("/x/outbox.report_damage-1"), 7)
     )
     told_of = json.dumps(told.newest("/health"))
     assert '"kind": "outbox_damaged"' in told_of
-    assert "/x/outbox.damaged-1; 7 messages were rescued" in told_of
+    assert "/x/outbox.report_damage-1; 7 messages were rescued" in told_of
 
 
 def test_a_camera_is_covered_while_an_alert_is_open() -> None:
@@ -86,8 +86,8 @@ def test_a_camera_is_covered_while_an_alert_is_open() -> None:
     covered = OpenAlerts(told.retained, "s", [yard])
     assert told.newest("/covered")["covered"] is False
     note = replace(ALERT, id=UUID(int=1), severity=Severity.NOTE, covering=Covering.SCARF)
-    covered.note(ALERT)
-    covered.note(note)
+    covered.record_alert(ALERT)
+    covered.record_alert(note)
     assert told.newest("/covered") == {
         "camera": "yard",
         "covered": True,
@@ -96,9 +96,9 @@ def test_a_camera_is_covered_while_an_alert_is_open() -> None:
         "severity": "critical",
         "last_covering": "scarf",
     }
-    covered.note(replace(ALERT, seq=2, state=AlertState.ENDED))
+    covered.record_alert(replace(ALERT, seq=2, state=AlertState.ENDED))
     body = told.newest("/covered")
     assert (body["covered"], body["severity"]) == (True, "note")
-    covered.note(replace(note, seq=2, state=AlertState.REJECTED))
+    covered.record_alert(replace(note, seq=2, state=AlertState.REJECTED))
     body = told.newest("/covered")
     assert (body["covered"], body["covering"], body["last_covering"]) == (False, None, "scarf")

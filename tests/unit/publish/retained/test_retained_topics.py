@@ -42,8 +42,8 @@ def retained_on(broker: SwitchedBroker) -> Iterator[RetainedPublisher]:
 def test_states_expire_and_pictures_do_not() -> None:
     broker = SwitchedBroker()
     with retained_on(broker) as retained:
-        retained.post(state(YARD))
-        retained.snapshot(YARD, b"jpeg")
+        retained.put_state(state(YARD))
+        retained.put_snapshot(YARD, b"jpeg")
         until(lambda: len(broker.sent) == 2)
     assert broker.sent == [sent(YARD), (snapshot_topic("s", YARD), b"jpeg", None)]
 
@@ -52,11 +52,11 @@ def test_posting_never_waits_and_only_the_newest_goes_out() -> None:
     broker = SwitchedBroker()
     with retained_on(broker) as retained:
         broker.answering.clear()
-        retained.post(state(YARD, 0))
+        retained.put_state(state(YARD, 0))
         until(lambda: broker.tried)
         started = time.monotonic()
         for subjects in range(1, 1001):
-            retained.post(state(YARD, subjects))
+            retained.put_state(state(YARD, subjects))
         assert time.monotonic() - started < 1
         broker.answering.set()
         until(lambda: len(broker.sent) == 2)
@@ -67,7 +67,7 @@ def test_while_the_broker_is_away_nothing_is_tried() -> None:
     broker = SwitchedBroker(connected=False)
     with retained_on(broker) as retained:
         for subjects in range(5):
-            retained.post(state(YARD, subjects))
+            retained.put_state(state(YARD, subjects))
         time.sleep(0.5)
         assert broker.tried == []
         broker.connect()
@@ -78,8 +78,8 @@ def test_while_the_broker_is_away_nothing_is_tried() -> None:
 def test_after_a_reconnect_every_camera_is_told_again() -> None:
     broker = SwitchedBroker()
     with retained_on(broker) as retained:
-        retained.post(state(YARD, 1))
-        retained.post(state(GATE, 2))
+        retained.put_state(state(YARD, 1))
+        retained.put_state(state(GATE, 2))
         until(lambda: len(broker.sent) == 2)
         broker.disconnect()
         broker.connect()
@@ -92,9 +92,9 @@ def test_what_was_lost_on_the_way_is_sent_again_unless_something_newer_came() ->
     broker = SwitchedBroker()
     with retained_on(broker) as retained:
         broker.answering.clear()
-        retained.post(state(YARD, 1))
+        retained.put_state(state(YARD, 1))
         until(lambda: broker.tried)
-        retained.post(state(YARD, 2))
+        retained.put_state(state(YARD, 2))
         broker.disconnect()
         broker.connect()
         broker.answering.set()
@@ -109,8 +109,8 @@ def test_what_the_broker_will_not_have_is_set_aside_and_the_rest_goes_on(
     topic = snapshot_topic("s", YARD)
     broker.refused[topic] = PublishError("too large")
     with retained_on(broker) as retained:
-        retained.snapshot(YARD, b"huge")
-        retained.post(state(YARD))
+        retained.put_snapshot(YARD, b"huge")
+        retained.put_state(state(YARD))
         until(lambda: broker.sent)
     assert broker.tried.count(topic) == 1
     assert f"{topic}: not published: too large" in caplog.text
@@ -124,13 +124,13 @@ def test_a_message_that_breaks_the_connection_each_time_is_given_up(
     topic = snapshot_topic("s", YARD)
     broker.refused[topic] = BrokerUnavailableError("connection lost")
     with retained_on(broker) as retained:
-        retained.snapshot(YARD, b"huge")
+        retained.put_snapshot(YARD, b"huge")
         until(lambda: "not published" in caplog.text)
-        retained.post(state(YARD))
+        retained.put_state(state(YARD))
         until(lambda: broker.sent)
         broker.connect()
         until(lambda: len(broker.sent) == 2)
         assert broker.tried.count(topic) == 3, "a reconnect does not bring it back"
         del broker.refused[topic]
-        retained.snapshot(YARD, b"smaller")
+        retained.put_snapshot(YARD, b"smaller")
         until(lambda: (topic, b"smaller", None) in broker.sent)

@@ -40,7 +40,7 @@ class TamperAlertsProbe:
         self, *reasons: TamperingReason | None, camera: CameraId = YARD
     ) -> list[OutboxMessage]:
         for reason in reasons:
-            self.tamper_alerts.note(camera, reason, START)
+            self.tamper_alerts.update(camera, reason, START)
         return list(self.told())
 
 
