@@ -103,8 +103,8 @@ def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: P
     printed = monitor(*words)
     report = json.loads((tmp_path / "out.json").read_text())
     assert report["pictures"] == 2
-    assert report["kinds"]["face"]["boxes"] == 4
-    assert report["kinds"]["face"]["recall"] >= 0.5, "the one who covers himself, both times"
+    assert report["kinds"]["head"]["boxes"] == 4
+    assert report["kinds"]["head"]["recall"] >= 0.5, "the one who covers himself, both times"
     assert "2 pictures" in printed
 
 
