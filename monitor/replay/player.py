@@ -3,6 +3,7 @@
 import csv
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -34,11 +35,27 @@ class Summary:
     frames_decoded: int
     frames_analysed: int
     subjects: int
+    judged: int  # subjects with at least one crop that the judge could evaluate
+    not_judged: dict[str, int]  # the others by reason: no_head, too_small or not_evaluable
     looks: int
     alerts: int
     video_s: float
     taken_s: float
     stage_ms: dict[str, float]  # wall-clock milliseconds per stage, in all; stages overlap
+
+
+@dataclass(slots=True)
+class _SubjectSummary:
+    """What is remembered of one subject for the summary."""
+
+    judged: bool = False
+    head_px: float = 0.0  # the longer side of its largest head; 0 where none was found
+
+    def explain(self, min_head_px: int) -> str:
+        """Why it was not judged."""
+        if self.head_px == 0:
+            return "no_head"
+        return "too_small" if self.head_px < min_head_px else "not_evaluable"
 
 
 @dataclass(slots=True)
@@ -130,7 +147,7 @@ class _Session:
         )
         self._annotate = annotate
         self._video: AnnotatedVideo | None = None
-        self._subjects: set[SubjectId] = set()
+        self._subjects: dict[SubjectId, _SubjectSummary] = {}
         self._alerts: dict[UUID, Alert] = {}  # the last state of each, as they were raised
 
     def close(self) -> None:
@@ -157,6 +174,8 @@ class _Session:
             frames_decoded=self._source.decoded,
             frames_analysed=analysed,
             subjects=len(self._subjects),
+            judged=sum(subject.judged for subject in self._subjects.values()),
+            not_judged=self._count_not_judged(),
             looks=self._pipeline.scheduler.counts.taken,
             alerts=len(alerts),
             video_s=round(self._source.info.duration_s or (last.seconds if last else 0.0), 3),
@@ -182,7 +201,7 @@ class _Session:
                 verifier.answer_all()
             self._store_changes(self._pipeline.decide(self._camera, frame.moment))
         subjects = self._pipeline.cameras[self._camera].subjects
-        self._subjects |= {subject.id for subject in subjects}
+        self._update_summaries(frame, subjects)
         for subject in subjects:
             self._write_track(frame.moment, subject)
         if self._annotate:
@@ -192,6 +211,20 @@ class _Session:
     def _store_changes(self, changes: Sequence[Change]) -> None:
         for change in changes:
             self._alerts[change.alert.id] = change.alert
+
+    def _update_summaries(self, frame: Frame, subjects: Sequence[Subject]) -> None:
+        policy = self._pipeline.cameras[self._camera].policy
+        _, factor = frame.get_closest_picture()
+        for subject in subjects:
+            known = self._subjects.setdefault(subject.id, _SubjectSummary())
+            known.judged = known.judged or policy.get_belief(subject.id) is not None
+            if subject.head is not None:
+                known.head_px = max(known.head_px, factor * subject.head.longer_side)
+
+    def _count_not_judged(self) -> dict[str, int]:
+        least = self._replay.config.scheduler.min_head_px
+        reasons = [known.explain(least) for known in self._subjects.values() if not known.judged]
+        return dict(sorted(Counter(reasons).items()))
 
     def _draw_frame(self, frame: Frame, subjects: Sequence[Subject]) -> None:
         scale = min(1.0, _ANNOTATED_PX / max(frame.width, frame.height))

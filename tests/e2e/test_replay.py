@@ -62,6 +62,9 @@ def test_the_summary_adds_up(results: Path) -> None:
     assert summary["video_s"] == pytest.approx(12, abs=0.2)
     assert summary["alerts"] == 1
     assert summary["looks"] > 5
+    assert summary["judged"] >= 1
+    others = sum(summary["not_judged"].values())
+    assert summary["judged"] + others == summary["subjects"]
     assert summary["taken_s"] > 0
     assert {"decode", "detect", "track", "judge"} <= summary["stage_ms"].keys()
     alongside = {"decode", "detect"}
