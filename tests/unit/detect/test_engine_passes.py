@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from monitor.detect.engine import passes
+from monitor.detect.engine import run_in_turn
 
 if TYPE_CHECKING:
     import torch
@@ -32,13 +32,7 @@ class Reusing:
 @pytest.mark.parametrize("parts", [1, 2])
 def test_a_later_pass_leaves_an_earlier_answer_as_it_was(kind: str, parts: int) -> None:
     """One camera got the boxes of another whose pass came before its own were read."""
-    forward = passes(Reusing(kind, parts))
+    forward = run_in_turn(Reusing(kind, parts))
     bright = forward(np.full((1, 8, 8, 3), 255, np.uint8))
     dark = forward(np.zeros((1, 8, 8, 3), np.uint8))
-    assert values(bright) == [1.0] * parts
-    assert values(dark) == [0.0] * parts
-
-
-def values(answer: Any) -> list[float]:  # noqa: ANN401
-    """All parts of an answer, one number each."""
-    return [float(part) for part in (answer if isinstance(answer, list) else [answer])]
+    assert (bright.tolist(), dark.tolist()) == ([1.0], [0.0]), "of several parts, the first"
