@@ -73,13 +73,13 @@ def check(folder: _Folder = None) -> int:
         verify(find_bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
     from monitor.build import build_judge, judge_settings  # noqa: PLC0415  (torch takes seconds)
-    from monitor.judge.warm_up import trial_crops  # noqa: PLC0415
+    from monitor.judge.warm_up import draw_trial_crops  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
     judge = build_judge(judge_settings(place), clock)
     started = time.perf_counter()
-    verdicts = judge.judge(trial_crops(clock)[:1])
+    verdicts = judge.judge(draw_trial_crops(clock)[:1])
     took_ms = 1000 * (time.perf_counter() - started)
     name = EMBEDDED if folder is None else str(folder)
     print(f"{name}: {pins}; {judge.name.name} {judge.name.version} judges")

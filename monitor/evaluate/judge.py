@@ -10,9 +10,9 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId, Verdict
+from monitor.domain import UNUSABLE, CameraId, HeadCrop, Moment, Pixels, SubjectId, Verdict
 from monitor.errors import ConfigError
-from monitor.evaluate.judge_report import UNUSABLE, JudgeReport, Prediction
+from monitor.evaluate.judge_report import JudgeReport, Prediction
 from monitor.evaluate.judge_rows import Row, RowFilter, groups_of, read_rows
 from monitor.judge import Judge
 

@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.domain import Verdict
+from monitor.domain import OCCLUDED_FROM, Verdict
 from monitor.evaluate.judge_rows import RowFilter
 from monitor.evaluate.judge_temperature import verdicts_at
 from monitor.judge import Judge
@@ -50,7 +50,7 @@ def fit_abstain_limit(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) ->
     """
     said = np.array([verdict.occluded for verdict in verdicts])
     counts = np.array([verdict.evaluable for verdict in verdicts])
-    wrong = counts & ((said >= 0.5) != hidden)  # noqa: PLR2004  (more likely than not)
+    wrong = counts & ((said >= OCCLUDED_FROM) != hidden)
     doubts = np.sort(np.minimum(said, 1 - said)[wrong])
     allowed = int(MOST_WRONG * len(verdicts))
     if len(doubts) <= allowed:

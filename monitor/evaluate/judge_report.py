@@ -9,15 +9,13 @@ from typing import Final
 
 import numpy as np
 
-from monitor.domain import OCCLUDED, Covering
+from monitor.domain import OCCLUDED, OCCLUDED_FROM, UNUSABLE, Covering
 
-UNUSABLE: Final = "unusable"
 LABELS: Final = (*(covering.value for covering in Covering), UNUSABLE, "not_a_face")
 """Every label that labels.csv may use."""
 DECIDED: Final = frozenset({"none", *OCCLUDED} - {Covering.MASK_INCORRECT})
 """The labels that say occluded or clear without doubt; accuracy is taken over these."""
 
-_THRESHOLD: Final = 0.5
 _NORMAL: Final = 1.959964  # standard deviations either side that hold 95 % of a normal law
 _BINS: Final = 10
 
@@ -42,7 +40,7 @@ class Prediction:
     @property
     def right(self) -> bool:
         """Whether occluded or clear was told rightly."""
-        return (self.probability >= _THRESHOLD) == (self.label != "none")
+        return (self.probability >= OCCLUDED_FROM) == (self.label != "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +94,7 @@ class JudgeReport:
     @property
     def called_occluded(self) -> dict[str, float]:
         """For each label that occurs and can be answered: the share called occluded."""
-        return self._shares(lambda p: p.probability >= _THRESHOLD)
+        return self._shares(lambda p: p.probability >= OCCLUDED_FROM)
 
     @property
     def confusion(self) -> dict[str, dict[str, int]]:
@@ -220,7 +218,9 @@ class JudgeReport:
         """Counts and intervals of one label."""
         group = [p for p in self.predictions if p.label == label]
         return {
-            "called_occluded": _share(sum(p.probability >= _THRESHOLD for p in group), len(group)),
+            "called_occluded": _share(
+                sum(p.probability >= OCCLUDED_FROM for p in group), len(group)
+            ),
             "named": _share(sum(p.covering == label for p in group), len(group)),
         }
 

@@ -12,6 +12,7 @@ from monitor.config.schema import Tracking
 from monitor.detect.padded_retry import PaddedRetryDetector
 from monitor.detect.second_look import SecondLook
 from monitor.domain import (
+    OCCLUDED_FROM,
     CameraId,
     Covering,
     Detection,
@@ -26,7 +27,7 @@ from monitor.domain import (
 from monitor.domain.framing import crop_window
 from monitor.errors import JudgeError
 from monitor.geometry import Box
-from monitor.inference.response import OCCLUDED_FROM, FaceResult, build_response, rank_faces
+from monitor.inference.response import FaceResult, build_response, rank_faces
 from monitor.judge.quality import flaws
 from monitor.judge.scoring import one_line
 from monitor.track.bodies import assemble_bodies

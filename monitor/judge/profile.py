@@ -12,12 +12,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from monitor.domain import Covering
+from monitor.domain import ANSWERS, UNUSABLE, Covering
 from monitor.errors import ConfigError
-
-UNUSABLE: Final = "unusable"
-ANSWERS: Final = (*(covering.value for covering in Covering), UNUSABLE)
-"""What a model can answer, in the order of every table: the coverings, then ``unusable``."""
 
 FILE: Final = "monitor.json"
 

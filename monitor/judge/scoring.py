@@ -7,8 +7,7 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.domain import OCCLUDED, Covering
-from monitor.judge.profile import ANSWERS, UNUSABLE
+from monitor.domain import ANSWERS, OCCLUDED, UNUSABLE, Covering
 
 Tokenise: TypeAlias = Callable[[str], list[int]]
 """Text to token numbers, without special tokens added at either end."""

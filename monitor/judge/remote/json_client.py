@@ -20,7 +20,8 @@ ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
 _CONNECT_S: Final = 3.0
 _BUSY: Final = (429, 503, 529)
 _KEY: Final = (401, 403)
-_WAITS: Final = (1.0, 2.0, 4.0, 8.0)
+BUSY_WAITS_S: Final = (1.0, 2.0, 4.0, 8.0)
+"""Seconds to wait after busy answers in a row that name no time."""
 
 
 class JsonClient:
@@ -34,7 +35,7 @@ class JsonClient:
         ca_file: Whom to trust; None is the system's authorities.
         timeout_s: For one answer, from the first byte sent to the last received.
         concurrency: Requests under way at most; more wait for one of them to end.
-        waits: Seconds to wait after busy answers in a row that name no time.
+        busy_waits_s: Seconds to wait after busy answers in a row that name no time.
 
     Raises:
         ConfigError: A file cannot be used.
@@ -48,13 +49,13 @@ class JsonClient:
         ca_file: Path | None,
         timeout_s: float,
         concurrency: int,
-        waits: Sequence[float] = _WAITS,
+        busy_waits_s: Sequence[float] = BUSY_WAITS_S,
     ) -> None:
         self.place = httpx.URL(base).netloc.decode("ascii", "replace")
         self._slots = threading.BoundedSemaphore(concurrency)
         self._base = base
         self._timeout_s = timeout_s
-        self._breaker = CircuitBreaker(waits)
+        self._breaker = CircuitBreaker(busy_waits_s)
         self._client = httpx.Client(
             headers={} if key_file is None else {"Authorization": f"Bearer {_key(key_file)}"},
             verify=_trusted(ca_file),

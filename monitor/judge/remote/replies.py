@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from monitor.domain import OCCLUDED, Covering
+from monitor.domain import ANSWERS, OCCLUDED, Covering
 from monitor.errors import JudgeAnswerError
-from monitor.judge.profile import ANSWERS, LETTERS, MEANINGS, QUESTION
+from monitor.judge.profile import LETTERS, MEANINGS, QUESTION
 from monitor.judge.scoring import one_line
 
 PROMPT_VERSION: Final = "1"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 
-from monitor.domain import CameraId, HeadCrop, SubjectId, Verdict
+from monitor.domain import OCCLUDED_FROM, CameraId, HeadCrop, SubjectId, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.schedule.crop_scheduler import CropScheduler
@@ -18,7 +18,6 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # how late a stop request may be noticed while nobody is in view
 PACE_S = 0.02  # how long to wait for the budget while crops are waiting
-_SUSPICIOUS = 0.5  # probability of a covering from which a sentence may be wanted
 _REMEMBERED = 512  # subjects whose sentence is kept
 
 
@@ -97,7 +96,7 @@ class JudgeWorker:
         self.scheduler.answer(verdicts)
         for crop, verdict in zip(crops, verdicts, strict=True):
             key = crop.camera, crop.subject
-            suspicious = verdict.occluded >= _SUSPICIOUS and verdict.evaluable
+            suspicious = verdict.occluded >= OCCLUDED_FROM and verdict.evaluable
             if suspicious and not verdict.thinking and key not in self._sentences:
                 self._unexplained[key] = crop
 

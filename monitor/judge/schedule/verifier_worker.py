@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from monitor.domain import Verdict
+from monitor.domain import OCCLUDED_FROM, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.schedule.verification_queue import VerificationQueue, VerificationRequest
@@ -17,7 +17,6 @@ from monitor.runtime.stop import Stop, StopSwitch
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5  # how late a stop request may be noticed while nothing is asked
-_OCCLUDED: Final = 0.5  # probability of a covering from which a sentence is wanted
 _ROOM: Final = 3.0  # a sentence is asked for only if this many times the answer's time is left
 _TRIES: Final = 4  # in a replay, where nobody comes back later
 
@@ -92,7 +91,9 @@ class VerifierWorker:
         started = time.monotonic()
         (verdict,) = self.judge.judge([request.crop])
         took_s = time.monotonic() - started
-        wanted = request.alert is not None and verdict.occluded >= _OCCLUDED and verdict.evaluable
+        wanted = (
+            request.alert is not None and verdict.occluded >= OCCLUDED_FROM and verdict.evaluable
+        )
         if not wanted or verdict.thinking or self.queue.left_s(request) < _ROOM * took_s:
             return verdict
         try:

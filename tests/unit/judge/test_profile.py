@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.domain import Covering
+from monitor.domain import ANSWERS, Covering
 from monitor.errors import ConfigError
-from monitor.judge.profile import ANSWERS, chat_profile, read_profile, store_temperatures
+from monitor.judge.profile import chat_profile, read_profile, store_temperatures
 from tests.support.tiny_models import write_profile
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.domain import ANSWERS
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.local.load import refused
 from monitor.judge.local.local_judge import LocalJudge
-from monitor.judge.profile import ANSWERS
 from tests.support import tiny_models
 from tests.support.crops import SteppingClock, crops, forward_passes
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.domain import Covering
+from monitor.domain import ANSWERS, Covering
 from monitor.judge.local.local_judge import LocalJudge, square
-from monitor.judge.profile import ANSWERS, EXPLAIN, chat_profile
+from monitor.judge.profile import EXPLAIN, chat_profile
 from tests.support import tiny_models
 from tests.support.crops import SteppingClock, crops, forward_passes, row
 

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.domain import OCCLUDED, Covering
+from monitor.domain import ANSWERS, OCCLUDED, Covering
 from monitor.errors import JudgeAnswerError
-from monitor.judge.profile import ANSWERS, LETTERS
+from monitor.judge.profile import LETTERS
 from monitor.judge.remote.replies import JSON_PROMPT, SCHEMA, after_letter, claimed, reply, scores
 from monitor.judge.scoring import WORDS_LIMIT, probabilities
 
