@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from monitor.domain import ANSWERS, HeadCrop, JudgeName, Pixels, Verdict
 from monitor.errors import ConfigError, JudgeUnavailableError
 from monitor.judge.profile import Profile
-from monitor.judge.scoring import abstain, probabilities
+from monitor.judge.scoring import abstain, compute_probabilities
 from monitor.judge.warm_up import draw_trial_crops
 from monitor.runtime.clock import Clock
 
@@ -96,9 +96,9 @@ class ScoringJudge(ABC):
         if not np.isfinite(logits).all():
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
         sides = [max(crop.pixels.shape[:2]) for crop in crops]
-        temperatures = np.array([[self._profile.temperature_of(side)] for side in sides])  # (N, 1)
-        limits = np.array([self._profile.abstain_limit(side) for side in sides])
-        shares = abstain(probabilities(logits, temperatures), limits)
+        temperatures = np.array([[self._profile.get_temperature(side)] for side in sides])  # (N, 1)
+        limits = np.array([self._profile.get_abstain_limit(side) for side in sides])
+        shares = abstain(compute_probabilities(logits, temperatures), limits)
         pass_ms = (self._clock.seconds() - started) * 1000  # each crop waited for all of it
         return [
             crop.verdict(dict(zip(ANSWERS, row.tolist(), strict=True)), self.name, judge_ms=pass_ms)

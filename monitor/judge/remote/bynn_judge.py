@@ -13,7 +13,7 @@ from monitor.config.judges import BynnJudgeSettings
 from monitor.domain import OCCLUDED, OCCLUDED_FROM, Covering, HeadCrop, JudgeName
 from monitor.errors import JudgeAnswerError
 from monitor.judge.remote.hosted_judge import HostedJudge
-from monitor.judge.scoring import one_line
+from monitor.judge.scoring import to_one_line
 from monitor.judge.warm_up import encode_jpeg
 from monitor.runtime.clock import Clock
 
@@ -86,10 +86,10 @@ class BynnJudge(HostedJudge):
             raise JudgeAnswerError("the answer is not that of a Face Occlusion API") from None
         if answer.status != "completed":
             raise JudgeAnswerError("the service did not complete the request")
-        return _spread(answer.result.response), one_line(answer.result.thinking)
+        return _spread_probability(answer.result.response), to_one_line(answer.result.thinking)
 
 
-def _spread(response: _BynnResponse) -> Mapping[str, float]:
+def _spread_probability(response: _BynnResponse) -> Mapping[str, float]:
     """Probabilities that fit the answer: of the covering it names, or of all alike."""
     sure = _SURE if response.occluded else 1 - _SURE
     stated = response.probability

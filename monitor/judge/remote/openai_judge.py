@@ -10,7 +10,7 @@ from monitor.errors import ConfigError, JudgeAnswerError
 from monitor.judge.profile import EXPLAIN
 from monitor.judge.remote import replies
 from monitor.judge.remote.hosted_judge import HostedJudge
-from monitor.judge.scoring import probabilities
+from monitor.judge.scoring import compute_probabilities
 from monitor.judge.warm_up import encode_jpeg
 from monitor.runtime.clock import Clock
 
@@ -92,7 +92,7 @@ class OpenAIJudge(HostedJudge):
         if reading == "schema":
             schema = {"name": "verdict", "strict": True, "schema": replies.SCHEMA}
             options["response_format"] = {"type": "json_schema", "json_schema": schema}
-        return replies.claimed(self._chat(replies.JSON_PROMPT, crop, options).text)
+        return replies.read_stated_verdict(self._chat(replies.JSON_PROMPT, crop, options).text)
 
     def _score_letters(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
         """The first token's probabilities, and the sentence behind it if one is wanted."""
@@ -100,11 +100,11 @@ class OpenAIJudge(HostedJudge):
         limit = _SENTENCE_TOKENS if self._sentences else 1
         options = {"max_tokens": limit, "logprobs": True, "top_logprobs": _TOP_LOGPROBS}
         reply = self._chat(prompt, crop, options)
-        logits = replies.scores(reply)
+        logits = replies.read_letter_logits(reply)
         if logits is None:
             raise JudgeAnswerError("the server gives no probabilities; set reading to auto")
-        (shares,) = probabilities(logits, self._settings.temperature)
-        thinking = replies.after_letter(reply.text) if self._sentences else ""
+        (shares,) = compute_probabilities(logits, self._settings.temperature)
+        thinking = replies.strip_letter(reply.text) if self._sentences else ""
         return dict(zip(ANSWERS, shares.tolist(), strict=True)), thinking
 
     def _chat(self, prompt: str, crop: HeadCrop, options: Mapping[str, object]) -> replies.Reply:
@@ -124,4 +124,4 @@ class OpenAIJudge(HostedJudge):
             "temperature": 0,
             **options,
         }
-        return replies.reply(self._client.post("/chat/completions", body))
+        return replies.parse_reply(self._client.post("/chat/completions", body))

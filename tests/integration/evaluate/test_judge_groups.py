@@ -167,7 +167,7 @@ def test_temperatures_are_stored_and_used_by_size(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(json.dumps(raw | {"note": "kept"}), encoding="utf-8")
     assert store_temperatures(tmp_path, {20: 2.0, 96: 0.5, 32: 1.5}) == {20: 4, 96: 1, 32: 3}
     profile = read_profile(tmp_path)
-    assert [profile.temperature_of(side) for side in (12, 20, 21, 32, 33, 500)] == [
+    assert [profile.get_temperature(side) for side in (12, 20, 21, 32, 33, 500)] == [
         4,
         4,
         3,
