@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from monitor.config.policy import Policy
-from monitor.domain import OCCLUDED, Covering, Verdict
+from monitor.domain import OCCLUDED, OCCLUDED_FROM, Covering, Verdict
 
 _MAX_PROBABILITY = 0.98  # no single crop counts for more than this
 _MAX_CROPS = 3.0  # crops of one face resemble each other: more than these add nothing
@@ -79,7 +79,7 @@ class LogOddsFusion:
         """The likeliest covering (``none`` if the face is more likely free) and ``probability``."""
         if self._weight <= 0:
             return None
-        covered = self.probability >= 0.5  # noqa: PLR2004  (more likely than not)
+        covered = self.probability >= OCCLUDED_FROM
         return (self.covering if covered else Covering.NONE), self.probability
 
     def _decay(self, seconds: float) -> float:

@@ -58,13 +58,13 @@ def _probe_judge(role: str, settings: Judge) -> int:
     if not isinstance(settings, OpenAIJudgeSettings | BynnJudgeSettings):
         return OK
     from monitor.build import build_judge  # noqa: PLC0415  (without --probe, no HTTP)
-    from monitor.judge.warm_up import trial_crops  # noqa: PLC0415
+    from monitor.judge.warm_up import draw_trial_crops  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
     try:
         judge = build_judge(settings, clock, warm=False)
-        (verdict, _) = judge.judge(trial_crops(clock))
+        (verdict, _) = judge.judge(draw_trial_crops(clock))
     except JudgeError as error:
         print(f"{role}: {error}")
         return FAILED

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Annotated
 
-import cv2
 import typer
 
 from monitor.cli.errors import OK
@@ -40,16 +39,16 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     logs.start("warning")
     settings = load_replay(config)
     from monitor.build import build_judge  # noqa: PLC0415  (torch takes seconds)
-    from monitor.evaluate.judge import evaluate  # noqa: PLC0415
-    from monitor.evaluate.judge_plots import write_plots  # noqa: PLC0415
+    from monitor.evaluate.charts import write_charts  # noqa: PLC0415
+    from monitor.evaluate.judge import evaluate_judge  # noqa: PLC0415
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     row_filter = RowFilter(split, tuple(sources or ()), reduce, tuple(by or ()))
-    report = evaluate(folder, build_judge(settings.judge, SystemClock()), row_filter)
+    report = evaluate_judge(folder, build_judge(settings.judge, SystemClock()), row_filter)
     _write(json_path, report.to_json())
-    print("\n".join(report.lines()))
-    for path in write_plots(report, plots) if plots is not None else ():
+    print("\n".join(report.format_lines()))
+    for path in write_charts(report, plots) if plots is not None else ():
         print(path)
     return OK
 
@@ -70,9 +69,11 @@ def calibrate(
     """Set a judge's temperature for each size of crop, and store it beside the weights."""
     logs.start("warning")
     from monitor.build import build_judge, judge_settings  # noqa: PLC0415  (torch takes seconds)
-    from monitor.evaluate.judge_abstain import fit_abstain_limits  # noqa: PLC0415
+    from monitor.evaluate.judge_calibration import (  # noqa: PLC0415
+        fit_abstain_limits,
+        fit_factors,
+    )
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
-    from monitor.evaluate.judge_temperature import fit_factors  # noqa: PLC0415
     from monitor.judge.profile import store_abstain_limits, store_temperatures  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
@@ -110,7 +111,7 @@ def detector(
     logs.start("warning")
     settings = load_replay(config)
     from monitor.build import build_detector, get_min_scores  # noqa: PLC0415  (torch takes seconds)
-    from monitor.evaluate.curves import draw_curves  # noqa: PLC0415
+    from monitor.evaluate.charts import draw_precision_recall, save_chart  # noqa: PLC0415
     from monitor.evaluate.detector import evaluate  # noqa: PLC0415
 
     scores = dict.fromkeys(Kind, 0.0) | get_min_scores(settings.detector)
@@ -121,8 +122,7 @@ def detector(
         names = {
             f"{kind} {_format_share(report.kinds[kind].ap)}": s for kind, s in report.scored.items()
         }
-        if not cv2.imwrite(str(curves), draw_curves(names)):
-            raise OutputError(f"{curves}: cannot be written; name a .png in a folder that exists")
+        save_chart(draw_precision_recall(names), curves)
     print(
         f"{report.pictures} pictures, {report.empty_pictures} without anybody, "
         f"median {report.ms_median:.1f} ms"

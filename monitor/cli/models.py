@@ -9,7 +9,14 @@ from rich.console import Console
 from rich.table import Table
 
 from monitor.cli.errors import OK
-from monitor.judge.local.model_registry import EMBEDDED, PINS, catalogue, pull, verify, write_pins
+from monitor.judge.local.model_registry import (
+    EMBEDDED,
+    PINS,
+    pull_model,
+    read_catalogue,
+    verify_pins,
+    write_pins,
+)
 from monitor.runtime import logs
 from monitor.runtime.resources import find_bundled
 
@@ -28,7 +35,7 @@ _Folder = Annotated[
 def list_() -> int:
     """List the models that are known to work, with purpose, size and licence."""
     table = Table("name", "for", "MB", "licence", "pinned to", "repository", box=None)
-    for name, entry in catalogue().items():
+    for name, entry in read_catalogue().items():
         pin = "SHA256SUMS" if entry.repository is None else (entry.revision or "unpinned")
         where = entry.repository or "on board"
         table.add_row(name, entry.purpose, str(entry.size_mb), entry.licence, pin, where)
@@ -39,7 +46,7 @@ def list_() -> int:
 def pull_(name: _Name, to: _To, revision: _Revision = None) -> int:
     """Fetch a model from the hub (or from HF_ENDPOINT). No other command does."""
     logs.start("warning")
-    pulled = pull(name, to, revision)
+    pulled = pull_model(name, to, revision)
     how = "pinned" if pulled.pinned else "unpinned; --revision keeps to one"
     print(f"{pulled.folder}: {pulled.files} files of {pulled.repository}")
     print(f"revision {pulled.revision} ({how})")
@@ -68,18 +75,18 @@ def check(folder: _Folder = None) -> int:
     """Verify a model's checksums, load it and let it judge two pictures."""
     logs.start("warning")
     place = find_bundled("models") / "judge" if folder is None else folder
-    compared = verify(place)
+    compared = verify_pins(place)
     if folder is None:
-        verify(find_bundled("models") / "detector")
+        verify_pins(find_bundled("models") / "detector")
     pins = "nothing to compare with" if compared is None else f"{compared} files as they came"
     from monitor.build import build_judge, judge_settings  # noqa: PLC0415  (torch takes seconds)
-    from monitor.judge.warm_up import trial_crops  # noqa: PLC0415
+    from monitor.judge.warm_up import draw_trial_crops  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
 
     clock = SystemClock()
     judge = build_judge(judge_settings(place), clock)
     started = time.perf_counter()
-    verdicts = judge.judge(trial_crops(clock)[:1])
+    verdicts = judge.judge(draw_trial_crops(clock)[:1])
     took_ms = 1000 * (time.perf_counter() - started)
     name = EMBEDDED if folder is None else str(folder)
     print(f"{name}: {pins}; {judge.name.name} {judge.name.version} judges")

@@ -84,8 +84,8 @@ def _play(player: "Replay", video: Path, folder: Path, console: Console, *, anno
         )
     print(
         f"{video.name}: {summary.frames_decoded} frames, {summary.frames_analysed} analysed, "
-        f"{summary.subjects} subjects, {summary.judged} judged, {summary.looks} looks, "
-        f"{summary.alerts} alerts; "
+        f"{summary.subjects} subjects, {summary.judged} judged, "
+        f"{summary.looks} looks, {summary.alerts} alerts; "
         f"{summary.video_s:.1f} s of video in {summary.taken_s:.1f} s -> {folder}"
     )
 

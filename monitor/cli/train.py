@@ -62,8 +62,8 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
     seconds: _Seconds = None,
 ) -> int:
     """Train without each of some sources in turn, measure on it, and print a table."""
-    from monitor.evaluate.judge import evaluate  # noqa: PLC0415  (torch is slow)
-    from monitor.evaluate.judge_report import wilson  # noqa: PLC0415
+    from monitor.evaluate.judge import evaluate_judge  # noqa: PLC0415  (torch is slow)
+    from monitor.evaluate.judge_report import wilson_interval  # noqa: PLC0415
     from monitor.evaluate.judge_rows import RowFilter  # noqa: PLC0415
     from monitor.judge.local.embedded_judge import EmbeddedJudge  # noqa: PLC0415
     from monitor.runtime.clock import SystemClock  # noqa: PLC0415
@@ -74,9 +74,9 @@ def unseen(  # noqa: PLR0913, PLR0917  (each is an option)
         pool = out / "pool"  # shared: each run leaves out its source
         judge(data, out / each, scenes, overlays, landmarks, config, seconds, each, pool)
         trained = EmbeddedJudge(out / each / "model", clock=SystemClock())
-        report = evaluate(data, trained, RowFilter(split="train", sources=(each,)))
+        report = evaluate_judge(data, trained, RowFilter(split="train", sources=(each,)))
         clear = [p for p in report.decided if p.label == "none"]
-        low, high = wilson(report.right, len(report.decided))
+        low, high = wilson_interval(report.right, len(report.decided))
         alarms = sum(not p.right for p in clear)
         print(
             f"| {each} | {len(report.decided)} | {100 * report.accuracy:.1f} % | "

@@ -30,7 +30,7 @@ class LocalJudgeSettings(Section):
     """Of the weights."""
 
 
-class _Hosted(Section):
+class HostedJudgeSettings(Section):
     """Settings of all judges on other machines."""
 
     url: str
@@ -61,29 +61,28 @@ class _Hosted(Section):
 
     concurrency: PositiveInt = 8
     """Requests at a time, at most."""
+    timeout_s: PositiveFloat = 8
+    """Request timeout."""
 
 
-class OpenAIJudgeSettings(_Hosted):
+class OpenAIJudgeSettings(HostedJudgeSettings):
     """Any server with OpenAI's chat completions: vLLM, SGLang, llama.cpp, Ollama."""
 
     kind: Literal["openai"]
     model: Annotated[str, Field(min_length=1)]
     """The model's name on the server."""
-    timeout_s: PositiveFloat = 8
-    """Request timeout."""
     reading: Literal["auto", "logprobs", "schema", "json"] = "auto"
     """How answers are read: the first token's probabilities, JSON by a schema, or plain JSON."""
     temperature: PositiveFloat = 1
     """Above 1 makes the first token's probabilities less certain, below 1 more certain."""
 
 
-class BynnJudgeSettings(_Hosted):
+class BynnJudgeSettings(HostedJudgeSettings):
     """The hosted Face Occlusion API, or another server with the same contract."""
 
     kind: Literal["bynn"]
     model: str = "face-occlusion-detection"
     timeout_s: PositiveFloat = 20
-    """Request timeout."""
     concurrency: PositiveInt = 2
 
 

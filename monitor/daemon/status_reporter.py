@@ -10,7 +10,7 @@ from monitor.ingest.live.reader import Reader
 from monitor.ingest.watch.demand import CameraDemand
 from monitor.ingest.watch.load_shedder import LoadShedder
 from monitor.judge.schedule.judge_worker import JudgeWorker
-from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
+from monitor.judge.schedule.verifier_worker import VerifierWorker, find_trouble
 from monitor.pipeline import Pipeline
 from monitor.publish.retained.health import HealthReporter, ProblemKind
 from monitor.publish.retained.retained_topics import RetainedPublisher
@@ -77,7 +77,7 @@ class StatusReporter:
                     self.retained.put_state(state)
                     posted[camera] = (now, state.state)
             self._publish_problem("judge_fails", self.judge.trouble)
-            self._publish_problem("verifier_fails", trouble(self.verifiers))
+            self._publish_problem("verifier_fails", find_trouble(self.verifiers))
             self._warn_of_overload()
             if stop.wait(_CHECK_EVERY_S):
                 return

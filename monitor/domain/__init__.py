@@ -30,7 +30,10 @@ from monitor.domain.observations import (
     Verdict,
 )
 from monitor.domain.words import (
+    ANSWERS,
     OCCLUDED,
+    OCCLUDED_FROM,
+    UNUSABLE,
     CameraId,
     Covering,
     JudgeName,
@@ -41,8 +44,11 @@ from monitor.domain.words import (
 )
 
 __all__ = [
+    "ANSWERS",
     "GAP_S",
     "OCCLUDED",
+    "OCCLUDED_FROM",
+    "UNUSABLE",
     "Alert",
     "AlertState",
     "CameraId",

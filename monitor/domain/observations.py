@@ -1,12 +1,14 @@
 """From a camera's frame to a judge's verdict about one head in it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
 from monitor.domain.words import (
     OCCLUDED,
+    OCCLUDED_FROM,
+    UNUSABLE,
     CameraId,
     Covering,
     JudgeName,
@@ -130,6 +132,34 @@ class HeadCrop:
     head_px: float  # the head's longer side in the frame, in pixels
     timings: Timings = field(default=Timings())
 
+    def verdict(
+        self,
+        shares: Mapping[str, float],
+        judge: JudgeName,
+        *,
+        thinking: str = "",
+        judge_ms: float | None = None,
+    ) -> "Verdict":
+        """A judge's verdict on this crop.
+
+        Args:
+            shares: The probability of each of ANSWERS; one that is missing has 0.
+            judge: Which model answered.
+            thinking: The model's own words.
+            judge_ms: How long the answer took, in milliseconds; None leaves the timings.
+        """
+        timings = self.timings if judge_ms is None else replace(self.timings, judge=judge_ms)
+        return Verdict(
+            camera=self.camera,
+            subject=self.subject,
+            moment=self.moment,
+            probabilities={covering: shares.get(covering, 0.0) for covering in Covering},
+            unusable=shares.get(UNUSABLE, 0.0),
+            thinking=thinking,
+            judge=judge,
+            timings=timings,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -164,7 +194,7 @@ class Verdict:
         With 0.3 each for mask and scarf and 0.4 for none, ``covering`` is none although 0.6 is
         occluded.
         """
-        if not self.evaluable or self.occluded < 0.5:  # noqa: PLR2004  (more likely than not)
+        if not self.evaluable or self.occluded < OCCLUDED_FROM:
             return self.covering
         return max(OCCLUDED, key=lambda covering: self.probabilities.get(covering, 0.0))
 

@@ -32,6 +32,12 @@ class Covering(StrEnum):
 
 OCCLUDED = tuple(c for c in Covering if c not in (Covering.NONE, Covering.AWAY))
 """The coverings that count as an occluded face."""
+OCCLUDED_FROM = 0.5
+"""The probability of being occluded from which a face is said to be: more likely than not."""
+UNUSABLE = "unusable"
+"""The answer that a crop is too small, dark, blurred or cut off to say."""
+ANSWERS = (*(covering.value for covering in Covering), UNUSABLE)
+"""What a judge can answer, in the order of every table: the coverings, then ``unusable``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from monitor.detect import Detector
 from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
 from monitor.domain.framing import head_around_face
 from monitor.errors import ConfigError
-from monitor.evaluate.judge_report import wilson
+from monitor.evaluate.judge_report import wilson_interval
 from monitor.evaluate.scoring import (
     Scored,
     TrueBox,
@@ -136,8 +136,8 @@ def _report(scored: Scored, threshold: float, false_boxes: int) -> KindReport:
         recall=float(kept.sum() / scored.boxes) if scored.boxes else None,
         precision=float(kept.mean()) if len(kept) else None,
         best_threshold=best_threshold(scored),
-        recall_wilson=wilson(hits, scored.boxes) if scored.boxes else None,
-        precision_wilson=wilson(hits, len(kept)) if len(kept) else None,
+        recall_wilson=wilson_interval(hits, scored.boxes) if scored.boxes else None,
+        precision_wilson=wilson_interval(hits, len(kept)) if len(kept) else None,
         recall_at_p90=recall_at(scored, _PRECISE),
         false_boxes=false_boxes,
     )

@@ -10,17 +10,17 @@ import numpy as np
 from rich.console import Console
 from rich.progress import track
 
-from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId, Verdict
+from monitor.domain import UNUSABLE, CameraId, HeadCrop, Moment, Pixels, SubjectId, Verdict
 from monitor.errors import ConfigError
-from monitor.evaluate.judge_report import UNUSABLE, JudgeReport, Prediction
-from monitor.evaluate.judge_rows import Row, RowFilter, groups_of, read_rows
+from monitor.evaluate.judge_report import JudgeReport, Prediction
+from monitor.evaluate.judge_rows import Row, RowFilter, find_groups, read_rows
 from monitor.judge import Judge
 
 _CROP_PER_FACE: Final = 1.5  # a head crop's side, in faces
 _EVERYTHING: Final = RowFilter()
 
 
-def evaluate(folder: Path, judge: Judge, row_filter: RowFilter = _EVERYTHING) -> JudgeReport:
+def evaluate_judge(folder: Path, judge: Judge, row_filter: RowFilter = _EVERYTHING) -> JudgeReport:
     """Show a judge the crops of a folder, one at a time, and compare with the labels.
 
     Args:
@@ -35,27 +35,27 @@ def evaluate(folder: Path, judge: Judge, row_filter: RowFilter = _EVERYTHING) ->
     rows = read_rows(folder / "labels.csv", row_filter)
     shown = track(rows, "judging", console=Console(stderr=True), transient=True)
     predictions = [
-        _predicted(folder, row, number, judge, row_filter) for number, row in enumerate(shown)
+        _predict(folder, row, number, judge, row_filter) for number, row in enumerate(shown)
     ]
     return JudgeReport(judge.name.name, judge.name.version, tuple(predictions))
 
 
-def _predicted(
+def _predict(
     folder: Path, row: Row, number: int, judge: Judge, row_filter: RowFilter
 ) -> Prediction:
     """What a judge says of one crop."""
     pixels = read_crop(folder, row.file, number).pixels
-    groups = groups_of(row, pixels, row_filter.by)
+    groups = find_groups(row, pixels, row_filter.by)
     if row_filter.reduce_px:
         small = (row_filter.reduce_px, row_filter.reduce_px)
         pixels = np.asarray(cv2.resize(pixels, small, interpolation=cv2.INTER_AREA), np.uint8)
-    crop = _crop(number, pixels)
+    crop = _build_crop(number, pixels)
     began = perf_counter()
     (verdict,) = judge.judge([crop])
     seconds = perf_counter() - began
-    said = _said(verdict)
+    answer = _name_answer(verdict)
     return Prediction(
-        row.file, row.label, said, verdict.occluded, seconds, verdict.evaluable, groups
+        row.file, row.label, answer, verdict.occluded, seconds, verdict.evaluable, groups
     )
 
 
@@ -73,10 +73,10 @@ def read_crop(folder: Path, name: str, number: int) -> HeadCrop:
     read = cv2.imread(str(folder / name), cv2.IMREAD_COLOR)
     if read is None:
         raise ConfigError(f"{folder / name}: not a readable picture")
-    return _crop(number, np.asarray(read, dtype=np.uint8))
+    return _build_crop(number, np.asarray(read, dtype=np.uint8))
 
 
-def _crop(number: int, pixels: Pixels) -> HeadCrop:
+def _build_crop(number: int, pixels: Pixels) -> HeadCrop:
     """A crop as the scheduler would have chosen it; the moment is arbitrary but fixed."""
     return HeadCrop(
         camera=CameraId("evaluation"),
@@ -87,7 +87,7 @@ def _crop(number: int, pixels: Pixels) -> HeadCrop:
     )
 
 
-def _said(verdict: Verdict) -> str:
+def _name_answer(verdict: Verdict) -> str:
     """The likeliest answer, ``unusable`` among them."""
     best = verdict.covering
     if verdict.unusable > verdict.probabilities.get(best, 0.0):

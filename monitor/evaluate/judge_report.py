@@ -8,17 +8,16 @@ from dataclasses import asdict, dataclass, field
 from typing import Final
 
 import numpy as np
+from scipy.stats import binomtest
 
-from monitor.domain import OCCLUDED, Covering
+from monitor.domain import OCCLUDED, OCCLUDED_FROM, UNUSABLE, Covering
 
-UNUSABLE: Final = "unusable"
 LABELS: Final = (*(covering.value for covering in Covering), UNUSABLE, "not_a_face")
 """Every label that labels.csv may use."""
 DECIDED: Final = frozenset({"none", *OCCLUDED} - {Covering.MASK_INCORRECT})
 """The labels that say occluded or clear without doubt; accuracy is taken over these."""
 
-_THRESHOLD: Final = 0.5
-_NORMAL: Final = 1.959964  # standard deviations either side that hold 95 % of a normal law
+_CONFIDENCE: Final = 0.95
 _BINS: Final = 10
 
 
@@ -42,7 +41,7 @@ class Prediction:
     @property
     def right(self) -> bool:
         """Whether occluded or clear was told rightly."""
-        return (self.probability >= _THRESHOLD) == (self.label != "none")
+        return (self.probability >= OCCLUDED_FROM) == (self.label != "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +90,12 @@ class JudgeReport:
     @property
     def recall(self) -> dict[str, float]:
         """For each label that occurs and can be answered: the share named exactly so."""
-        return self._shares(lambda p: p.covering == p.label)
+        return self._share_by_label(lambda p: p.covering == p.label)
 
     @property
     def called_occluded(self) -> dict[str, float]:
         """For each label that occurs and can be answered: the share called occluded."""
-        return self._shares(lambda p: p.probability >= _THRESHOLD)
+        return self._share_by_label(lambda p: p.probability >= OCCLUDED_FROM)
 
     @property
     def confusion(self) -> dict[str, dict[str, int]]:
@@ -144,7 +143,7 @@ class JudgeReport:
     def to_json(self) -> str:
         """The report as JSON, for tools; the keys are a contract."""
         seconds = [p.seconds for p in self.predictions]
-        low, high = wilson(self.right, len(self.decided))
+        low, high = wilson_interval(self.right, len(self.decided))
         report = {
             "judge": {"name": self.judge, "version": self.version},
             "n": len(self.decided),
@@ -154,8 +153,8 @@ class JudgeReport:
             "recall": self.recall,
             "called_occluded": self.called_occluded,
             "calibration_error": self.calibration_error,
-            "labels": {label: self._label(label) for label in self.recall},
-            "confidently_wrong": _share(self.confidently_wrong, len(self.decided)),
+            "labels": {label: self._count_label(label) for label in self.recall},
+            "confidently_wrong": _build_share(self.confidently_wrong, len(self.decided)),
             "reliability": [asdict(each) for each in self.reliability],
             "by": self.by,
             "confusion": self.confusion,
@@ -171,25 +170,25 @@ class JudgeReport:
     def by(self) -> dict[str, dict[str, dict[str, object]]]:
         """For each grouping and each of its values, what was right among the decided."""
         return {
-            name: {value: _group(group) for value, group in table.items()}
-            for name, table in self.tables().items()
+            name: {value: _count_group(group) for value, group in table.items()}
+            for name, table in self.group_predictions().items()
         }
 
-    def tables(self) -> dict[str, dict[str, list[Prediction]]]:
+    def group_predictions(self) -> dict[str, dict[str, list[Prediction]]]:
         """The decided by grouping and group, in the groups' order."""
         found: dict[str, dict[str, list[Prediction]]] = {}
         for each in self.decided:
             for name, value in each.groups.items():
                 found.setdefault(name, {}).setdefault(value, []).append(each)
         return {
-            name: {value: table[value] for value in sorted(table, key=_by_number)}
+            name: {value: table[value] for value in sorted(table, key=_sort_key)}
             for name, table in found.items()
         }
 
-    def lines(self) -> list[str]:
+    def format_lines(self) -> list[str]:
         """The report as a person reads it."""
         count = len(self.decided)
-        low, high = wilson(self.right, count)
+        low, high = wilson_interval(self.right, count)
         said = [
             (
                 f"{count} crops: accuracy {self.accuracy:.4f} ({low:.4f} to {high:.4f}), "
@@ -199,32 +198,34 @@ class JudgeReport:
         ]
         for label, share in self.called_occluded.items():
             group = [p for p in self.predictions if p.label == label]
-            low, high = wilson(round(share * len(group)), len(group))
+            low, high = wilson_interval(round(share * len(group)), len(group))
             said.append(
                 f"  {label} ({len(group)}): called occluded {share:.3f} "
                 f"({low:.3f} to {high:.3f}), named {self.recall[label]:.3f}"
             )
-        for name, table in self.tables().items():
+        for name, table in self.group_predictions().items():
             said.append(f"  by {name}:")
             for value, group in table.items():
                 clear = [p for p in group if p.label == "none"]
                 alarms = sum(not p.right for p in clear)
-                low, high = wilson(alarms, len(clear))
+                low, high = wilson_interval(alarms, len(clear))
                 said.append(
                     f"    {value}: right {sum(p.right for p in group)} of {len(group)}, "
                     f"false alarms {alarms} of {len(clear)} ({low:.3f} to {high:.3f})"
                 )
         return said
 
-    def _label(self, label: str) -> dict[str, object]:
+    def _count_label(self, label: str) -> dict[str, object]:
         """Counts and intervals of one label."""
         group = [p for p in self.predictions if p.label == label]
         return {
-            "called_occluded": _share(sum(p.probability >= _THRESHOLD for p in group), len(group)),
-            "named": _share(sum(p.covering == label for p in group), len(group)),
+            "called_occluded": _build_share(
+                sum(p.probability >= OCCLUDED_FROM for p in group), len(group)
+            ),
+            "named": _build_share(sum(p.covering == label for p in group), len(group)),
         }
 
-    def _shares(self, holds: Callable[[Prediction], bool]) -> dict[str, float]:
+    def _share_by_label(self, holds: Callable[[Prediction], bool]) -> dict[str, float]:
         groups: dict[str, list[bool]] = {}
         for prediction in self.predictions:
             groups.setdefault(prediction.label, []).append(holds(prediction))
@@ -235,7 +236,7 @@ class JudgeReport:
         }
 
 
-def wilson(hits: int, count: int) -> tuple[float, float]:
+def wilson_interval(hits: int, count: int) -> tuple[float, float]:
     """The 95 % interval of a share; (0, 1) when nothing was counted.
 
     Source:
@@ -243,30 +244,27 @@ def wilson(hits: int, count: int) -> tuple[float, float]:
     """
     if count == 0:
         return 0.0, 1.0
-    share, square = hits / count, _NORMAL**2
-    middle = share + square / (2 * count)
-    spread = _NORMAL * math.sqrt(share * (1 - share) / count + square / (4 * count**2))
-    scale = 1 + square / count
-    return max(0.0, (middle - spread) / scale), min(1.0, (middle + spread) / scale)
+    interval = binomtest(hits, count).proportion_ci(_CONFIDENCE, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def _share(hits: int, count: int) -> dict[str, object]:
+def _build_share(hits: int, count: int) -> dict[str, object]:
     """A count, its share, and the share's interval."""
     share = hits / count if count else 0.0
-    return {"n": count, "hits": hits, "share": share, "wilson": list(wilson(hits, count))}
+    return {"n": count, "hits": hits, "share": share, "wilson": list(wilson_interval(hits, count))}
 
 
-def _group(group: Iterable[Prediction]) -> dict[str, object]:
+def _count_group(group: Iterable[Prediction]) -> dict[str, object]:
     """What was right in a group, and the false alarms among its clear faces."""
     decided = list(group)
     clear = [p for p in decided if p.label == "none"]
     return {
-        "right": _share(sum(p.right for p in decided), len(decided)),
-        "false_alarms": _share(sum(not p.right for p in clear), len(clear)),
+        "right": _build_share(sum(p.right for p in decided), len(decided)),
+        "false_alarms": _build_share(sum(not p.right for p in clear), len(clear)),
     }
 
 
-def _by_number(value: str) -> tuple[float, str]:
+def _sort_key(value: str) -> tuple[float, str]:
     """Sorts "8 to 15" before "16 to 31", and words behind numbers."""
     first = value.split(maxsplit=1)[0] if value else ""
     return (float(first), value) if first.isdecimal() else (math.inf, value)

@@ -53,7 +53,7 @@ class RowFilter:
         needed |= {"split"} if self.split else set()
         return needed | ({"source"} if self.sources else set())
 
-    def takes(self, columns: Mapping[str, str]) -> bool:
+    def accepts(self, columns: Mapping[str, str]) -> bool:
         """Whether a row is wanted."""
         right_split = not self.split or columns["split"] == self.split
         return right_split and (not self.sources or columns["source"] in self.sources)
@@ -83,13 +83,13 @@ def read_rows(table: Path, row_filter: RowFilter) -> Sequence[Row]:
             raise ConfigError(
                 f"{table}, line {line}: unknown label {row['label']!r}; known are {known}"
             )
-    rows = [Row(row["file"], row["label"], row) for row in every if row_filter.takes(row)]
+    rows = [Row(row["file"], row["label"], row) for row in every if row_filter.accepts(row)]
     if every and not rows:
         raise ConfigError(f"{table}: no row of that split and source; ask for others")
     return rows
 
 
-def groups_of(row: Row, pixels: Pixels, by: Sequence[str]) -> dict[str, str]:
+def find_groups(row: Row, pixels: Pixels, by: Sequence[str]) -> dict[str, str]:
     """Grouping to group for one crop.
 
     Args:
@@ -103,17 +103,17 @@ def groups_of(row: Row, pixels: Pixels, by: Sequence[str]) -> dict[str, str]:
             spread = np.ptp(pixels.astype(np.int16), axis=2).mean()
             groups[name] = "grey" if spread < _COLOURLESS else "colour"
         elif name == "crop_px":
-            groups[name] = _binned(name, str(max(pixels.shape[:2])))
+            groups[name] = _bin_number(name, str(max(pixels.shape[:2])))
         else:
             words = row.columns[name].split(";")
             pairs = [word.partition("=") for word in words] if "=" in row.columns[name] else []
-            groups |= {key: _binned(key, value) for key, _, value in pairs}
+            groups |= {key: _bin_number(key, value) for key, _, value in pairs}
             if not pairs:
-                groups[name] = _binned(name, row.columns[name])
+                groups[name] = _bin_number(name, row.columns[name])
     return groups
 
 
-def _binned(name: str, value: str) -> str:
+def _bin_number(name: str, value: str) -> str:
     """A whole number's group, such as "20 to 39"; other values are groups of their own."""
     edges = _EDGES.get(name)
     if edges is None or not value.isdecimal():

@@ -12,6 +12,7 @@ from monitor.config.schema import Tracking
 from monitor.detect.padded_retry import PaddedRetryDetector
 from monitor.detect.second_look import SecondLook
 from monitor.domain import (
+    OCCLUDED_FROM,
     CameraId,
     Covering,
     Detection,
@@ -26,9 +27,9 @@ from monitor.domain import (
 from monitor.domain.framing import crop_window
 from monitor.errors import JudgeError
 from monitor.geometry import Box
-from monitor.inference.response import OCCLUDED_FROM, FaceResult, build_response, rank_faces
-from monitor.judge.quality import flaws
-from monitor.judge.scoring import one_line
+from monitor.inference.response import FaceResult, build_response, rank_faces
+from monitor.judge.quality import find_flaws
+from monitor.judge.scoring import to_one_line
 from monitor.track.bodies import assemble_bodies
 from monitor.track.bytetrack import BodyTracker
 
@@ -177,7 +178,7 @@ class Inference:
         """The judge's sentence about a covered face; empty if there is none."""
         if face.evaluable and face.probability >= OCCLUDED_FROM and not self.is_late():
             with suppress(JudgeError):
-                return one_line(self.models.judge.explain(face.crop))
+                return to_one_line(self.models.judge.explain(face.crop))
         return ""
 
 
@@ -220,5 +221,5 @@ def _cut_head(frame: Frame, subject: SubjectId, head: Box) -> HeadCrop:
 
 
 def _build_result(frame: Frame, head: Box, verdict: Verdict, crop: HeadCrop) -> FaceResult:
-    crop_flaws = flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
+    crop_flaws = find_flaws(crop.pixels, frame.cut(head), head, (frame.width, frame.height))
     return FaceResult(head, verdict.named, verdict.occluded, verdict.evaluable, crop_flaws, crop)

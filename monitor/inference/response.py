@@ -5,13 +5,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import uuid4
 
-from monitor.domain import Covering, HeadCrop, JudgeName
+from monitor.domain import OCCLUDED_FROM, Covering, HeadCrop, JudgeName
 from monitor.geometry import Box
 from monitor.judge.quality import HIDING, Flaw
 
 MODEL_ID: Final = "face_occlusion_detection"
 MODEL_NAME: Final = "Face Occlusion Detection"
-OCCLUDED_FROM: Final = 0.5  # probability from which the answer is yes
 _MAIN = 0.5  # of the longest head; shorter heads are passers-by
 
 

@@ -12,12 +12,8 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from monitor.domain import Covering
+from monitor.domain import ANSWERS, UNUSABLE, Covering
 from monitor.errors import ConfigError
-
-UNUSABLE: Final = "unusable"
-ANSWERS: Final = (*(covering.value for covering in Covering), UNUSABLE)
-"""What a model can answer, in the order of every table: the coverings, then ``unusable``."""
 
 FILE: Final = "monitor.json"
 
@@ -92,12 +88,12 @@ class Profile(BaseModel):
             raise ValueError(f"answers must be the coverings and unusable, check {odd}")
         return self
 
-    def temperature_of(self, side_px: int) -> float:
+    def get_temperature(self, side_px: int) -> float:
         """The temperature for a crop whose longer side is so many pixels."""
         fitting = [side for side in self.temperatures if side >= side_px]
         return self.temperatures[min(fitting)] if fitting else self.temperature
 
-    def abstain_limit(self, side_px: int) -> float:
+    def get_abstain_limit(self, side_px: int) -> float:
         """The limit for a crop whose longer side is so many pixels; infinite where none is set."""
         fitting = [side for side in self.abstain_above if side >= side_px]
         return self.abstain_above[min(fitting)] if fitting else math.inf
@@ -108,7 +104,7 @@ class Profile(BaseModel):
         return [self.answers[answer] for answer in ANSWERS]
 
 
-def chat_profile(folder: Path) -> Profile:
+def build_chat_profile(folder: Path) -> Profile:
     """The profile of a chat model that brings none: a question, and a letter for an answer.
 
     Args:
@@ -138,18 +134,18 @@ def read_profile(folder: Path) -> Profile:
     """
     path = folder / FILE
     if not path.exists():
-        return chat_profile(folder)
+        return build_chat_profile(folder)
     try:
         return Profile.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make it readable") from error
     except ValidationError as error:
-        raise ConfigError(f"{path}: {_explained(error)}; mend or remove the file") from error
+        raise ConfigError(f"{path}: {_describe_errors(error)}; mend or remove the file") from error
     except ValueError as error:
         raise ConfigError(f"{path}: not JSON; mend or remove the file") from error
 
 
-def _explained(error: ValidationError) -> str:
+def _describe_errors(error: ValidationError) -> str:
     """All that is wrong, in one line."""
     problems = error.errors(include_url=False, include_input=False)
     return ", ".join(
@@ -175,10 +171,10 @@ def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[in
         ConfigError: The file cannot be read or written.
     """
     profile = read_profile(folder)
-    found = {side: round(profile.temperature_of(side) * factors[side], 4) for side in factors}
+    found = {side: round(profile.get_temperature(side) * factors[side], 4) for side in factors}
     largest = max(found)
     smaller = {str(side): found[side] for side in sorted(found) if side != largest}
-    _store(folder, {"temperature": found[largest], "temperatures": smaller})
+    _update_profile(folder, {"temperature": found[largest], "temperatures": smaller})
     return found
 
 
@@ -192,13 +188,13 @@ def store_abstain_limits(folder: Path, abstain_above: Mapping[int, float]) -> No
     Raises:
         ConfigError: The file cannot be read or written.
     """
-    _store(
+    _update_profile(
         folder,
         {"abstain_above": {str(side): abstain_above[side] for side in sorted(abstain_above)}},
     )
 
 
-def _store(folder: Path, found: Mapping[str, object]) -> None:
+def _update_profile(folder: Path, found: Mapping[str, object]) -> None:
     """Change some keys of the file and leave the others; one that is missing is made.
 
     Raises:

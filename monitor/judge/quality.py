@@ -36,15 +36,18 @@ HIDING: Final = frozenset({Flaw.BLURRED, Flaw.DARK, Flaw.OVEREXPOSED, Flaw.CUT_O
 """The flaws that hide a face as a covering does; a tilted one can still be seen, and a small
 one is most likely somebody far away."""
 
-LEAST_SHARPNESS: Final = 50.0  # grey levels squared; lower is blurred
-LEAST_BRIGHTNESS: Final = 0.12  # mean luma, 0..1; lower is dark
-MOST_BURNT: Final = 0.5  # share of the head's pixels that are white; more is overexposed
-LEAST_FACE_PX: Final = 24.0  # the head's longer side; smaller is too small
-TILT_DEG: Final = (25.0, 75.0)  # of the edges' direction from level; near 90 is hair and walls
-LEAST_AGREEMENT: Final = 0.3  # of the edges on that direction, 0..1; below it, none is called
+MIN_SHARPNESS: Final = 50.0  # grey levels squared; lower is blurred
+MIN_BRIGHTNESS: Final = 0.12  # mean luma, 0..1; lower is dark
+MAX_BURNT_SHARE: Final = 0.5  # share of the head's pixels that are white; more is overexposed
+MIN_HEAD_PX: Final = 24.0  # the head's longer side; smaller is too small
+TILT_RANGE_DEG: Final = (
+    25.0,
+    75.0,
+)  # of the edges' direction from level; near 90 is hair and walls
+MIN_EDGE_AGREEMENT: Final = 0.3  # of the edges on that direction, 0..1; below it, none is called
 EDGE_SHARE: Final = 0.02  # of a head's side: this near to the picture's edge, it touches it
-LEAST_WIDTH: Final = 0.55  # of its height; a head at the left or right edge that is narrower
-LEAST_HEIGHT: Final = 0.9  # of its width; a head at the top or bottom that is lower, is cut off
+MIN_WIDTH_RATIO: Final = 0.55  # of its height; a head at the left or right edge that is narrower
+MIN_HEIGHT_RATIO: Final = 0.9  # of its width; a head at the top or bottom that is lower, is cut off
 
 _BURNT = 250  # luma from which a pixel is white
 _SMOOTHING_PX = 2.0  # pores and noise have no direction
@@ -59,19 +62,19 @@ class Quality:
     brightness: float  # mean luma, 0..1
 
 
-def measured(crop: Pixels) -> Quality:
+def measure_quality(crop: Pixels) -> Quality:
     """Sharpness and brightness of a (height, width, 3) crop.
 
     Source:
         Pech-Pacheco et al., "Diatom autofocusing in brightfield microscopy", 2000, for the
         variance of the Laplacian.
     """
-    small = _luma(crop)
+    small = _shrink_to_luma(crop)
     sharpness = float(cv2.Laplacian(small, cv2.CV_32F).var())
     return Quality(sharpness, float(np.mean(small)) / 255)
 
 
-def flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple[Flaw, ...]:
+def find_flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple[Flaw, ...]:
     """What is wrong with one head, in the order of ``Flaw``.
 
     Args:
@@ -80,19 +83,19 @@ def flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple
         head: Where it is in the picture, in pixels.
         size: Width and height of the picture, in pixels.
     """
-    luma = _luma(face)
+    luma = _shrink_to_luma(face)
     found = {
-        Flaw.BLURRED: measured(crop).sharpness < LEAST_SHARPNESS,
-        Flaw.DARK: float(np.mean(luma)) / 255 < LEAST_BRIGHTNESS,
-        Flaw.OVEREXPOSED: float(np.mean(luma >= _BURNT)) > MOST_BURNT,
-        Flaw.TOO_SMALL: head.longer_side < LEAST_FACE_PX,
-        Flaw.CUT_OFF: cut_off(head, *size),
-        Flaw.TILTED: _tilted(luma),
+        Flaw.BLURRED: measure_quality(crop).sharpness < MIN_SHARPNESS,
+        Flaw.DARK: float(np.mean(luma)) / 255 < MIN_BRIGHTNESS,
+        Flaw.OVEREXPOSED: float(np.mean(luma >= _BURNT)) > MAX_BURNT_SHARE,
+        Flaw.TOO_SMALL: head.longer_side < MIN_HEAD_PX,
+        Flaw.CUT_OFF: is_cut_off(head, *size),
+        Flaw.TILTED: _is_tilted(luma),
     }
     return tuple(flaw for flaw, there in found.items() if there)
 
 
-def cut_off(head: Box, width: int, height: int) -> bool:
+def is_cut_off(head: Box, width: int, height: int) -> bool:
     """Whether a head goes on beyond the edge of a picture of the given size, in pixels.
 
     Detectors keep their boxes inside the picture, so the box of a head that is cut off
@@ -102,10 +105,10 @@ def cut_off(head: Box, width: int, height: int) -> bool:
     near_x, near_y = EDGE_SHARE * wide + 1, EDGE_SHARE * tall + 1
     beside = head.left <= near_x or head.right >= width - near_x
     over = head.top <= near_y or head.bottom >= height - near_y
-    return (beside and wide < LEAST_WIDTH * tall) or (over and tall < LEAST_HEIGHT * wide)
+    return (beside and wide < MIN_WIDTH_RATIO * tall) or (over and tall < MIN_HEIGHT_RATIO * wide)
 
 
-def tilt(luma: Grey) -> tuple[float, float]:
+def measure_tilt(luma: Grey) -> tuple[float, float]:
     """Which way the edges of a face run, and how well they agree.
 
     Eyes, brows and mouth are level lines in an upright face, and turn with it.
@@ -132,13 +135,13 @@ def tilt(luma: Grey) -> tuple[float, float]:
     return (degrees + 90) % 180 - 90, float(np.abs(doubled.sum())) / whole
 
 
-def _tilted(luma: Grey) -> bool:
-    degrees, agreement = tilt(luma)
-    least, most = TILT_DEG
-    return agreement > LEAST_AGREEMENT and least < abs(degrees) < most
+def _is_tilted(luma: Grey) -> bool:
+    degrees, agreement = measure_tilt(luma)
+    least, most = TILT_RANGE_DEG
+    return agreement > MIN_EDGE_AGREEMENT and least < abs(degrees) < most
 
 
-def _luma(crop: Pixels) -> Grey:
+def _shrink_to_luma(crop: Pixels) -> Grey:
     """The crop in grey levels at the size where everything is measured: (64, 64)."""
     grey = cv2.cvtColor(crop, cv2.COLOR_BGR2GRAY)  # (height, width)
     small = cv2.resize(grey, (_SIDE_PX, _SIDE_PX), interpolation=cv2.INTER_AREA)

@@ -7,20 +7,21 @@ from typing import Final, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.domain import OCCLUDED, Covering
-from monitor.judge.profile import ANSWERS, UNUSABLE
+from monitor.domain import ANSWERS, OCCLUDED, UNUSABLE, Covering
 
 Tokenise: TypeAlias = Callable[[str], list[int]]
 """Text to token numbers, without special tokens added at either end."""
 
-WORDS_LIMIT: Final = 200  # characters; longer replies are rambling and would bloat every alert
+MAX_SENTENCE_LENGTH: Final = (
+    200  # characters; longer replies are rambling and would bloat every alert
+)
 
 _CLEAR: Final = ANSWERS.index(Covering.NONE.value)
 _HIDDEN: Final = sorted(ANSWERS.index(covering.value) for covering in OCCLUDED)
 _UNUSABLE: Final = ANSWERS.index(UNUSABLE)
 
 
-def probabilities(
+def compute_probabilities(
     logits: NDArray[np.float32], temperature: float | NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """The softmax of each row.
@@ -66,7 +67,7 @@ def abstain(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray
     return np.asarray(changed, dtype=np.float64)
 
 
-def answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) -> list[int]:
+def find_answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) -> list[int]:
     """The token that each answer is when it follows some text.
 
     Models differ in whether a reply starts with a space ("Assistant: A") or not; the way
@@ -84,25 +85,27 @@ def answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) -> li
     start = tokenise(before)
     for space in ways:
         texts = [f"{space}{answer}" for answer in answers]
-        tokens = [_added(start, tokenise(before + text)) for text in texts]
+        tokens = [_find_added_token(start, tokenise(before + text)) for text in texts]
         found = [token for token in tokens if token is not None]
         if len(set(found)) == len(answers):
             return found
-    spoilt = [a for a in answers if _added(start, tokenise(f"{before}{ways[0]}{a}")) is None]
+    spoilt = [
+        a for a in answers if _find_added_token(start, tokenise(f"{before}{ways[0]}{a}")) is None
+    ]
     if spoilt:
         raise ValueError(f"answer {spoilt[0]!r} is not one token")
     raise ValueError("two answers are the same token")
 
 
-def _added(start: list[int], whole: list[int]) -> int | None:
+def _find_added_token(start: list[int], whole: list[int]) -> int | None:
     """The one token that was added to a text, or None when it is not just one more."""
     return whole[-1] if whole[:-1] == start else None
 
 
-def one_line(reply: str) -> str:
+def to_one_line(reply: str) -> str:
     """A model's reply as harmless text: one line, no control characters, at most 200 long.
 
     Format characters go too: they can hide text or turn its direction.
     """
     visible = (c for c in reply if c.isspace() or not unicodedata.category(c).startswith("C"))
-    return " ".join("".join(visible).split())[:WORDS_LIMIT].rstrip()
+    return " ".join("".join(visible).split())[:MAX_SENTENCE_LENGTH].rstrip()

@@ -18,7 +18,7 @@ _WOOL: Final = (34, 30, 28)
 _DARK: Final = (40, 40, 60)
 
 
-def jpeg(pixels: Pixels, side: int) -> str:
+def encode_jpeg(pixels: Pixels, side: int) -> str:
     """A picture as base64 of a JPEG.
 
     Args:
@@ -39,16 +39,16 @@ def jpeg(pixels: Pixels, side: int) -> str:
     return base64.b64encode(data.tobytes()).decode("ascii")
 
 
-def trial_crops(clock: Clock) -> list[HeadCrop]:
+def draw_trial_crops(clock: Clock) -> list[HeadCrop]:
     """A bare head and one in a balaclava, drawn: a judge that sees tells them apart somehow."""
     moment = Moment(clock.seconds(), clock.now())
     return [
         HeadCrop(CameraId("warm-up"), SubjectId(number), moment, pixels, float(_SIDE))
-        for number, pixels in enumerate((_head(covered=False), _head(covered=True)))
+        for number, pixels in enumerate((_draw_head(covered=False), _draw_head(covered=True)))
     ]
 
 
-def _head(*, covered: bool) -> Pixels:
+def _draw_head(*, covered: bool) -> Pixels:
     """A drawn head with shoulders, (128, 128, 3) blue-green-red, with some grain."""
     canvas = np.full((_SIDE, _SIDE, 3), _WALL, np.uint8)
     cv2.ellipse(canvas, (64, 136), (52, 34), 0, 0, 360, (70, 50, 40), -1)

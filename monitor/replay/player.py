@@ -194,11 +194,11 @@ class _Session:
         self._replay.clock.set(frame.moment.seconds, frame.moment.taken_at)
         self._pipeline.observe([frame])
         with self._pipeline.meter.measure("judge"):
-            self._judge.answer_all()
+            self._judge.answer_waiting()
         self._store_changes(self._pipeline.decide(self._camera, frame.moment))
         for verifier in self._verifiers:
             with self._pipeline.meter.measure("verify"):
-                verifier.answer_all()
+                verifier.answer_waiting()
             self._store_changes(self._pipeline.decide(self._camera, frame.moment))
         subjects = self._pipeline.cameras[self._camera].subjects
         self._update_summaries(frame, subjects)

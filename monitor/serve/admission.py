@@ -22,9 +22,7 @@ from monitor.serve.messages import BODY_BYTES
 from monitor.serve.metrics import Metrics
 
 OCCLUSION_PATH: Final = "/v1/face-occlusion"
-METRICS_PATH: Final = "/metrics"
 RETRY_S: Final = 4  # as the hosted API has it
-_GUARDED = (OCCLUSION_PATH, METRICS_PATH)
 _DIGITS = 20  # of a Content-Length; the server has checked that it is a number
 _DRAIN_S = 5.0  # after a refusal the rest of the body is read away for this long,
 _DRAIN_BYTES = 64 * 1024 * 1024  # and up to this size
@@ -64,7 +62,7 @@ class Slot:
 class Admission:
     """Checks token, headers and free places, reads the body, and hands both to the routes.
 
-    A route finds its ``Slot`` as ``request.state.slot``. Other paths than the guarded ones pass.
+    The route finds its ``Slot`` as ``request.state.slot``. Requests to other routes pass.
 
     Args:
         app: The application behind it.
@@ -81,16 +79,10 @@ class Admission:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one request, as ASGI has it."""
-        if scope["type"] != "http" or scope["path"] not in _GUARDED:
+        """Admit one request, and count its answer."""
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != ("POST", OCCLUSION_PATH):
             await self._app(scope, receive, send)
-        elif scope["path"] == OCCLUSION_PATH and scope["method"] == "POST":
-            await self._count(scope, receive, send)
-        else:
-            await self._pass_with_token(scope, receive, send)
-
-    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Admit the request and count its answer."""
+            return
         started, answered = time.monotonic(), False
 
         async def send_and_count(message: Message) -> None:
@@ -125,14 +117,6 @@ class Admission:
             await EarlyResponse(refusal)(scope, receive, send)
         finally:
             slot.leave()
-
-    async def _pass_with_token(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            check_token(Headers(scope=scope), self._token)
-        except HTTPException as refusal:
-            await EarlyResponse(refusal)(scope, receive, send)
-            return
-        await self._app(scope, receive, send)
 
     def _take_slot(self) -> Slot:
         """A free place.

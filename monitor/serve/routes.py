@@ -19,7 +19,7 @@ from monitor.errors import (
 )
 from monitor.runtime.version import VERSION
 from monitor.serve import Status
-from monitor.serve.admission import METRICS_PATH, OCCLUSION_PATH, RETRY_S, Admission, Slot
+from monitor.serve.admission import OCCLUSION_PATH, RETRY_S, Admission, Slot, check_token
 from monitor.serve.executor import RequestExecutor
 from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest, Health, Problem
 from monitor.serve.metrics import CONTENT_TYPE, Metrics
@@ -72,13 +72,22 @@ def make_app(
     )
     metrics = Metrics(status)
     app.add_middleware(Admission, settings=settings, metrics=metrics, token=token)
-    # Admission checks the token before the body is read; this describes it in OpenAPI.
-    bearer = Security(HTTPBearer(scheme_name="bearer", auto_error=False))
-    guard = [] if token is None else [bearer]
+    guard = [] if token is None else [_require_token(token)]
     _add_face_occlusion(app, executor, guard)
     _add_metrics(app, metrics, guard)
     _add_health(app, status)
     return app
+
+
+def _require_token(token: str) -> Any:  # noqa: ANN401  (as FastAPI types its dependencies)
+    """A dependency that refuses callers without the token, and describes it in OpenAPI."""
+    bearer = HTTPBearer(scheme_name="bearer", auto_error=False)
+
+    async def require_token(request: Request, _: Any = Security(bearer)) -> None:  # noqa: ANN401, B008
+        """Admission has checked it before, where there is a body."""
+        check_token(request.headers, token)
+
+    return Depends(require_token)
 
 
 def _get_slot(request: Request) -> Slot:
@@ -104,7 +113,7 @@ def _add_face_occlusion(app: FastAPI, executor: RequestExecutor, guard: list[Any
 
 def _add_metrics(app: FastAPI, metrics: Metrics, guard: list[Any]) -> None:
     @app.get(
-        METRICS_PATH,
+        "/metrics",
         summary="Numbers for Prometheus.",
         response_class=Response,
         responses={

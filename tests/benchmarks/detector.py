@@ -25,7 +25,7 @@ from monitor.detect.yolo import Yolo
 from monitor.detect.yunet import YuNet
 from monitor.domain import CameraId, Frame, Kind, Moment, Pixels
 from monitor.evaluate.detector import read_boxes
-from monitor.evaluate.judge_report import wilson
+from monitor.evaluate.judge_report import wilson_interval
 from monitor.evaluate.scoring import Scored, TrueBox, average_precision, recall_at, score
 from monitor.ingest.frames.picture import ArrayPicture
 from tests.benchmarks.detector_peers import Rfb640, YoloxNano
@@ -85,7 +85,7 @@ def _figures(scored: Scored, overlap: int) -> str:
     shares = []
     for precision in (0.9, 0.85):
         recall = recall_at(scored, precision) or 0.0
-        low, high = wilson(round(recall * scored.boxes), scored.boxes)
+        low, high = wilson_interval(round(recall * scored.boxes), scored.boxes)
         shares.append(f"recall at {precision}: {recall:.3f} ({low:.3f} to {high:.3f})")
     ap = average_precision(scored) or 0.0
     return f"{scored.boxes:5d} boxes  AP{overlap} {ap:.3f}  {'  '.join(shares)}"

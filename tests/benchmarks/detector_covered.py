@@ -22,7 +22,7 @@ from monitor.detect.yolo import Yolo
 from monitor.detect.yunet import YuNet
 from monitor.domain import Frame, Kind, Pixels
 from monitor.domain.framing import head_around_face
-from monitor.evaluate.judge_report import wilson
+from monitor.evaluate.judge_report import wilson_interval
 from monitor.geometry import Box
 from monitor.train.detector.cover import cover
 from tests.benchmarks.detector import EMBEDDED, MODELS, make_frame, say
@@ -85,7 +85,7 @@ def paste_crop(crop: Pixels, height: int, rng: np.random.Generator) -> tuple[Fra
 
 def print_share(name: str, hits: int, count: int) -> None:
     """A share with its 95 % interval."""
-    low, high = wilson(hits, count)
+    low, high = wilson_interval(hits, count)
     say(f"{name:<44} {hits:5d} of {count:5d}  {hits / count:.3f} ({low:.3f} to {high:.3f})")
 
 

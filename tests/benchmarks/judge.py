@@ -19,7 +19,7 @@ import numpy as np
 
 from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId
 from monitor.judge.local.embedded_judge import EmbeddedJudge
-from monitor.judge.local.load import Loaded, load
+from monitor.judge.local.load import Loaded, load_model
 from monitor.judge.profile import read_profile
 from monitor.runtime.clock import SystemClock
 
@@ -132,7 +132,7 @@ def main(rounds: int = 20, layers: int = LAYERS) -> None:
     random = np.random.default_rng(3)
     sides = random.integers(60, 200, BATCH)
     crops = [random.integers(0, 256, (side, side, 3), np.uint8) for side in sides]
-    ways = ours(load(FOLDER, "cpu"))
+    ways = ours(load_model(FOLDER, "cpu"))
     ways[f"SmolVLM-256M's shape, {layers} layers"] = smolvlm(layers)
     batches = {name: PEER_BATCH if name.startswith("Smol") else BATCH for name in ways}
     for name, judge in ways.items():

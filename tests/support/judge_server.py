@@ -28,8 +28,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from monitor.build import build_judge, judge_settings
-from monitor.domain import CameraId, Covering, HeadCrop, Moment, Pixels, SubjectId
-from monitor.judge.profile import ANSWERS, LETTERS
+from monitor.domain import ANSWERS, CameraId, Covering, HeadCrop, Moment, Pixels, SubjectId
+from monitor.judge.profile import LETTERS
 from monitor.runtime.clock import SystemClock
 
 KEY: Final = "sesame"

@@ -9,7 +9,7 @@ import tokenizers
 from safetensors.torch import load_file, save_file
 
 from monitor.domain import Covering
-from monitor.judge.profile import EXPLAIN, chat_profile
+from monitor.judge.profile import EXPLAIN, build_chat_profile
 
 WORDS = (*(covering.value for covering in Covering), "unusable", "what", "covers", "the", "face")
 _SPECIAL = {"pad_token": "<pad>", "bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>"}
@@ -263,7 +263,7 @@ def _chat_tokenizer(marks: list[str]) -> Any:  # noqa: ANN401
         special_tokens=[*_SPECIAL.values(), *marks],
         initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
     )
-    raw.train_from_iterator([_TALK, EXPLAIN, chat_profile(Path("any")).prompt] * 10, trainer)
+    raw.train_from_iterator([_TALK, EXPLAIN, build_chat_profile(Path("any")).prompt] * 10, trainer)
     # As Llama's: an opening token of its own accord, though the chat template puts one too.
     raw.post_processor = tokenizers.processors.TemplateProcessing(
         single="<s> $A", special_tokens=[("<s>", raw.token_to_id("<s>"))]

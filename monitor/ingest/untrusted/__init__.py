@@ -1,1 +1,1 @@
-"""Files and addresses of strangers, fetched and decoded behind a wall."""
+"""Untrusted files and addresses: fetched within a policy, decoded in a sandbox."""

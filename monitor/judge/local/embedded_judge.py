@@ -17,14 +17,8 @@ from PIL import Image
 from monitor.domain import HeadCrop, Pixels
 from monitor.errors import ConfigError, JudgeUnavailableError, first_sentence
 from monitor.judge.local.scoring_judge import ScoringJudge
-from monitor.judge.profile import (
-    ANSWER_LOGITS,
-    GRAPH,
-    SENTENCE_LOGITS,
-    SENTENCES_KEY,
-    read_profile,
-)
-from monitor.judge.scoring import one_line
+from monitor.judge.profile import ANSWER_LOGITS, GRAPH, SENTENCE_LOGITS, SENTENCES_KEY, read_profile
+from monitor.judge.scoring import to_one_line
 from monitor.runtime.clock import Clock
 from monitor.runtime.openvino_runtime import count_cores, get_core, open_openvino
 
@@ -60,7 +54,7 @@ class EmbeddedJudge(ScoringJudge):
         """
         logits = _infer(self._sentence_graph, stretch_crops([crop.pixels], self._side))
         _answer, _, sentence = choose_sentence(self._sentences, logits[0]).partition(" ")
-        return one_line(sentence)
+        return to_one_line(sentence)
 
     def _score_answers(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """See ScoringJudge."""

@@ -27,7 +27,7 @@ class Loaded:
     model: Any
 
 
-def load(folder: Path, device: str, precision: Precision = "auto") -> Loaded:
+def load_model(folder: Path, device: str, precision: Precision = "auto") -> Loaded:
     """Load an image-text-to-text model and its processor. Slow: seconds.
 
     Args:
@@ -39,11 +39,11 @@ def load(folder: Path, device: str, precision: Precision = "auto") -> Loaded:
     Raises:
         ConfigError: Nothing usable is there; one line that names the folder and the mend.
     """
-    kind = _model_type(folder)
-    transformers = _transformers()
+    kind = _read_model_type(folder)
+    transformers = _import_transformers()
     _check_kind(transformers, folder, kind)
     here: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-    with refused(folder):
+    with map_load_errors(folder):
         processor = transformers.AutoProcessor.from_pretrained(folder, **here)
         model, report = transformers.AutoModelForImageTextToText.from_pretrained(
             folder,
@@ -58,13 +58,13 @@ def load(folder: Path, device: str, precision: Precision = "auto") -> Loaded:
         raise ConfigError(
             f"{folder}: no processor for pictures and text; fetch the model's *.json files again"
         )
-    moved = _moved(model, device).eval()
-    with refused(folder):
-        return Loaded(processor, _computing_in(moved, device, precision))
+    moved = _move_to_device(model, device).eval()
+    with map_load_errors(folder):
+        return Loaded(processor, _set_precision(moved, device, precision))
 
 
 @contextmanager
-def refused(folder: Path) -> Iterator[None]:
+def map_load_errors(folder: Path) -> Iterator[None]:
     """Re-raise what the libraries say about a folder as one line for the operator.
 
     Raises:
@@ -73,7 +73,7 @@ def refused(folder: Path) -> Iterator[None]:
     from huggingface_hub.errors import StrictDataclassError  # noqa: PLC0415  (see _transformers)
 
     try:
-        with _Untyped(folder):
+        with _PlainErrorMapper(folder):
             yield
     except ImportError as error:
         raise ConfigError(
@@ -84,10 +84,10 @@ def refused(folder: Path) -> Iterator[None]:
         *(OSError, RuntimeError, MemoryError),
         *(ValueError, LookupError, TypeError, AttributeError),  # files that contradict each other
     ) as error:
-        raise _unloadable(folder, error) from error
+        raise _build_error(folder, error) from error
 
 
-class _Untyped:
+class _PlainErrorMapper:
     """Re-raises an error that is an ``Exception`` and nothing more, as a ConfigError.
 
     The parser of tokeniser files has no error class of its own; a file from a newer version
@@ -107,16 +107,16 @@ class _Untyped:
         trace: TracebackType | None,
     ) -> None:
         if kind is Exception and isinstance(error, Exception):
-            raise _unloadable(self._folder, error) from error
+            raise _build_error(self._folder, error) from error
 
 
-def _unloadable(folder: Path, error: Exception) -> ConfigError:
+def _build_error(folder: Path, error: Exception) -> ConfigError:
     return ConfigError(
         f"{folder}: cannot load the judge: {first_sentence(error)}; fetch it again, or another"
     )
 
 
-def _transformers() -> Any:  # noqa: ANN401
+def _import_transformers() -> Any:  # noqa: ANN401
     """The library, silent and offline; it reads the environment when it is imported."""
     os.environ.update(dict.fromkeys(_OFFLINE, "1"))
     import transformers
@@ -126,7 +126,7 @@ def _transformers() -> Any:  # noqa: ANN401
     return transformers
 
 
-def _model_type(folder: Path) -> object:
+def _read_model_type(folder: Path) -> object:
     """What ``config.json`` says the model is, once the folder has what a model needs.
 
     Raises:
@@ -139,12 +139,12 @@ def _model_type(folder: Path) -> object:
         raise ConfigError(
             f"{folder}: no weights; fetch the model's *.safetensors (others are not opened)"
         )
-    contents = {path.name: _json(path) for path in sorted(folder.glob("*.json"))}
+    contents = {path.name: _read_json(path) for path in sorted(folder.glob("*.json"))}
     config = contents["config.json"]
     return config.get("model_type") if isinstance(config, dict) else None
 
 
-def _json(path: Path) -> object:
+def _read_json(path: Path) -> object:
     try:
         content: object = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -187,7 +187,7 @@ def _check_weights(folder: Path, report: dict[str, Any]) -> None:
         )
 
 
-def _computing_in(model: Any, device: str, precision: Precision) -> Any:  # noqa: ANN401
+def _set_precision(model: Any, device: str, precision: Precision) -> Any:  # noqa: ANN401
     """The model, on its device, with the weights it is to compute in."""
     import torch
 
@@ -208,7 +208,7 @@ def _cpu_has_bfloat16() -> bool:
     return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(facts.split())
 
 
-def _moved(model: Any, device: str) -> Any:  # noqa: ANN401
+def _move_to_device(model: Any, device: str) -> Any:  # noqa: ANN401
     """The model, on the device.
 
     Raises:

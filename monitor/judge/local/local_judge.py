@@ -14,7 +14,7 @@ from monitor.judge.local.load import Precision
 from monitor.judge.local.scoring_judge import ScoringJudge
 from monitor.judge.local.vision_model import VisionModel
 from monitor.judge.profile import EXPLAIN, FILE, Profile, read_profile
-from monitor.judge.scoring import one_line
+from monitor.judge.scoring import to_one_line
 from monitor.runtime.clock import Clock
 
 _SENTENCE_TOKENS: Final = 40
@@ -28,7 +28,7 @@ class LocalJudge(ScoringJudge):
         clock: Times the answers.
         device: As torch names it: "cpu", "cuda", ...
         batch: Crops answered in one forward pass.
-        precision: What to compute in; see ``load``.
+        precision: What to compute in; see ``load_model``.
 
     Raises:
         ConfigError: The model cannot be used; one line that names the folder and the mend.
@@ -46,9 +46,9 @@ class LocalJudge(ScoringJudge):
         self._model = VisionModel(folder, device, precision)
         super().__init__(folder, read_profile(folder), clock=clock, batch=batch)
         _check_fit(folder, self._profile, self._model)
-        self._prompt = self._model.prompt(self._profile.prompt)
+        self._prompt = self._model.format_prompt(self._profile.prompt)
         try:
-            self._tokens = self._model.tokens(self._prompt, self._profile.words)
+            self._tokens = self._model.find_answer_tokens(self._prompt, self._profile.words)
         except ValueError as error:
             raise ConfigError(
                 f"{folder}: cannot score this model: {error}; name other answers in {FILE}"
@@ -56,21 +56,21 @@ class LocalJudge(ScoringJudge):
 
     def explain(self, crop: HeadCrop) -> str:
         """See ScoringJudge."""
-        picture = square(crop.pixels, self._profile.crop_px)
-        if self._model.chats:
-            prompt = self._model.prompt(EXPLAIN)
-            return one_line(self._model.write(picture, prompt, _SENTENCE_TOKENS))
+        picture = stretch_to_square(crop.pixels, self._profile.crop_px)
+        if self._model.has_chat_template:
+            prompt = self._model.format_prompt(EXPLAIN)
+            return to_one_line(self._model.write(picture, prompt, _SENTENCE_TOKENS))
         reply = self._model.write(picture, self._prompt, _SENTENCE_TOKENS).strip()
         first, _, sentence = reply.partition(" ")
-        return one_line(sentence if first in self._profile.words else reply)
+        return to_one_line(sentence if first in self._profile.words else reply)
 
     def _score_answers(self, crops: Sequence[Pixels]) -> NDArray[np.float32]:
         """See ScoringJudge."""
-        squares = [square(crop, self._profile.crop_px) for crop in crops]
-        return self._model.logits(squares, self._prompt, self._tokens)
+        squares = [stretch_to_square(crop, self._profile.crop_px) for crop in crops]
+        return self._model.score_answers(squares, self._prompt, self._tokens)
 
 
-def square(pixels: Pixels, side: int) -> Pixels:
+def stretch_to_square(pixels: Pixels, side: int) -> Pixels:
     """A blue-green-red picture of any size, stretched to a red-green-blue square.
 
     Args:
@@ -92,13 +92,13 @@ def _check_fit(folder: Path, profile: Profile, model: VisionModel) -> None:
     Raises:
         ConfigError: See above.
     """
-    shape = "encoder-decoder" if model.encoder_decoder else "causal"
+    shape = "encoder-decoder" if model.is_encoder_decoder else "causal"
     if (folder / FILE).exists():
         if profile.decoder != shape:
             raise ConfigError(
                 f"{folder / FILE}: decoder is {profile.decoder}, the model is {shape}; mend it"
             )
-    elif model.encoder_decoder or not model.chats:
+    elif model.is_encoder_decoder or not model.has_chat_template:
         raise ConfigError(
             f"{folder}: no chat template to ask a question through; add one, or a {FILE}"
         )

@@ -24,10 +24,10 @@ _WANTED: Final = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "LIC
 _REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _BLOCK: Final = 1 << 20
-_LINE_PARTS: Final = 2
+_PIN_PARTS: Final = 2
 
 
-class Entry(BaseModel):
+class CatalogueEntry(BaseModel):
     """One model of the catalogue."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -44,7 +44,7 @@ class Entry(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Pulled:
+class PulledModel:
     """A model that has been fetched."""
 
     folder: Path
@@ -54,7 +54,7 @@ class Pulled:
     pinned: bool  # whether a commit was asked for
 
 
-def catalogue() -> Mapping[str, Entry]:
+def read_catalogue() -> Mapping[str, CatalogueEntry]:
     """The models that are known, by name.
 
     Raises:
@@ -62,12 +62,12 @@ def catalogue() -> Mapping[str, Entry]:
     """
     path = find_bundled("models") / "catalogue.json"
     try:
-        return TypeAdapter(dict[str, Entry]).validate_json(path.read_bytes())
+        return TypeAdapter(dict[str, CatalogueEntry]).validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         raise ConfigError(f"{path}: not readable; install monitor again") from error
 
 
-def pull(name: str, to: Path, revision: str | None) -> Pulled:
+def pull_model(name: str, to: Path, revision: str | None) -> PulledModel:
     """Fetch a model: a name of the catalogue, or OWNER/NAME at the hub.
 
     Only weights as safetensors and what describes them; never code. What came is written
@@ -82,7 +82,7 @@ def pull(name: str, to: Path, revision: str | None) -> Pulled:
         ConfigError: There is no such model, or it cannot be had.
         OutputError: It cannot be written.
     """
-    entry = catalogue().get(name)
+    entry = read_catalogue().get(name)
     repository = entry.repository if entry is not None else name
     if repository is None:
         raise ConfigError(f"{name}: comes with the program; there is nothing to fetch")
@@ -90,7 +90,7 @@ def pull(name: str, to: Path, revision: str | None) -> Pulled:
         raise ConfigError(f"{name}: not in the catalogue; name one of it, or OWNER/NAME")
     wanted = revision or (entry.revision if entry is not None else None)
     folder = to / repository.rpartition("/")[2]
-    commit = _fetched(repository, wanted, folder)
+    commit = _download(repository, wanted, folder)
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"{repository}: no *.safetensors there; take another model")
     origin = {"repository": repository, "revision": commit}
@@ -99,7 +99,7 @@ def pull(name: str, to: Path, revision: str | None) -> Pulled:
     except OSError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
     pinned = _COMMIT.fullmatch(wanted or "") is not None
-    return Pulled(folder, repository, commit, write_pins(folder), pinned)
+    return PulledModel(folder, repository, commit, write_pins(folder), pinned)
 
 
 def write_pins(folder: Path) -> int:
@@ -112,18 +112,18 @@ def write_pins(folder: Path) -> int:
         ConfigError: There are none.
         OutputError: They cannot be written down.
     """
-    files = _model_files(folder)
+    files = _list_model_files(folder)
     if not files:
         raise ConfigError(f"{folder}: no files there; name a model's folder")
     try:
-        sums = "".join(f"{_sha256(folder / file)}  {file.as_posix()}\n" for file in files)
+        sums = "".join(f"{_hash_file(folder / file)}  {file.as_posix()}\n" for file in files)
         (folder / PINS).write_text(sums, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
     return len(files)
 
 
-def verify(folder: Path) -> int | None:
+def verify_pins(folder: Path) -> int | None:
     """Compare a model's files with what was written down when they came.
 
     Returns:
@@ -139,16 +139,16 @@ def verify(folder: Path) -> int | None:
         lines = pins.read_text(encoding="utf-8").splitlines()
         for line in lines:
             parts = line.split("  ", 1)
-            if len(parts) != _LINE_PARTS or ".." in Path(parts[1]).parts:
+            if len(parts) != _PIN_PARTS or ".." in Path(parts[1]).parts:
                 raise ConfigError(f"{pins}: not as sha256sum writes it; fetch the model again")
-            if _sha256(folder / parts[1]) != parts[0]:
+            if _hash_file(folder / parts[1]) != parts[0]:
                 raise ConfigError(f"{folder / parts[1]}: not what it was; fetch the model again")
     except (OSError, ValueError) as error:
         raise ConfigError(f"{folder}: a file of {PINS} is not readable; fetch it again") from error
     return len(lines)
 
 
-def _fetched(repository: str, revision: str | None, folder: Path) -> str:
+def _download(repository: str, revision: str | None, folder: Path) -> str:
     """Fetch into a folder; the commit that came.
 
     Raises:
@@ -170,20 +170,20 @@ def _fetched(repository: str, revision: str | None, folder: Path) -> str:
         raise ConfigError(f"{repository}: refused: {words}; check name and terms") from error
     except PermissionError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
-    except _client_errors() as error:
+    except _list_client_errors() as error:
         words = " ".join(str(error).split())[:120]
         raise ConfigError(f"{repository}: cannot be fetched: {words}; try again later") from error
     return str(commit)
 
 
-def _client_errors() -> tuple[type[Exception], ...]:
+def _list_client_errors() -> tuple[type[Exception], ...]:
     """What the hub's HTTP client raises; which client that is changed with its versions."""
     clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
     theirs = (client.HTTPError for client in clients if client is not None)
     return (OSError, RuntimeError, ValueError, *theirs)
 
 
-def _model_files(folder: Path) -> list[Path]:
+def _list_model_files(folder: Path) -> list[Path]:
     """What belongs to the model, relative to its folder, sorted."""
     files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
     left_out = {PINS, ORIGIN, "README.md"}
@@ -191,7 +191,7 @@ def _model_files(folder: Path) -> list[Path]:
     return sorted(kept)
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while block := file.read(_BLOCK):

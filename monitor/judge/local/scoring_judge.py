@@ -2,17 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.domain import Covering, HeadCrop, JudgeName, Pixels, Verdict
+from monitor.domain import ANSWERS, HeadCrop, JudgeName, Pixels, Verdict
 from monitor.errors import ConfigError, JudgeUnavailableError
-from monitor.judge.profile import ANSWERS, UNUSABLE, Profile
-from monitor.judge.scoring import abstain, probabilities
-from monitor.judge.warm_up import trial_crops
+from monitor.judge.profile import Profile
+from monitor.judge.scoring import abstain, compute_probabilities
+from monitor.judge.warm_up import draw_trial_crops
 from monitor.runtime.clock import Clock
 
 
@@ -65,7 +64,7 @@ class ScoringJudge(ABC):
             ConfigError: They cannot be judged, or make no difference.
         """
         try:
-            bare, covered = self.judge(trial_crops(self._clock))
+            bare, covered = self.judge(draw_trial_crops(self._clock))
         except JudgeUnavailableError as error:
             raise ConfigError(
                 f"{self._folder}: cannot judge a test picture: {error}; take another model"
@@ -97,26 +96,11 @@ class ScoringJudge(ABC):
         if not np.isfinite(logits).all():
             raise JudgeUnavailableError("the judge's scores are not finite numbers")
         sides = [max(crop.pixels.shape[:2]) for crop in crops]
-        temperatures = np.array([[self._profile.temperature_of(side)] for side in sides])  # (N, 1)
-        limits = np.array([self._profile.abstain_limit(side) for side in sides])
-        shares = abstain(probabilities(logits, temperatures), limits)
+        temperatures = np.array([[self._profile.get_temperature(side)] for side in sides])  # (N, 1)
+        limits = np.array([self._profile.get_abstain_limit(side) for side in sides])
+        shares = abstain(compute_probabilities(logits, temperatures), limits)
         pass_ms = (self._clock.seconds() - started) * 1000  # each crop waited for all of it
         return [
-            self._build_verdict(crop, row, pass_ms) for crop, row in zip(crops, shares, strict=True)
+            crop.verdict(dict(zip(ANSWERS, row.tolist(), strict=True)), self.name, judge_ms=pass_ms)
+            for crop, row in zip(crops, shares, strict=True)
         ]
-
-    def _build_verdict(
-        self, crop: HeadCrop, shares: NDArray[np.float64], judge_ms: float
-    ) -> Verdict:
-        """The verdict from one row of probabilities, in the order of ANSWERS."""
-        by_answer = dict(zip(ANSWERS, shares.tolist(), strict=True))
-        return Verdict(
-            camera=crop.camera,
-            subject=crop.subject,
-            moment=crop.moment,
-            probabilities={covering: by_answer[covering.value] for covering in Covering},
-            unusable=by_answer[UNUSABLE],
-            thinking="",
-            judge=self.name,
-            timings=replace(crop.timings, judge=judge_ms),
-        )

@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 from monitor.domain import Pixels
 from monitor.errors import JudgeUnavailableError, first_sentence
-from monitor.judge.local.load import Precision, load, refused
-from monitor.judge.scoring import answer_tokens
+from monitor.judge.local.load import Precision, load_model, map_load_errors
+from monitor.judge.scoring import find_answer_tokens
 
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
 """How image processors call cutting a picture into tiles: waste on a crop of one head."""
 
 
 @contextmanager
-def answering() -> Iterator[None]:
+def map_inference_errors() -> Iterator[None]:
     """Compute without gradients, and re-raise what goes wrong as JudgeUnavailableError.
 
     Raises:
@@ -42,42 +42,41 @@ class VisionModel:
     Args:
         folder: A Hugging Face model: config.json, *.safetensors, the processor's files.
         device: As torch names it: "cpu", "cuda", "cuda:1", "xpu", "mps".
-        precision: See ``load``.
+        precision: See ``load_model``.
 
     Raises:
         ConfigError: Nothing usable is there; one line that names the folder and the mend.
     """
 
     def __init__(self, folder: Path, device: str, precision: Precision = "auto") -> None:
-        loaded = load(folder, device, precision)
+        loaded = load_model(folder, device, precision)
         self._folder = folder
-        self.loaded: Final = loaded
         self._processor = loaded.processor
         self._tokenizer = loaded.processor.tokenizer
         self._model = loaded.model
-        self._image_options = _image_options(loaded.processor.image_processor)
-        self._options = _forward_options(loaded.model)
+        self._image_options = _choose_image_options(loaded.processor.image_processor)
+        self._options = _choose_forward_options(loaded.model)
 
     @property
-    def encoder_decoder(self) -> bool:
+    def is_encoder_decoder(self) -> bool:
         """Whether the answer starts a text of its own, rather than following the prompt."""
         return bool(self._model.config.is_encoder_decoder)
 
     @property
-    def chats(self) -> bool:
+    def has_chat_template(self) -> bool:
         """Whether prompts go through a chat template."""
         return getattr(self._processor, "chat_template", None) is not None
 
-    def prompt(self, question: str) -> str:
+    def format_prompt(self, question: str) -> str:
         """The text that the model is given, as it comes from the chat template if there is one.
 
         Raises:
             ConfigError: The template cannot be used.
         """
-        if not self.chats:
+        if not self.has_chat_template:
             return question
         content = [{"type": "image"}, {"type": "text", "text": question}]
-        with refused(self._folder):
+        with map_load_errors(self._folder):
             text: str = self._processor.apply_chat_template(
                 [{"role": "user", "content": content}],
                 add_generation_prompt=True,
@@ -86,11 +85,11 @@ class VisionModel:
             )
         return text
 
-    def tokens(self, prompt: str, answers: Sequence[str]) -> list[int]:
+    def find_answer_tokens(self, prompt: str, answers: Sequence[str]) -> list[int]:
         """The token of each answer to a prompt.
 
         Raises:
-            ValueError: See answer_tokens; also when an answer is unknown to the tokeniser.
+            ValueError: As in scoring; also when an answer is unknown to the tokeniser.
         """
 
         def tokenise(text: str) -> list[int]:
@@ -98,20 +97,20 @@ class VisionModel:
             numbers: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
             return numbers
 
-        found = answer_tokens(tokenise, "" if self.encoder_decoder else prompt, answers)
+        found = find_answer_tokens(tokenise, "" if self.is_encoder_decoder else prompt, answers)
         if self._tokenizer.unk_token_id in found:
             unknown = answers[found.index(self._tokenizer.unk_token_id)]
             raise ValueError(f"answer {unknown!r} is not one token")
         return found
 
-    def logits(
+    def score_answers(
         self, pictures: Sequence[Pixels], prompt: str, tokens: Sequence[int]
     ) -> NDArray[np.float32]:
         """What one forward pass says about the next token.
 
         Args:
             pictures: N squares of one size, red-green-blue.
-            prompt: From ``prompt``; the same for all.
+            prompt: From ``format_prompt``; the same for all.
             tokens: K of the vocabulary.
 
         Returns:
@@ -120,9 +119,11 @@ class VisionModel:
         Raises:
             JudgeUnavailableError: Out of memory, or the model broke on these pictures.
         """
-        with answering():
-            inputs = self._inputs(pictures, prompt)
-            scores = self._model(**inputs, **self._started(len(pictures)), **self._options).logits
+        with map_inference_errors():
+            inputs = self._prepare_inputs(pictures, prompt)
+            scores = self._model(
+                **inputs, **self._start_decoder(len(pictures)), **self._options
+            ).logits
             chosen: NDArray[np.float32] = scores[:, -1, list(tokens)].float().cpu().numpy()
         return chosen
 
@@ -131,27 +132,29 @@ class VisionModel:
 
         Args:
             picture: A red-green-blue square.
-            prompt: From ``prompt``.
+            prompt: From ``format_prompt``.
             limit: Tokens written at most.
 
         Raises:
-            JudgeUnavailableError: See ``logits``.
+            JudgeUnavailableError: See ``score_answers``.
         """
-        with answering():
-            inputs = self._inputs([picture], prompt)
+        with map_inference_errors():
+            inputs = self._prepare_inputs([picture], prompt)
             written = self._model.generate(
                 **inputs, max_new_tokens=limit, do_sample=False, num_beams=1
             )
-            start = 0 if self.encoder_decoder else inputs["input_ids"].shape[1]
+            start = 0 if self.is_encoder_decoder else inputs["input_ids"].shape[1]
             text: str = self._tokenizer.decode(written[0, start:], skip_special_tokens=True)
         return text
 
-    def _inputs(self, pictures: Sequence[Pixels], prompt: str) -> Any:  # noqa: ANN401
+    def _prepare_inputs(self, pictures: Sequence[Pixels], prompt: str) -> Any:  # noqa: ANN401
         """What the model takes. All rows are equally long: one prompt, one size of picture."""
-        chat = {"add_special_tokens": False} if self._opened(prompt) else {}
+        chat = {"add_special_tokens": False} if self._has_opening_token(prompt) else {}
         inputs = self._processor(
             # Chat processors want the pictures of each conversation, the others a plain list.
-            images=[[picture] for picture in pictures] if self.chats else list(pictures),
+            images=[[picture] for picture in pictures]
+            if self.has_chat_template
+            else list(pictures),
             text=[prompt] * len(pictures),
             return_tensors="pt",
             **self._image_options,
@@ -159,14 +162,14 @@ class VisionModel:
         )
         return inputs.to(self._model.device, dtype=self._model.dtype)
 
-    def _opened(self, prompt: str) -> bool:
+    def _has_opening_token(self, prompt: str) -> bool:
         """Whether a chat template has put the opening token, which must not come twice."""
         opening = self._tokenizer.bos_token
-        return self.chats and opening is not None and prompt.startswith(opening)
+        return self.has_chat_template and opening is not None and prompt.startswith(opening)
 
-    def _started(self, rows: int) -> dict[str, Any]:
+    def _start_decoder(self, rows: int) -> dict[str, Any]:
         """For an encoder-decoder, the token that opens each answer."""
-        if not self.encoder_decoder:
+        if not self.is_encoder_decoder:
             return {}
         import torch
 
@@ -176,7 +179,7 @@ class VisionModel:
         return {"decoder_input_ids": torch.full((rows, 1), start, device=self._model.device)}
 
 
-def _image_options(image_processor: Any) -> dict[str, Any]:  # noqa: ANN401
+def _choose_image_options(image_processor: Any) -> dict[str, Any]:  # noqa: ANN401
     """Keep a picture in one piece, and no larger than the model sees it."""
     options: dict[str, Any] = {name: False for name in _TILING if hasattr(image_processor, name)}
     largest = getattr(image_processor, "max_image_size", None)
@@ -185,7 +188,7 @@ def _image_options(image_processor: Any) -> dict[str, Any]:  # noqa: ANN401
     return options
 
 
-def _forward_options(model: Any) -> dict[str, Any]:  # noqa: ANN401
+def _choose_forward_options(model: Any) -> dict[str, Any]:  # noqa: ANN401
     """Only the last position's scores, and no cache, where the model knows these words."""
     wanted = {"logits_to_keep": 1, "use_cache": False}
     known = inspect.signature(model.forward).parameters

@@ -37,7 +37,7 @@ class CircuitBreaker:
     _trying: bool = field(init=False, default=False)
     _reason: str = field(init=False, default="")
 
-    def check(self) -> None:
+    def check_allowed(self) -> None:
         """Ask to go ahead; whoever may go must report how it went.
 
         Raises:
@@ -52,13 +52,13 @@ class CircuitBreaker:
                 raise JudgeUnavailableError(f"{self._reason}; one request is trying it")
             self._trying = resting
 
-    def succeeded(self) -> None:
+    def record_success(self) -> None:
         """The server has answered."""
         with self._lock:
             self._busy = self._failures = 0
             self._trying = False
 
-    def failed(self, reason: str) -> None:
+    def record_failure(self, reason: str) -> None:
         """The server could not be reached, did not answer in time, or broke."""
         with self._lock:
             self._trying = False
@@ -69,7 +69,7 @@ class CircuitBreaker:
             if self._failures >= _FAILURES:
                 self._until = self.seconds() + min(doubled, longest)
 
-    def busy(self, reason: str, retry_after_s: float | None) -> None:
+    def record_busy(self, reason: str, retry_after_s: float | None) -> None:
         """The server asks for fewer requests.
 
         Args:
@@ -85,7 +85,7 @@ class CircuitBreaker:
             self._until = max(self._until, self.seconds() + min(max(wait_s, 0.1), WAIT_LIMIT_S))
 
 
-def retry_after(value: str | None, now: datetime) -> float | None:
+def parse_retry_after(value: str | None, now: datetime) -> float | None:
     """What a ``Retry-After`` header asks for, in seconds; None if it says nothing usable.
 
     Args:

@@ -14,13 +14,14 @@ from typing import Final
 import httpx
 
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeUnavailableError
-from monitor.judge.remote.circuit_breaker import CircuitBreaker, retry_after
+from monitor.judge.remote.circuit_breaker import CircuitBreaker, parse_retry_after
 
-ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
+MAX_ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
 _CONNECT_S: Final = 3.0
 _BUSY: Final = (429, 503, 529)
-_KEY: Final = (401, 403)
-_WAITS: Final = (1.0, 2.0, 4.0, 8.0)
+_KEY_REFUSED: Final = (401, 403)
+BUSY_WAITS_S: Final = (1.0, 2.0, 4.0, 8.0)
+"""Seconds to wait after busy answers in a row that name no time."""
 
 
 class JsonClient:
@@ -34,7 +35,7 @@ class JsonClient:
         ca_file: Whom to trust; None is the system's authorities.
         timeout_s: For one answer, from the first byte sent to the last received.
         concurrency: Requests under way at most; more wait for one of them to end.
-        waits: Seconds to wait after busy answers in a row that name no time.
+        busy_waits_s: Seconds to wait after busy answers in a row that name no time.
 
     Raises:
         ConfigError: A file cannot be used.
@@ -48,16 +49,16 @@ class JsonClient:
         ca_file: Path | None,
         timeout_s: float,
         concurrency: int,
-        waits: Sequence[float] = _WAITS,
+        busy_waits_s: Sequence[float] = BUSY_WAITS_S,
     ) -> None:
         self.place = httpx.URL(base).netloc.decode("ascii", "replace")
         self._slots = threading.BoundedSemaphore(concurrency)
         self._base = base
         self._timeout_s = timeout_s
-        self._breaker = CircuitBreaker(waits)
+        self._breaker = CircuitBreaker(busy_waits_s)
         self._client = httpx.Client(
-            headers={} if key_file is None else {"Authorization": f"Bearer {_key(key_file)}"},
-            verify=_trusted(ca_file),
+            headers={} if key_file is None else {"Authorization": f"Bearer {_read_key(key_file)}"},
+            verify=_load_authorities(ca_file),
             timeout=httpx.Timeout(timeout_s, connect=min(_CONNECT_S, timeout_s)),
             limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
             follow_redirects=False,
@@ -77,13 +78,13 @@ class JsonClient:
             JudgeAnswerError: The server does not understand the request, or its answer is not
                 JSON or too long.
         """
-        with self._slot():
-            self._breaker.check()
-            with self._reported():
-                return self._answer(path, json.dumps(body).encode())
+        with self._take_slot():
+            self._breaker.check_allowed()
+            with self._report_outcome():
+                return self._send(path, json.dumps(body).encode())
 
     @contextmanager
-    def _slot(self) -> Iterator[None]:
+    def _take_slot(self) -> Iterator[None]:
         """One of the requests that may be under way; waits for it.
 
         Raises:
@@ -97,43 +98,45 @@ class JsonClient:
             self._slots.release()
 
     @contextmanager
-    def _reported(self) -> Iterator[None]:
+    def _report_outcome(self) -> Iterator[None]:
         """Translate the library's errors, and let the breaker know how it went."""
         try:
             yield
         except JudgeAnswerError:
-            self._breaker.succeeded()  # it is there, whatever it says
+            self._breaker.record_success()  # it is there, whatever it says
             raise
         except JudgeUnavailableError as error:
-            self._breaker.failed(str(error))
+            self._breaker.record_failure(str(error))
             raise
         except _BusyError as error:
-            self._breaker.busy(str(error), error.retry_after_s)
+            self._breaker.record_busy(str(error), error.retry_after_s)
             raise JudgeUnavailableError(str(error)) from None
         except httpx.TimeoutException:
-            raise self._failed(f"no answer in {self._timeout_s:g} s") from None
+            raise self._record_failure(f"no answer in {self._timeout_s:g} s") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise self._failed(_words(error)) from None
+            raise self._record_failure(_describe_error(error)) from None
         else:
-            self._breaker.succeeded()
+            self._breaker.record_success()
 
-    def _failed(self, reason: str) -> JudgeUnavailableError:
+    def _record_failure(self, reason: str) -> JudgeUnavailableError:
         error = JudgeUnavailableError(f"{self.place}: {reason}")
-        self._breaker.failed(str(error))
+        self._breaker.record_failure(str(error))
         return error
 
-    def _answer(self, path: str, content: bytes) -> object:
+    def _send(self, path: str, content: bytes) -> object:
         deadline = time.monotonic() + self._timeout_s
         kind = {"Content-Type": "application/json"}
         with self._client.stream(
             "POST", self._base + path, content=content, headers=kind
         ) as response:
-            self._check(response)
+            self._check_status(response)
             data = bytearray()
             for chunk in response.iter_bytes():
                 data += chunk
-                if len(data) > ANSWER_BYTES:
-                    raise JudgeAnswerError(f"{self.place}: an answer of over {ANSWER_BYTES} bytes")
+                if len(data) > MAX_ANSWER_BYTES:
+                    raise JudgeAnswerError(
+                        f"{self.place}: an answer of over {MAX_ANSWER_BYTES} bytes"
+                    )
                 if time.monotonic() > deadline:  # a byte now and then is no answer
                     raise JudgeUnavailableError(
                         f"{self.place}: no whole answer in {self._timeout_s:g} s"
@@ -143,14 +146,14 @@ class JsonClient:
         except (ValueError, RecursionError):
             raise JudgeAnswerError(f"{self.place}: its answer is not JSON") from None
 
-    def _check(self, response: httpx.Response) -> None:
+    def _check_status(self, response: httpx.Response) -> None:
         status = response.status_code
         if status == httpx.codes.OK:
             return
         if status in _BUSY:
-            wait_s = retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
+            wait_s = parse_retry_after(response.headers.get("Retry-After"), datetime.now(UTC))
             raise _BusyError(f"{self.place}: busy ({status})", wait_s)
-        if status in _KEY:
+        if status in _KEY_REFUSED:
             raise JudgeUnavailableError(f"{self.place}: {status}: check api_key_file")
         if httpx.codes.is_client_error(status):
             raise JudgeAnswerError(f"{self.place}: {status}: check url and model")
@@ -165,7 +168,7 @@ class _BusyError(Exception):
         self.retry_after_s = retry_after_s
 
 
-def _key(path: Path) -> str:
+def _read_key(path: Path) -> str:
     try:
         key = path.read_text(encoding="utf-8").strip()
     except OSError as error:
@@ -177,14 +180,14 @@ def _key(path: Path) -> str:
     return key
 
 
-def _trusted(ca_file: Path | None) -> ssl.SSLContext:
+def _load_authorities(ca_file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise ConfigError(f"{ca_file}: no certificate authorities; name a PEM file") from error
 
 
-def _words(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     """A library's message as part of one line; addresses may hold what is best not logged."""
     cause = error.__cause__ or error
     return f"{type(error).__name__}: {' '.join(str(cause).split())[:120]}".rstrip(": ")

@@ -1,35 +1,34 @@
 """A vision-language model behind an OpenAI-compatible server, as judge."""
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 from typing import Final, Literal
 
-from monitor.config.judges import OpenAIJudgeSettings as Settings
-from monitor.domain import Covering, HeadCrop, JudgeName, Verdict
-from monitor.errors import ConfigError, JudgeAnswerError, JudgeError, JudgeUnavailableError
-from monitor.judge.profile import ANSWERS, EXPLAIN, UNUSABLE
+from monitor.config.judges import OpenAIJudgeSettings
+from monitor.domain import ANSWERS, HeadCrop, JudgeName
+from monitor.errors import ConfigError, JudgeAnswerError
+from monitor.judge.profile import EXPLAIN
 from monitor.judge.remote import replies
-from monitor.judge.remote.fan_out import FanOutJudge
-from monitor.judge.remote.json_client import JsonClient
-from monitor.judge.scoring import probabilities
-from monitor.judge.warm_up import jpeg, trial_crops
+from monitor.judge.remote.hosted_judge import HostedJudge
+from monitor.judge.scoring import compute_probabilities
+from monitor.judge.warm_up import encode_jpeg
 from monitor.runtime.clock import Clock
 
 log = logging.getLogger(__name__)
 
 Reading = Literal["logprobs", "schema", "json"]
-_TOP: Final = 20  # tokens listed; what servers allow at most
+_READINGS: Final[tuple[Reading, ...]] = ("logprobs", "schema", "json")  # the best first
+_TOP_LOGPROBS: Final = 20  # what servers allow at most
 _SENTENCE_TOKENS: Final = 60
 _JSON_TOKENS: Final = 200
 
 
-class OpenAIJudge:
-    """A Judge that asks a server, one request per crop. Thread-safe.
+class OpenAIJudge(HostedJudge):
+    """A Judge that asks a chat model. See HostedJudge.
 
     Where the server gives the first token's probabilities, those are the verdict and
     nothing the model writes can change it. Else it is asked for JSON, by a schema where the
-    server knows how. Which of these, is found out with the first answer.
+    server supports that. The first answer shows which of these works.
 
     Args:
         settings: Where, which model, and the limits.
@@ -41,133 +40,80 @@ class OpenAIJudge:
     """
 
     def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        *,
-        sentences: bool = False,
+        self, settings: OpenAIJudgeSettings, clock: Clock, *, sentences: bool = False
     ) -> None:
-        self.name = JudgeName(settings.model, f"prompt {replies.PROMPT_VERSION}")
+        name = JudgeName(settings.model, f"prompt {replies.PROMPT_VERSION}")
+        super().__init__(name, settings, clock)
         self._settings = settings
-        self._clock = clock
         self._sentences = sentences
         self._reading: Reading | None = None if settings.reading == "auto" else settings.reading
-        self._client = JsonClient(
-            settings.url,
-            key_file=settings.api_key_file,
-            ca_file=settings.ca_file,
-            timeout_s=settings.timeout_s,
-            concurrency=settings.concurrency,
-        )
-        self._fan_out = FanOutJudge(self.name, self._one)
-
-    def judge(self, crops: Sequence[HeadCrop]) -> list[Verdict]:
-        """See Judge. Crops without an answer are not evaluable if others got one.
-
-        Raises:
-            JudgeUnavailableError: No crop was answered.
-            JudgeAnswerError: For some time now no answer could be read.
-        """
-        return self._fan_out.judge(crops)
 
     def explain(self, crop: HeadCrop) -> str:
-        """See Judge. The model's words are data: bounded, one line, never acted on.
-
-        Raises:
-            JudgeError: There is no answer.
-        """
-        answer = self._ask(EXPLAIN, crop, {"max_tokens": _SENTENCE_TOKENS})
-        return answer.sentence
+        """See HostedJudge."""
+        return self._chat(EXPLAIN, crop, {"max_tokens": _SENTENCE_TOKENS}).sentence
 
     def warm_up(self) -> None:
-        """Judge two pictures, so that a model that sees none is found at start.
-
-        A server that cannot be reached is no reason not to start: it may come back.
-
-        Raises:
-            ConfigError: The model does not see pictures, or there is no such model.
-        """
-        try:
-            bare, covered = [self._one(crop) for crop in trial_crops(self._clock)]
-        except JudgeUnavailableError as error:
-            log.warning("judge %s: %s; starting without it", self.name.name, error)
+        """See HostedJudge. A model that sees no pictures cannot be used."""
+        verdicts = self._try_out(2, "name a model that answers about pictures")
+        if not verdicts:
             return
-        except JudgeError as error:
-            raise ConfigError(
-                f"judge {self.name.name}: {error}; name a model that answers about pictures"
-            ) from error
+        bare, covered = verdicts
         if bare.probabilities == covered.probabilities and bare.thinking == covered.thinking:
             raise ConfigError(
                 f"judge {self.name.name}: it says the same of two different pictures; "
                 "name a model that reads pictures"
             )
 
-    def _one(self, crop: HeadCrop) -> Verdict:
-        """The verdict on one crop.
-
-        Raises:
-            JudgeError: There is none.
-        """
-        started = self._clock.seconds()
+    def _ask_covering(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
+        """See HostedJudge."""
         if self._reading is None:
-            shares, thinking = self._found_out(crop)
-        else:
-            shares, thinking = self._read(self._reading, crop)
-        return Verdict(
-            camera=crop.camera,
-            subject=crop.subject,
-            moment=crop.moment,
-            probabilities={covering: shares[covering] for covering in Covering},
-            unusable=shares[UNUSABLE],
-            thinking=thinking,
-            judge=self.name,
-            timings=replace(crop.timings, judge=1000 * (self._clock.seconds() - started)),
-        )
+            return self._find_reading(crop)
+        return self._ask_by(self._reading, crop)
 
-    def _found_out(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
-        """The first reading that works, which is then kept."""
+    def _find_reading(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
+        """Ask in the first way that works, and keep to it."""
         refused: JudgeAnswerError | None = None
-        ways: tuple[Reading, ...] = ("logprobs", "schema", "json")
-        for reading in ways:
+        for reading in _READINGS:
             try:
-                found = self._read(reading, crop)
+                answer = self._ask_by(reading, crop)
             except JudgeAnswerError as error:
                 refused = error
             else:
                 self._reading = reading
                 log.info("judge %s: answers are read as %s", self.name.name, reading)
-                return found
+                return answer
         raise refused or JudgeAnswerError("no answer could be read")
 
-    def _read(self, reading: Reading, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
+    def _ask_by(self, reading: Reading, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
         """Probabilities by answer, and a sentence if there is one."""
         if reading == "logprobs":
-            return self._scored(crop)
+            return self._score_letters(crop)
         options: dict[str, object] = {"max_tokens": _JSON_TOKENS}
         if reading == "schema":
-            made = {"name": "verdict", "strict": True, "schema": replies.SCHEMA}
-            options["response_format"] = {"type": "json_schema", "json_schema": made}
-        return replies.claimed(self._ask(replies.JSON_PROMPT, crop, options).text)
+            schema = {"name": "verdict", "strict": True, "schema": replies.SCHEMA}
+            options["response_format"] = {"type": "json_schema", "json_schema": schema}
+        return replies.read_stated_verdict(self._chat(replies.JSON_PROMPT, crop, options).text)
 
-    def _scored(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
+    def _score_letters(self, crop: HeadCrop) -> tuple[Mapping[str, float], str]:
+        """The first token's probabilities, and the sentence behind it if one is wanted."""
         prompt = replies.SENTENCE_PROMPT if self._sentences else replies.LETTER_PROMPT
         limit = _SENTENCE_TOKENS if self._sentences else 1
-        options = {"max_tokens": limit, "logprobs": True, "top_logprobs": _TOP}
-        answer = self._ask(prompt, crop, options)
-        scores = replies.scores(answer)
-        if scores is None:
+        options = {"max_tokens": limit, "logprobs": True, "top_logprobs": _TOP_LOGPROBS}
+        reply = self._chat(prompt, crop, options)
+        logits = replies.read_letter_logits(reply)
+        if logits is None:
             raise JudgeAnswerError("the server gives no probabilities; set reading to auto")
-        (shares,) = probabilities(scores, self._settings.temperature)
-        thinking = replies.after_letter(answer.text) if self._sentences else ""
+        (shares,) = compute_probabilities(logits, self._settings.temperature)
+        thinking = replies.strip_letter(reply.text) if self._sentences else ""
         return dict(zip(ANSWERS, shares.tolist(), strict=True)), thinking
 
-    def _ask(self, prompt: str, crop: HeadCrop, options: Mapping[str, object]) -> replies.Reply:
+    def _chat(self, prompt: str, crop: HeadCrop, options: Mapping[str, object]) -> replies.Reply:
         """One chat completion about one crop.
 
         Raises:
             JudgeError: There is none.
         """
-        picture = f"data:image/jpeg;base64,{jpeg(crop.pixels, self._settings.crop_px)}"
+        picture = f"data:image/jpeg;base64,{encode_jpeg(crop.pixels, self._settings.crop_px)}"
         content = [
             {"type": "image_url", "image_url": {"url": picture}},
             {"type": "text", "text": prompt},
@@ -178,4 +124,4 @@ class OpenAIJudge:
             "temperature": 0,
             **options,
         }
-        return replies.reply(self._client.post("/chat/completions", body))
+        return replies.parse_reply(self._client.post("/chat/completions", body))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from cachetools import LRUCache
 
-from monitor.domain import CameraId, HeadCrop, SubjectId, Verdict
+from monitor.domain import OCCLUDED_FROM, CameraId, HeadCrop, SubjectId, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.schedule.crop_scheduler import CropScheduler
@@ -18,8 +18,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # how late a stop request may be noticed while nobody is in view
 PACE_S = 0.02  # how long to wait for the budget while crops are waiting
-_SUSPICIOUS = 0.5  # probability of a covering from which a sentence may be wanted
-_REMEMBERED = 512  # subjects whose sentence is kept
+_MAX_REMEMBERED = 512  # subjects whose sentence is kept
 
 
 @dataclass(slots=True)
@@ -38,10 +37,10 @@ class JudgeWorker:
     verifier: VerificationQueue | None = None  # is told of every suspicious crop
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: LRUCache[tuple[CameraId, SubjectId], str] = field(
-        init=False, default_factory=lambda: LRUCache(_REMEMBERED)
+        init=False, default_factory=lambda: LRUCache(_MAX_REMEMBERED)
     )
     _unexplained: LRUCache[tuple[CameraId, SubjectId], HeadCrop] = field(
-        init=False, default_factory=lambda: LRUCache(_REMEMBERED)
+        init=False, default_factory=lambda: LRUCache(_MAX_REMEMBERED)
     )
 
     def run(self, stop: Stop) -> None:
@@ -53,7 +52,7 @@ class JudgeWorker:
                     stop.wait(PACE_S)
                 continue
             try:
-                self.answer(crops)
+                self.judge_crops(crops)
             except JudgeError as error:
                 self.scheduler.give_up(crops)
                 self.trouble = str(error)
@@ -67,7 +66,7 @@ class JudgeWorker:
                 self.trouble = None
                 self._explain_one()
 
-    def answer_all(self) -> int:
+    def answer_waiting(self) -> int:
         """Answer and explain what waits and the budget allows, on the caller's thread.
 
         Returns:
@@ -78,26 +77,26 @@ class JudgeWorker:
         """
         answered = 0
         while crops := self.scheduler.take(self.batch):
-            self.answer(crops)
+            self.judge_crops(crops)
             answered += len(crops)
         while self._explain_one():
             pass
         return answered
 
-    def answer(self, crops: Sequence[HeadCrop]) -> None:
+    def judge_crops(self, crops: Sequence[HeadCrop]) -> None:
         """Judge one batch and bring the verdicts back.
 
         Raises:
             JudgeError: The judge gave no verdicts; the crops are still out.
         """
-        verdicts = [self._with_sentence(verdict) for verdict in self.judge.judge(crops)]
+        verdicts = [self._add_sentence(verdict) for verdict in self.judge.judge(crops)]
         if self.verifier is not None:  # first: the scheduler's answer may raise an alert at once
             for crop, verdict in zip(crops, verdicts, strict=True):
-                self.verifier.note(crop, verdict)
-        self.scheduler.answer(verdicts)
+                self.verifier.record_verdict(crop, verdict)
+        self.scheduler.put_verdicts(verdicts)
         for crop, verdict in zip(crops, verdicts, strict=True):
             key = crop.camera, crop.subject
-            suspicious = verdict.occluded >= _SUSPICIOUS and verdict.evaluable
+            suspicious = verdict.occluded >= OCCLUDED_FROM and verdict.evaluable
             if suspicious and not verdict.thinking and key not in self._sentences:
                 self._unexplained[key] = crop
 
@@ -115,7 +114,7 @@ class JudgeWorker:
             log.warning("judge %s: no sentence: %s", self.judge.name.name, error)
         return True
 
-    def _with_sentence(self, verdict: Verdict) -> Verdict:
+    def _add_sentence(self, verdict: Verdict) -> Verdict:
         if verdict.thinking:
             return verdict
         return replace(verdict, thinking=self._sentences.get((verdict.camera, verdict.subject), ""))

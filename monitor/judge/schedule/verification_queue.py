@@ -13,10 +13,10 @@ from monitor.domain import Alert, CameraId, HeadCrop, Severity, SubjectId, Verdi
 from monitor.runtime.clock import Clock
 
 WEIGHT: Final = 3.0  # how many crops of the first judge one of the verifier's counts for
-_DOUBT: Final = (0.2, 0.9)  # of a covering: above clear, below certain
+_DOUBT_RANGE: Final = (0.2, 0.9)  # of a covering: above clear, below certain
 _DOUBT_EVERY_S: Final = 2.0  # the same subject's doubts are not asked about more often
-_REMEMBERED: Final = 128  # subjects whose best crop is kept for an alert
-_BETTER: Final = 1.15  # a newer crop replaces the kept one unless that was this much larger
+_MAX_REMEMBERED: Final = 128  # subjects whose best crop is kept for an alert
+_MIN_GAIN: Final = 1.15  # a newer crop replaces the kept one unless that was this much larger
 _FRESH_S: Final = 5.0  # ... or is older than this
 _RANK: Final = {severity: rank for rank, severity in enumerate(Severity)}
 
@@ -67,8 +67,8 @@ class VerificationQueue:
         self._clock = clock
         self._bell = bell or threading.Event()
         self._changed = threading.Condition()  # guards everything below
-        self._best: LRUCache[Key, HeadCrop] = LRUCache(_REMEMBERED)
-        self._doubted: LRUCache[Key, float] = LRUCache(_REMEMBERED)  # seconds, when last asked
+        self._best: LRUCache[Key, HeadCrop] = LRUCache(_MAX_REMEMBERED)
+        self._doubted: LRUCache[Key, float] = LRUCache(_MAX_REMEMBERED)  # seconds, when last asked
         self._waiting: dict[UUID | Key, VerificationRequest] = {}
         self._alert_answers: dict[CameraId, list[VerifierAnswer]] = {}
         self._verdicts: dict[CameraId, list[Verdict]] = {}
@@ -87,20 +87,20 @@ class VerificationQueue:
         with self._changed:
             return len(self._waiting)
 
-    def note(self, crop: HeadCrop, verdict: Verdict) -> None:
+    def record_verdict(self, crop: HeadCrop, verdict: Verdict) -> None:
         """Take in what the first judge said of one crop: keep it, or ask about a doubt."""
-        low, high = _DOUBT
+        low, high = _DOUBT_RANGE
         if not verdict.evaluable or verdict.occluded < low:
             return
         key = crop.camera, crop.subject
         now = self._clock.seconds()
         with self._changed:
             before = self._best.pop(key, None)
-            self._best[key] = crop if before is None or _better(crop, before) else before
+            self._best[key] = crop if before is None or _is_better(crop, before) else before
             due = now - self._doubted.get(key, float("-inf")) >= _DOUBT_EVERY_S
             if verdict.occluded < high and due:
                 self._doubted[key] = now
-                self._put(
+                self._enqueue(
                     key, VerificationRequest(crop, None, now + self._settings.verify_within_s)
                 )
 
@@ -110,10 +110,10 @@ class VerificationQueue:
         with self._changed:
             crop = self._best.get((alert.camera, alert.subject))
             if crop is None:  # so long ago that it was forgotten
-                self._say(alert, None)
+                self._store_answer(alert, None)
                 return
             self._waiting.pop((alert.camera, alert.subject), None)  # the doubt is settled with it
-            self._put(
+            self._enqueue(
                 alert.id, VerificationRequest(crop, alert, now + self._settings.verify_within_s)
             )
 
@@ -127,14 +127,14 @@ class VerificationQueue:
             name = min(self._waiting, key=lambda name: self._waiting[name].urgency)
             return self._waiting.pop(name)
 
-    def answer(self, request: VerificationRequest, verdict: Verdict | None) -> None:
+    def put_answer(self, request: VerificationRequest, verdict: Verdict | None) -> None:
         """Bring back what the verifier said; None is nothing that could be used."""
         if verdict is not None:
             verdict = replace(verdict, weight=WEIGHT)
         with self._changed:
             self._counts["answered"] += verdict is not None
             if request.alert is not None:
-                self._say(request.alert, verdict)
+                self._store_answer(request.alert, verdict)
             elif verdict is not None:
                 self._verdicts.setdefault(verdict.camera, []).append(verdict)
         self._bell.set()
@@ -144,19 +144,19 @@ class VerificationQueue:
         name = request.alert.id if request.alert else (request.crop.camera, request.crop.subject)
         with self._changed:
             if name not in self._waiting:
-                self._put(name, request, again=True)
+                self._enqueue(name, request, again=True)
 
-    def left_s(self, request: VerificationRequest) -> float:
+    def seconds_left(self, request: VerificationRequest) -> float:
         """How long somebody will wait for the answer, in seconds."""
         return request.until - self._clock.seconds()
 
     @property
-    def answered(self) -> set[CameraId]:
+    def answered_cameras(self) -> set[CameraId]:
         """The cameras about whose alerts or doubts something has been said."""
         with self._changed:
             return {*self._alert_answers, *self._verdicts}
 
-    def collect(self, camera: CameraId) -> list[VerifierAnswer]:
+    def collect_answers(self, camera: CameraId) -> list[VerifierAnswer]:
         """What has been said about one camera's alerts since it last asked."""
         with self._changed:
             return self._alert_answers.pop(camera, [])
@@ -166,7 +166,9 @@ class VerificationQueue:
         with self._changed:
             return self._verdicts.pop(camera, [])
 
-    def _put(self, name: UUID | Key, request: VerificationRequest, *, again: bool = False) -> None:
+    def _enqueue(
+        self, name: UUID | Key, request: VerificationRequest, *, again: bool = False
+    ) -> None:
         self._counts["asked"] += not again
         self._counts["replaced"] += self._waiting.pop(name, None) is not None
         self._drop_expired()
@@ -188,15 +190,15 @@ class VerificationQueue:
 
     def _give_up(self, request: VerificationRequest) -> None:
         if request.alert is not None:
-            self._say(request.alert, None)
+            self._store_answer(request.alert, None)
 
-    def _say(self, alert: Alert, verdict: Verdict | None) -> None:
+    def _store_answer(self, alert: Alert, verdict: Verdict | None) -> None:
         answer = VerifierAnswer(alert.id, alert.seq, verdict)
         self._alert_answers.setdefault(alert.camera, []).append(answer)
         self._bell.set()
 
 
-def _better(crop: HeadCrop, before: HeadCrop) -> bool:
+def _is_better(crop: HeadCrop, before: HeadCrop) -> bool:
     """Whether a newer crop takes an older one's place."""
     old = crop.moment.seconds - before.moment.seconds > _FRESH_S
-    return old or before.head_px <= _BETTER * crop.head_px
+    return old or before.head_px <= _MIN_GAIN * crop.head_px

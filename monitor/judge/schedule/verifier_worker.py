@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from monitor.domain import Verdict
+from monitor.domain import OCCLUDED_FROM, Verdict
 from monitor.errors import JudgeError
 from monitor.judge import Judge
 from monitor.judge.schedule.verification_queue import VerificationQueue, VerificationRequest
@@ -17,9 +17,10 @@ from monitor.runtime.stop import Stop, StopSwitch
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5  # how late a stop request may be noticed while nothing is asked
-_OCCLUDED: Final = 0.5  # probability of a covering from which a sentence is wanted
-_ROOM: Final = 3.0  # a sentence is asked for only if this many times the answer's time is left
-_TRIES: Final = 4  # in a replay, where nobody comes back later
+_TIME_FACTOR: Final = (
+    3.0  # a sentence is asked for only if this many times the answer's time is left
+)
+_REPLAY_TRIES: Final = 4  # in a replay, where nobody comes back later
 
 
 @dataclass(slots=True)
@@ -41,11 +42,11 @@ class VerifierWorker:
             request = self.queue.take(POLL_S)
             if request is None:
                 continue
-            pause_s = self._try(request)
+            pause_s = self._try_request(request)
             if pause_s is not None:
                 stop.wait(pause_s)
 
-    def answer_all(self) -> int:
+    def answer_waiting(self) -> int:
         """Answer what waits, on the caller's thread: in a replay, where nobody hurries.
 
         Returns:
@@ -53,37 +54,37 @@ class VerifierWorker:
         """
         answered = 0
         while (request := self.queue.take(0)) is not None:
-            for _ in range(_TRIES):
+            for _ in range(_REPLAY_TRIES):
                 try:
-                    self.queue.answer(request, self._verdict(request))
+                    self.queue.put_answer(request, self._judge_request(request))
                     answered += 1
                     break
                 except JudgeError as error:
                     self._log_failure(error)
                     StopSwitch().wait(self.backoff.next_delay_s())
             else:
-                self.queue.answer(request, None)
+                self.queue.put_answer(request, None)
             self.backoff.reset()
         return answered
 
-    def _try(self, request: VerificationRequest) -> float | None:
+    def _try_request(self, request: VerificationRequest) -> float | None:
         """Answer one request; if that fails, how long to wait, in seconds."""
         try:
-            verdict = self._verdict(request)
+            verdict = self._judge_request(request)
         except JudgeError as error:
             self.trouble = str(error)
             self._log_failure(error)
             if error.retryable:
                 self.queue.give_back(request)
                 return self.backoff.next_delay_s()
-            self.queue.answer(request, None)
+            self.queue.put_answer(request, None)
             return None
         self.backoff.reset()
         self.trouble = None
-        self.queue.answer(request, verdict)
+        self.queue.put_answer(request, verdict)
         return None
 
-    def _verdict(self, request: VerificationRequest) -> Verdict:
+    def _judge_request(self, request: VerificationRequest) -> Verdict:
         """What the judge says, with a sentence if there is time for one.
 
         Raises:
@@ -92,8 +93,14 @@ class VerifierWorker:
         started = time.monotonic()
         (verdict,) = self.judge.judge([request.crop])
         took_s = time.monotonic() - started
-        wanted = request.alert is not None and verdict.occluded >= _OCCLUDED and verdict.evaluable
-        if not wanted or verdict.thinking or self.queue.left_s(request) < _ROOM * took_s:
+        wanted = (
+            request.alert is not None and verdict.occluded >= OCCLUDED_FROM and verdict.evaluable
+        )
+        if (
+            not wanted
+            or verdict.thinking
+            or self.queue.seconds_left(request) < _TIME_FACTOR * took_s
+        ):
             return verdict
         try:
             return replace(verdict, thinking=self.judge.explain(request.crop))
@@ -107,7 +114,7 @@ class VerifierWorker:
         )
 
 
-def trouble(workers: Sequence[VerifierWorker]) -> str | None:
+def find_trouble(workers: Sequence[VerifierWorker]) -> str | None:
     """Why the verifier fails now, if all of its threads say that it does."""
     troubles = [worker.trouble for worker in workers]
     return troubles[0] if troubles and all(troubles) else None

@@ -47,7 +47,7 @@ class Channel:
     payload: type[BaseModel] | Literal["word", "jpeg"]
     retained: bool = True
     action: Literal["send", "receive"] = "send"  # as this program does
-    words: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
 
 
 CHANNELS = (
@@ -83,7 +83,7 @@ CHANNELS = (
         "monitor/v1/{site}/status",
         "Whether the site is online; `offline` is also the will.",
         "word",
-        words=("online", "offline"),
+        values=("online", "offline"),
     ),
     Channel(
         "discovery",
@@ -98,7 +98,7 @@ CHANNELS = (
         "word",
         retained=False,
         action="receive",
-        words=("online", "offline"),
+        values=("online", "offline"),
     ),
 )
 _REPLY: dict[str, dict[str, object]] = {
@@ -200,22 +200,22 @@ def _describe_message(channel: Channel) -> dict[str, object]:
     message: dict[str, object] = {
         "name": channel.name,
         "summary": channel.summary,
-        "contentType": "text/plain" if channel.words else find_content_type(channel.address),
+        "contentType": "text/plain" if channel.values else find_content_type(channel.address),
         "payload": dict(_describe_payload(channel)),
     }
     if channel.name == "alert":
-        words = {"id": {"type": "string"}, "seq": {"type": "string"}}
+        properties = {"id": {"type": "string"}, "seq": {"type": "string"}}
         message["headers"] = {
             "type": "object",
             "description": "User properties, under MQTT 5.",
-            "properties": words,
+            "properties": properties,
         }
     return message
 
 
 def _describe_payload(channel: Channel) -> Iterable[tuple[str, object]]:
-    if channel.words:
-        yield from {"type": "string", "enum": list(channel.words)}.items()
+    if channel.values:
+        yield from {"type": "string", "enum": list(channel.values)}.items()
     elif isinstance(channel.payload, str):
         yield from {"type": "string", "contentMediaType": "image/jpeg"}.items()
     elif channel.payload is CommandV1:

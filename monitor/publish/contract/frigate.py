@@ -68,12 +68,12 @@ def _list_zones(alert: Alert) -> list[str]:
 
 def _build_event(alert: Alert, ended: datetime | None) -> Mapping[str, object]:
     """Build the event: the tracked person of an alert."""
-    seen, probability = alert.raised_at.taken_at.timestamp(), round(alert.probability, 4)
+    raised_at, probability = alert.raised_at.taken_at.timestamp(), round(alert.probability, 4)
     return {
         "id": _build_id(alert),
         "camera": alert.camera,
-        "frame_time": seen,
-        "snapshot_time": seen,
+        "frame_time": raised_at,
+        "snapshot_time": raised_at,
         "label": "person",
         "sub_label": [alert.covering, probability],
         "top_score": probability,

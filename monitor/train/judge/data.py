@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.demo.drawing import Floats, Rng, happens
-from monitor.domain import Pixels
+from monitor.domain import UNUSABLE, Pixels
 from monitor.train.judge.faces import SIDE
 from monitor.train.judge.leave import DRAWN, family, left_out
 from monitor.train.judge.pool import Shard, read_shard
-from monitor.train.judge.words import UNUSABLE
 
 Group = tuple[str, str]
 """A source and an answer; "*" is any answer."""

@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from monitor.domain import OCCLUDED
+from monitor.domain import ANSWERS, OCCLUDED, OCCLUDED_FROM
 from monitor.errors import ConfigError
 from monitor.train.judge.faces import read_rows
 from monitor.train.judge.model import QUESTION
-from monitor.train.judge.words import ANSWERS
 
 _BATCH: Final = 64
 _HIDDEN: Final = [ANSWERS.index(covering.value) for covering in OCCLUDED]
@@ -106,7 +105,7 @@ def score(logits: NDArray[np.float64], labels: list[str]) -> DevScore:
     known = np.array([_is_judged(label) for label in labels])
     truth = np.array([label != "none" for label in labels])[known]
     said = occluded_share(logits, temperature)[known]
-    right = (said >= 0.5) == truth  # noqa: PLR2004  (the decision's threshold)
+    right = (said >= OCCLUDED_FROM) == truth
     named = [
         ANSWERS[int(row.argmax())] == label
         for row, label in zip(logits, labels, strict=True)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from monitor.errors import ConfigError, OutputError, first_sentence
-from monitor.judge.local.load import Loaded, load
+from monitor.judge.local.load import Loaded, load_model
 from monitor.judge.profile import (
     ANSWER_LOGITS,
     GRAPH,
@@ -50,7 +50,7 @@ def export_judge(folder: Path) -> Path:
             f"{folder}: exporting needs OpenVINO; pip install openvino, then run "
             "monitor models export"
         ) from error
-    loaded = load(folder, "cpu")
+    loaded = load_model(folder, "cpu")
     known = set(vocabulary()) <= set(loaded.processor.tokenizer.get_vocab())
     if loaded.model.config.model_type != "fast_vlm" or not known:
         raise ConfigError(f"{folder}: not made by monitor train judge; name a folder that is")

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from monitor.train.judge.words import ANSWERS, SENTENCES, words_of
+from monitor.domain import ANSWERS
+from monitor.train.judge.words import SENTENCES, words_of
 
 _IGNORED: Final = -100  # torch's cross entropy leaves such targets out
 _SMOOTHING: Final = 0.05  # a few labels in a hundred are wrong

@@ -29,7 +29,8 @@ from transformers import (
     ResNetConfig,
 )
 
-from monitor.train.judge.words import ANSWERS, PROMPT, PROMPT_VERSION, SENTENCES, vocabulary
+from monitor.domain import ANSWERS
+from monitor.train.judge.words import PROMPT, PROMPT_VERSION, SENTENCES, vocabulary
 
 PAD, START, END, UNKNOWN, IMAGE = SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 QUESTION: Final = f"{IMAGE} {PROMPT}"

@@ -18,11 +18,10 @@ import torch
 from numpy.typing import NDArray
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from monitor.domain import Pixels
+from monitor.domain import ANSWERS, Pixels
 from monitor.train.judge.data import normalised
 from monitor.train.judge.dev import DevSet, answer_logits
 from monitor.train.judge.faces import SIDE, HeadSample, LabelledScene, read_scenes, square
-from monitor.train.judge.words import ANSWERS
 
 WIDE: Final = 3.2  # side of a view that is kept, in faces
 _TIGHT: Final = (1.35, 1.6)  # sides of the views that are judged

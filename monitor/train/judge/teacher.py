@@ -23,13 +23,12 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from monitor.domain import Pixels
+from monitor.domain import ANSWERS, Pixels
 from monitor.errors import ConfigError
 from monitor.train.averaging import follow
 from monitor.train.judge.data import Pool, normalised
 from monitor.train.judge.natural import Teacher
 from monitor.train.judge.stream import stream
-from monitor.train.judge.words import ANSWERS
 
 _NAME: Final = "efficientnet-lite0"
 _CLEAR: Final = ANSWERS.index("none")

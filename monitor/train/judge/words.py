@@ -7,11 +7,7 @@ vocabulary is closed and small.
 
 from typing import Final
 
-from monitor.domain import Covering
-
-UNUSABLE: Final = "unusable"
-ANSWERS: Final = (*(covering.value for covering in Covering), UNUSABLE)
-"""The answers in the order of every table: the coverings, then ``unusable``."""
+from monitor.domain import ANSWERS
 
 PROMPT: Final = "what covers the face"
 PROMPT_VERSION: Final = "1"

@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from monitor.errors import ConfigError
-from monitor.judge.local.model_registry import PINS, catalogue, pull, verify, write_pins
+from monitor.judge.local.model_registry import (
+    PINS,
+    pull_model,
+    read_catalogue,
+    verify_pins,
+    write_pins,
+)
 from tests.support.hub_server import COMMIT, REPOSITORY, hub
 from tests.support.tiny_models import idefics
 
@@ -45,7 +51,7 @@ def test_the_list_names_licence_size_purpose_and_pin() -> None:
     shown = monitor("list").stdout
     assert "embedded" in shown
     assert "SHA256SUMS" in shown
-    for name, entry in catalogue().items():
+    for name, entry in read_catalogue().items():
         (line,) = [line for line in shown.splitlines() if line.split()[:1] == [name]]
         assert entry.licence in line
         assert entry.purpose in line
@@ -56,7 +62,7 @@ def test_the_list_names_licence_size_purpose_and_pin() -> None:
 @pytest.mark.parametrize("folder", ["judge", "detector"])
 def test_what_comes_with_the_program_is_what_is_written_down(folder: str) -> None:
     """After new weights: monitor models pin models/judge (or models/detector)."""
-    assert verify(ROOT / "models" / folder)
+    assert verify_pins(ROOT / "models" / folder)
 
 
 @pytest.mark.slow
@@ -97,7 +103,7 @@ def test_what_is_no_name_is_refused_before_anybody_is_asked(
     tmp_path: Path, name: str, words: str
 ) -> None:
     with pytest.raises(ConfigError, match=words):
-        pull(name, tmp_path, None)
+        pull_model(name, tmp_path, None)
 
 
 def test_what_the_hub_has_not_is_one_line(repository: Path, tmp_path: Path) -> None:
@@ -122,10 +128,10 @@ def test_a_hub_that_is_away_is_one_line(tmp_path: Path) -> None:
 def test_pins_that_are_none_are_named(tmp_path: Path, pins: str) -> None:
     (tmp_path / PINS).write_text(pins)
     with pytest.raises(ConfigError, match="fetch"):
-        verify(tmp_path)
+        verify_pins(tmp_path)
 
 
 def test_pinning_nothing_is_refused(tmp_path: Path) -> None:
-    assert verify(tmp_path) is None
+    assert verify_pins(tmp_path) is None
     with pytest.raises(ConfigError, match="no files there"):
         write_pins(tmp_path)

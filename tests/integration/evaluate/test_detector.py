@@ -10,8 +10,8 @@ import pytest
 
 from monitor.domain import Detection, Frame, Kind
 from monitor.domain.framing import head_around_face
-from monitor.errors import ConfigError
-from monitor.evaluate.curves import curve, draw_curves
+from monitor.errors import ConfigError, OutputError
+from monitor.evaluate.charts import draw_precision_recall, save_chart, trace_precision_recall
 from monitor.evaluate.detector import evaluate
 from monitor.evaluate.scoring import (
     Scored,
@@ -101,12 +101,17 @@ def test_recall_is_given_where_nine_of_ten_are_right(
     assert recall_at(scored(right, boxes), 0.9) == pytest.approx(expected)
 
 
-def test_a_curve_is_drawn_from_recall_and_precision() -> None:
+def test_a_curve_is_drawn_from_recall_and_precision(tmp_path: Path) -> None:
     found = scored([True, False, True], 2)
-    assert curve(found).tolist() == [[0.5, 1.0], [0.5, 0.5], [1.0, pytest.approx(2 / 3)]]
-    empty, drawn = draw_curves({"face": scored([], 1)}), draw_curves({"face": found})
-    assert drawn.shape == (560, 560, 3)
-    assert (empty != drawn).any(axis=2).sum() > 100
+    points = trace_precision_recall(found)
+    assert points.tolist() == [[0.5, 1.0], [0.5, 0.5], [1.0, pytest.approx(2 / 3)]]
+    chart = draw_precision_recall({"head": found, "person": scored([], 1)})
+    lines = [np.asarray(line.get_xydata()).tolist() for line in chart.axes[0].lines]
+    assert lines == [points.tolist(), []]
+    save_chart(chart, tmp_path / "new" / "curves.png")
+    assert (tmp_path / "new" / "curves.png").stat().st_size > 1000
+    with pytest.raises(OutputError, match=r"end the name in \.png"):
+        save_chart(chart, tmp_path / "curves.nonsense")
 
 
 def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from monitor.domain import Covering, HeadCrop, JudgeName, Timings, Verdict
 from monitor.errors import ConfigError
-from monitor.evaluate.judge import evaluate
-from monitor.evaluate.judge_report import JudgeReport, wilson
+from monitor.evaluate.judge import evaluate_judge
+from monitor.evaluate.judge_report import JudgeReport, wilson_interval
 
 
 class GreyJudge:
@@ -69,7 +69,7 @@ def report(folder: Callable[..., Path]) -> JudgeReport:
     """Three clear faces, one taken for covered; two covered, one of them a mask."""
     rows = (220, "none"), (230, "none"), (10, "none"), (20, "balaclava"), (30, "mask")
     rest = (128, "unusable"), (240, "away"), (240, "mask_incorrect"), (10, "not_a_face")
-    return evaluate(folder(*rows, *rest), GreyJudge())
+    return evaluate_judge(folder(*rows, *rest), GreyJudge())
 
 
 def test_accuracy_counts_only_labels_that_are_occluded_or_clear(report: JudgeReport) -> None:
@@ -107,54 +107,54 @@ def test_the_file_names_each_prediction_and_the_judge(report: JudgeReport) -> No
 
 
 def test_certainty_that_is_deserved_costs_nothing(folder: Callable[..., Path]) -> None:
-    honest = evaluate(folder(*[(240, "none")] * 9, (240, "mask")), GreyJudge())
-    boastful = evaluate(folder(*[(240, "none")] * 5, *[(240, "mask")] * 5), GreyJudge())
+    honest = evaluate_judge(folder(*[(240, "none")] * 9, (240, "mask")), GreyJudge())
+    boastful = evaluate_judge(folder(*[(240, "none")] * 5, *[(240, "mask")] * 5), GreyJudge())
     assert honest.calibration_error == pytest.approx(0, abs=1e-9)
     assert boastful.calibration_error == pytest.approx(0.4)
 
 
 def test_a_folder_without_decided_labels_gives_no_figures(folder: Callable[..., Path]) -> None:
-    read = json.loads(evaluate(folder((128, "unusable")), GreyJudge()).to_json())
+    read = json.loads(evaluate_judge(folder((128, "unusable")), GreyJudge()).to_json())
     assert (read["n"], read["accuracy"], read["wilson"]) == (0, 0, [0, 1])
 
 
 @given(st.integers(1, 2000), st.data())
 def test_the_interval_holds_the_share(count: int, data: st.DataObject) -> None:
     hits = data.draw(st.integers(0, count))
-    low, high = wilson(hits, count)
+    low, high = wilson_interval(hits, count)
     assert 0 <= low <= hits / count + 1e-12
     assert hits / count - 1e-12 <= high <= 1
 
 
 def test_the_interval_agrees_with_a_published_one() -> None:
     # Newcombe, "Two-sided confidence intervals for the single proportion", 1998: 81 of 263.
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
 
 
 def test_an_unknown_label_names_its_line(folder: Callable[..., Path]) -> None:
     with pytest.raises(ConfigError, match=r"labels\.csv, line 3: unknown label 'hat'"):
-        evaluate(folder((0, "mask"), (0, "hat")), GreyJudge())
+        evaluate_judge(folder((0, "mask"), (0, "hat")), GreyJudge())
 
 
 def test_a_missing_column_is_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text("file,kind\na.png,mask\n", encoding="utf-8")
     with pytest.raises(ConfigError, match=r"labels\.csv: no column label"):
-        evaluate(tmp_path, GreyJudge())
+        evaluate_judge(tmp_path, GreyJudge())
 
 
 def test_a_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"labels\.csv: No such file"):
-        evaluate(tmp_path, GreyJudge())
+        evaluate_judge(tmp_path, GreyJudge())
 
 
 def test_a_table_that_is_no_text_is_named(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00file")
     with pytest.raises(ConfigError, match=r"labels\.csv: not readable as CSV"):
-        evaluate(tmp_path, GreyJudge())
+        evaluate_judge(tmp_path, GreyJudge())
 
 
 def test_an_unreadable_picture_is_named(folder: Callable[..., Path]) -> None:
     where = folder((0, "mask"))
     (where / "0.png").write_bytes(b"no picture")
     with pytest.raises(ConfigError, match=r"0\.png: not a readable picture"):
-        evaluate(where, GreyJudge())
+        evaluate_judge(where, GreyJudge())

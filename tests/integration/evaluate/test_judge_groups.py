@@ -11,12 +11,11 @@ import pytest
 
 from monitor.domain import Covering, HeadCrop, JudgeName, Timings, Verdict
 from monitor.errors import ConfigError, OutputError
-from monitor.evaluate.judge import evaluate
-from monitor.evaluate.judge_abstain import fit_abstain_limit
-from monitor.evaluate.judge_plots import confusion, reliability, write_plots
+from monitor.evaluate.charts import draw_confusion, draw_reliability, write_charts
+from monitor.evaluate.judge import evaluate_judge
+from monitor.evaluate.judge_calibration import fit_abstain_limit, fit_factor, fit_factors
 from monitor.evaluate.judge_report import JudgeReport, Prediction
 from monitor.evaluate.judge_rows import RowFilter
-from monitor.evaluate.judge_temperature import fit_factor, fit_factors
 from monitor.judge.local.embedded_judge import EmbeddedJudge
 from monitor.judge.profile import FILE, read_profile, store_abstain_limits, store_temperatures
 from monitor.runtime.clock import SystemClock
@@ -70,20 +69,21 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_only_the_split_and_sources_asked_for_are_shown(folder: Path) -> None:
-    report = evaluate(folder, DarkJudge(), RowFilter(split="dev", sources=("attic",)))
+    report = evaluate_judge(folder, DarkJudge(), RowFilter(split="dev", sources=("attic",)))
     assert [p.file for p in report.predictions] == ["0.png", "1.png"]
-    assert len(evaluate(folder, DarkJudge()).predictions) == len(ROWS)
+    assert len(evaluate_judge(folder, DarkJudge()).predictions) == len(ROWS)
 
 
 def test_crops_are_reduced_before_they_are_judged(folder: Path) -> None:
     judge = DarkJudge()
-    evaluate(folder, judge, RowFilter(reduce_px=16))
+    evaluate_judge(folder, judge, RowFilter(reduce_px=16))
     assert set(judge.sides) == {16}
 
 
 def test_figures_are_grouped_by_columns_and_by_what_the_pictures_are(folder: Path) -> None:
     by = ("source", "group", "crop_px", "colour")
-    read = json.loads(evaluate(folder, DarkJudge(), RowFilter(split="dev", by=by)).to_json())["by"]
+    report = evaluate_judge(folder, DarkJudge(), RowFilter(split="dev", by=by))
+    read = json.loads(report.to_json())["by"]
     assert read["source"]["attic"]["right"]["share"] == 1
     alarms = read["source"]["cellar"]["false_alarms"]
     assert (alarms["n"], alarms["hits"], alarms["share"]) == (1, 1, 1)
@@ -97,12 +97,12 @@ def test_figures_are_grouped_by_columns_and_by_what_the_pictures_are(folder: Pat
 
 def test_a_grouping_that_is_no_column_is_named(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"labels\.csv: no column shoes"):
-        evaluate(folder, DarkJudge(), RowFilter(by=("shoes",)))
+        evaluate_judge(folder, DarkJudge(), RowFilter(by=("shoes",)))
 
 
 def test_a_source_without_rows_is_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="no row of that split and source"):
-        evaluate(folder, DarkJudge(), RowFilter(sources=("garden",)))
+        evaluate_judge(folder, DarkJudge(), RowFilter(sources=("garden",)))
 
 
 def test_only_answers_that_claim_to_see_a_face_are_confidently_wrong() -> None:
@@ -122,23 +122,28 @@ def test_each_level_of_certainty_says_how_often_it_was_right() -> None:
 
 
 def test_the_diagrams_show_what_the_report_says(folder: Path, tmp_path: Path) -> None:
-    report = evaluate(folder, DarkJudge(), RowFilter(split="dev"))
-    paths = write_plots(report, tmp_path / "plots")
+    report = evaluate_judge(folder, DarkJudge(), RowFilter(split="dev"))
+    paths = write_charts(report, tmp_path / "plots")
     assert [path.name for path in paths] == ["reliability.png", "confusion.png"]
     assert all(cv2.imread(str(path)) is not None for path in paths)
+    (axes,) = draw_reliability(report).axes
+    dots = np.concatenate([np.asarray(dot.get_offsets()) for dot in axes.collections[1::2]])
+    assert dots.tolist() == [[level.certainty, level.right] for level in report.reliability]
+    assert [note.get_text() for note in axes.texts] == ["n 4"]
+    (axes,) = draw_confusion(report).axes
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["none (3)", "mask (1)"]
+    assert sorted(text.get_text() for text in axes.texts) == ["1", "1", "2"]
+
+
+def test_a_report_of_nothing_has_empty_diagrams(tmp_path: Path) -> None:
     nothing = JudgeReport("dark", "1", ())
-    dots = [
-        (picture == (60, 60, 200)).all(axis=2).sum()
-        for picture in map(reliability, (report, nothing))
-    ]
-    assert dots[0] > 50
-    assert dots[1] == 0
-    assert confusion(report).shape[0] > confusion(nothing).shape[0]
+    assert all(path.exists() for path in write_charts(nothing, tmp_path))
+    assert not draw_reliability(nothing).axes[0].texts
 
 
 def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
     with pytest.raises(OutputError, match="name another folder"):
-        write_plots(evaluate(folder, DarkJudge()), folder / "labels.csv")
+        write_charts(evaluate_judge(folder, DarkJudge()), folder / "labels.csv")
 
 
 def test_a_judge_that_is_too_sure_is_cooled_where_it_is() -> None:
@@ -162,7 +167,7 @@ def test_temperatures_are_stored_and_used_by_size(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(json.dumps(raw | {"note": "kept"}), encoding="utf-8")
     assert store_temperatures(tmp_path, {20: 2.0, 96: 0.5, 32: 1.5}) == {20: 4, 96: 1, 32: 3}
     profile = read_profile(tmp_path)
-    assert [profile.temperature_of(side) for side in (12, 20, 21, 32, 33, 500)] == [
+    assert [profile.get_temperature(side) for side in (12, 20, 21, 32, 33, 500)] == [
         4,
         4,
         3,

@@ -107,7 +107,7 @@ def test_a_paced_recording_comes_at_its_own_speed_on_the_machines_clock(tmp_path
 
 
 def test_a_paced_recording_stops_at_once(tmp_path: Path) -> None:
-    """One frame every ten seconds, and nobody wants to wait that long."""
+    """One frame every ten seconds, which is too long to wait for."""
     source = recording(write_clip(tmp_path / "a.mp4", panning(12), fps=1), 0.1, paced=True)
     stop = StopSwitch()
     frames = Mailbox[Frame](2, lossless=True)
@@ -264,7 +264,7 @@ def test_a_file_of_which_nothing_can_be_decoded_is_refused(tmp_path: Path) -> No
 def test_the_last_pictures_come_also_when_the_video_is_the_second_stream(
     tmp_path: Path,
 ) -> None:
-    """They stay in the decoder until it is told that the file has ended."""
+    """They stay in the decoder until it is flushed at the end of the file."""
     clip = write_clip(tmp_path / "clip.mp4", panning(10), fps=10)
     source = recording(with_cover(tmp_path / "covered.mkv", clip))
     played(source)

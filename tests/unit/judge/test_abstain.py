@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.judge.profile import ANSWERS
+from monitor.domain import ANSWERS
 from monitor.judge.scoring import abstain
 
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.domain import Covering
+from monitor.domain import ANSWERS, Covering
 from monitor.errors import ConfigError
-from monitor.judge.profile import ANSWERS, chat_profile, read_profile, store_temperatures
+from monitor.judge.profile import build_chat_profile, read_profile, store_temperatures
 from tests.support.tiny_models import write_profile
 
 
@@ -45,7 +45,7 @@ def test_a_chat_model_without_a_profile_is_asked_for_a_letter(tmp_path: Path) ->
 
 
 def test_the_letters_mean_what_the_question_says_they_mean() -> None:
-    profile = chat_profile(Path("smolvlm"))
+    profile = build_chat_profile(Path("smolvlm"))
     lines = dict(line.split(": ", 1) for line in profile.prompt.splitlines()[1:-1])
     for answer in ("balaclava", "helmet", "sunglasses", "scarf"):
         assert answer in lines[profile.answers[answer]]
@@ -54,7 +54,7 @@ def test_the_letters_mean_what_the_question_says_they_mean() -> None:
 
 
 def test_a_snapshot_of_a_cache_is_named_after_its_repository() -> None:
-    profile = chat_profile(Path("hub/models--org--Tiny-VLM/snapshots/0123456789abcdef"))
+    profile = build_chat_profile(Path("hub/models--org--Tiny-VLM/snapshots/0123456789abcdef"))
     assert (profile.name, profile.version) == ("Tiny-VLM", "0123456789ab")
 
 
@@ -95,16 +95,16 @@ def test_a_profile_that_cannot_be_read_is_the_operators_mistake(tmp_path: Path) 
 
 
 def test_a_profile_survives_being_written_and_read(tmp_path: Path) -> None:
-    profile = chat_profile(tmp_path)
+    profile = build_chat_profile(tmp_path)
     (tmp_path / "monitor.json").write_text(json.dumps(profile.model_dump()), encoding="utf-8")
     assert read_profile(tmp_path) == profile
 
 
 def test_a_chat_model_without_a_file_gets_one_when_it_is_calibrated(tmp_path: Path) -> None:
-    asked = chat_profile(tmp_path)
+    asked = build_chat_profile(tmp_path)
     assert store_temperatures(tmp_path, {32: 2.0, 96: 1.5}) == {32: 2.0, 96: 1.5}
     profile = read_profile(tmp_path)
     assert (profile.prompt, profile.answers) == (asked.prompt, asked.answers)
-    assert [profile.temperature_of(side) for side in (20, 32, 33, 300)] == [2.0, 2.0, 1.5, 1.5]
+    assert [profile.get_temperature(side) for side in (20, 32, 33, 300)] == [2.0, 2.0, 1.5, 1.5]
     store_temperatures(tmp_path, {32: 0.5, 96: 1.0})
-    assert read_profile(tmp_path).temperature_of(20) == 1.0
+    assert read_profile(tmp_path).get_temperature(20) == 1.0

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from monitor.domain import Pixels
 from monitor.geometry import Box
-from monitor.judge.quality import LEAST_BRIGHTNESS, Flaw, cut_off, flaws, measured
+from monitor.judge.quality import MIN_BRIGHTNESS, Flaw, find_flaws, is_cut_off, measure_quality
 from tests.support.fakes import textured
 
 MIDDLE = Box(200, 100, 300, 230)
@@ -20,7 +20,7 @@ def blurred(pixels: Pixels, px: int) -> Pixels:
 
 def test_the_more_a_crop_is_blurred_the_less_sharp_it_is() -> None:
     crop = textured(96, 96)
-    sharpness = [measured(blurred(crop, px)).sharpness for px in (1, 3, 9, 27)]
+    sharpness = [measure_quality(blurred(crop, px)).sharpness for px in (1, 3, 9, 27)]
     assert sharpness == sorted(sharpness, reverse=True)
     assert sharpness[0] > 10 * sharpness[-1]
 
@@ -29,7 +29,7 @@ def test_the_more_a_crop_is_blurred_the_less_sharp_it_is() -> None:
 def test_a_plain_crop_has_its_own_brightness_and_no_edges(
     grey: int, width: int, height: int
 ) -> None:
-    quality = measured(np.full((height, width, 3), grey, np.uint8))
+    quality = measure_quality(np.full((height, width, 3), grey, np.uint8))
     assert quality.sharpness == 0
     assert quality.brightness == pytest.approx(grey / 255, abs=1e-6)
 
@@ -37,13 +37,13 @@ def test_a_plain_crop_has_its_own_brightness_and_no_edges(
 def test_brightness_is_what_the_eye_sees_and_not_the_mean_of_colours() -> None:
     blue, green = np.zeros((2, 8, 8, 3), np.uint8)
     blue[..., 0], green[..., 1] = 255, 255
-    assert measured(green).brightness > 3 * measured(blue).brightness
+    assert measure_quality(green).brightness > 3 * measure_quality(blue).brightness
 
 
 def test_one_threshold_serves_heads_of_every_size() -> None:
     small = textured(64, 64)
     large = np.asarray(cv2.resize(small, (256, 256), interpolation=cv2.INTER_NEAREST), np.uint8)
-    assert measured(large).sharpness == pytest.approx(measured(small).sharpness)
+    assert measure_quality(large).sharpness == pytest.approx(measure_quality(small).sharpness)
 
 
 def head_in(size: int = 96) -> Pixels:
@@ -63,7 +63,7 @@ def turned(picture: Pixels, degrees: float) -> Pixels:
 
 
 def wrong(picture: Pixels, head: Box = MIDDLE) -> tuple[Flaw, ...]:
-    return flaws(picture, picture, head, (640, 480))
+    return find_flaws(picture, picture, head, (640, 480))
 
 
 def test_a_good_head_has_no_flaws() -> None:
@@ -103,7 +103,7 @@ def test_a_head_far_away_is_too_small() -> None:
     ],
 )
 def test_a_head_beyond_the_edge_is_cut_off(head: Box, cut: bool) -> None:  # noqa: FBT001
-    assert cut_off(head, 640, 480) is cut
+    assert is_cut_off(head, 640, 480) is cut
 
 
 @given(st.integers(0, 255), st.integers(1, 80), st.integers(1, 80))
@@ -112,5 +112,5 @@ def test_a_plain_crop_of_any_size_is_measured(grey: int, width: int, height: int
     found = wrong(plain)
     assert Flaw.BLURRED in found
     assert Flaw.TILTED not in found
-    assert (Flaw.DARK in found) == (grey / 255 < LEAST_BRIGHTNESS)
+    assert (Flaw.DARK in found) == (grey / 255 < MIN_BRIGHTNESS)
     assert (Flaw.OVEREXPOSED in found) == (grey >= 250)

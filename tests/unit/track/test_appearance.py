@@ -8,8 +8,9 @@ from hypothesis.extra import numpy as arrays
 
 from monitor.domain import Pixels
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.track.appearance import compare, describe
-from tests.support.fakes import ArrayPicture, frame, textured
+from tests.support.fakes import frame, textured
 
 PERSON = Box(40, 20, 80, 110)
 RED, BLUE = (0.2, 0.2, 1.0), (1.0, 0.2, 0.2)  # blue, green, red

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from monitor.config.schema import Tracking
 from monitor.domain import Pixels, Subject, SubjectId
 from monitor.geometry import Box
+from monitor.ingest.frames.picture import ArrayPicture
 from monitor.track import Tracker
 from monitor.track.bytetrack import BodyTracker
-from tests.support.fakes import YARD, ArrayPicture, frame, person
+from tests.support.fakes import YARD, frame, person
 
 WIDTH, HEIGHT = 640, 360
 STANDING = Box(100, 50, 200, 350)

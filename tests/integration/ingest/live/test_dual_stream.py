@@ -44,7 +44,7 @@ def test_heads_come_from_the_large_stream_for_as_long_as_it_is_there(tmp_path: P
 
 
 def next_frame(frames: Iterator[Frame], factor: float) -> Frame:
-    """The next frame whose most detailed picture is so many times larger."""
+    """Return the next frame whose most detailed picture is ``times`` larger."""
     deadline = time.monotonic() + TIMEOUT_S
     for frame in frames:
         if frame.get_closest_picture()[1] == factor:

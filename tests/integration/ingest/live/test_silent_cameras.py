@@ -90,7 +90,7 @@ def test_a_camera_that_fell_silent_comes_back_and_its_neighbour_never_noticed(
             before = proxy.accepted
             deadline = time.monotonic() + TIMEOUT_S
             while proxy.accepted == before:
-                assert time.monotonic() < deadline, f"nobody connects for {stage}"
+                assert time.monotonic() < deadline, f"no connection for {stage}"
                 assert well.frames.take(TIMEOUT_S) is not None
             proxy.fall_silent(None)
             sick.frames.take(0)

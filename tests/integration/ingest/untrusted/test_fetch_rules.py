@@ -100,7 +100,7 @@ def test_a_redirect_that_goes_round_ends() -> None:
 
 
 def test_a_name_is_asked_once_and_its_checked_answer_is_used() -> None:
-    """The first answer is allowed and the next ones are not: whoever asks again falls in."""
+    """The first answer is allowed and the next ones are not: a second look-up would be caught."""
     with answering(ok(b"jpeg")) as place:
         port = place.rpartition(":")[2]
         names = Turning("127.0.0.1", "127.0.0.2")

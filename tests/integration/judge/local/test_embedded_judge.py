@@ -13,14 +13,10 @@ from numpy.typing import NDArray
 from monitor.demo.drawing import LandmarkedFace, make_typical_points
 from monitor.domain import CameraId, HeadCrop, Moment, Pixels, SubjectId
 from monitor.errors import ConfigError
-from monitor.judge.local.embedded_judge import (
-    EmbeddedJudge,
-    choose_sentence,
-    stretch_crops,
-)
-from monitor.judge.local.load import Loaded, load
+from monitor.judge.local.embedded_judge import EmbeddedJudge, choose_sentence, stretch_crops
+from monitor.judge.local.load import Loaded, load_model
 from monitor.judge.profile import GRAPH, read_profile
-from monitor.judge.scoring import abstain, probabilities
+from monitor.judge.scoring import abstain, compute_probabilities
 from monitor.train.synthesis.dress import KINDS, dress
 from monitor.train.synthesis.innocent import Overlays
 from tests.support.crops import SteppingClock, crops, row
@@ -62,7 +58,7 @@ def loaded() -> Loaded:
     import torch
 
     torch.set_num_threads(1)  # others compute at the same time
-    return load(FOLDER, "cpu")
+    return load_model(FOLDER, "cpu")
 
 
 def run_transformers(loaded: Loaded, pictures: list[Pixels]) -> NDArray[np.float64]:
@@ -75,7 +71,7 @@ def run_transformers(loaded: Loaded, pictures: list[Pixels]) -> NDArray[np.float
         for start in range(0, len(pictures), 26):
             inputs = as_inputs(loaded, pictures[start : start + 26])
             logits.append(loaded.model(**inputs).logits[:, -1, tokens].numpy())
-    return probabilities(np.concatenate(logits), 1.0)
+    return compute_probabilities(np.concatenate(logits), 1.0)
 
 
 def as_inputs(loaded: Loaded, pictures: list[Pixels]) -> Any:  # noqa: ANN401
@@ -123,9 +119,9 @@ def test_small_crops_have_a_temperature_of_their_own_and_may_be_abstained_from(
 ) -> None:
     logits = np.log([row(verdict) for verdict in plain(tmp_path).judge(drawn)])
     sides = [max(crop.pixels.shape[:2]) for crop in drawn]
-    temperatures = np.array([[PROFILE.temperature_of(side)] for side in sides])
-    limits = np.array([PROFILE.abstain_limit(side) for side in sides])
-    expected = abstain(probabilities(logits.astype(np.float32), temperatures), limits)
+    temperatures = np.array([[PROFILE.get_temperature(side)] for side in sides])
+    limits = np.array([PROFILE.get_abstain_limit(side) for side in sides])
+    expected = abstain(compute_probabilities(logits.astype(np.float32), temperatures), limits)
     assert np.abs(np.array([row(v) for v in judge.judge(drawn)]) - expected).max() < 1e-5
 
 

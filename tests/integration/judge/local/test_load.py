@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from monitor.domain import ANSWERS
 from monitor.errors import ConfigError, JudgeUnavailableError
-from monitor.judge.local.load import refused
+from monitor.judge.local.load import map_load_errors
 from monitor.judge.local.local_judge import LocalJudge
-from monitor.judge.profile import ANSWERS
 from tests.support import tiny_models
 from tests.support.crops import SteppingClock, crops, forward_passes
 
@@ -148,7 +148,7 @@ def test_a_device_that_is_not_there_is_named(device: str, florence: Path) -> Non
 
 
 def test_a_library_that_a_model_needs_and_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError) as caught, refused(tmp_path):
+    with pytest.raises(ConfigError) as caught, map_load_errors(tmp_path):
         raise ImportError("Package `num2words` is required to run it. Install it\nwith pip.")
     assert str(caught.value) == (
         f"{tmp_path}: cannot load the judge: Package `num2words` is required to run it; "
@@ -183,7 +183,7 @@ calls = []
 network = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 sys.addaudithook(lambda event, args: calls.append((event, args)) if event in network else None)
 
-from monitor.judge.local.load import refused
+from monitor.judge.local.load import map_load_errors
 from monitor.judge.local.local_judge import LocalJudge
 from tests.support.crops import SteppingClock, crops
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.domain import Covering
-from monitor.judge.local.local_judge import LocalJudge, square
-from monitor.judge.profile import ANSWERS, EXPLAIN, chat_profile
+from monitor.domain import ANSWERS, Covering
+from monitor.judge.local.local_judge import LocalJudge, stretch_to_square
+from monitor.judge.profile import EXPLAIN, build_chat_profile
 from tests.support import tiny_models
 from tests.support.crops import SteppingClock, crops, forward_passes, row
 
@@ -62,7 +62,7 @@ def _inputs(processor: Any, picture: NDArray[np.uint8]) -> Any:  # noqa: ANN401
     if processor.chat_template is None:
         return processor(images=picture, text="what covers the face", return_tensors="pt")
     tiles = hasattr(processor.image_processor, "do_image_splitting")
-    question = chat_profile(Path("any")).prompt
+    question = build_chat_profile(Path("any")).prompt
     content = [{"type": "image", "image": picture}, {"type": "text", "text": question}]
     return processor.apply_chat_template(
         [{"role": "user", "content": content}],
@@ -86,7 +86,7 @@ def test_every_answer_has_a_probability_and_together_they_are_certain(judge: Loc
 def test_the_scores_are_those_of_the_libraries_own_recipe(judge: LocalJudge, folder: Path) -> None:
     seen = crops(3)
     side = 32 if (folder / "monitor.json").exists() else 384
-    logits = by_the_book(folder, [square(crop.pixels, side) for crop in seen])
+    logits = by_the_book(folder, [stretch_to_square(crop.pixels, side) for crop in seen])
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     expected = weights / weights.sum(axis=1, keepdims=True)
     answers = np.array([row(verdict) for verdict in judge.judge(seen)])
@@ -189,7 +189,7 @@ def test_the_embedded_models_sentence_comes_without_its_label(florence: Path) ->
     processor = tf.AutoProcessor.from_pretrained(florence, local_files_only=True)
     model = tf.AutoModelForImageTextToText.from_pretrained(florence, local_files_only=True).eval()
     written = model.generate(
-        **_inputs(processor, square(crop.pixels, 32)), max_new_tokens=40, do_sample=False
+        **_inputs(processor, stretch_to_square(crop.pixels, 32)), max_new_tokens=40, do_sample=False
     )
     label, _, sentence = processor.decode(written[0], skip_special_tokens=True).partition(" ")
     assert label in ANSWERS
@@ -225,7 +225,7 @@ def test_the_model_sees_red_green_blue(florence: Path) -> None:
 @pytest.mark.parametrize("shape", [(7, 400), (400, 7), (1, 1), (32, 32), (33, 90)])
 def test_pictures_of_any_size_become_a_square(shape: tuple[int, int]) -> None:
     grey = np.full((*shape, 3), (10, 20, 30), np.uint8)
-    result = square(grey, 32)
+    result = stretch_to_square(grey, 32)
     assert result.shape == (32, 32, 3)
     assert np.all(result == (30, 20, 10))
 

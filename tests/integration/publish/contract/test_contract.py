@@ -118,8 +118,8 @@ def channel_of(topic: str) -> Channel:
 def check(message: MQTTMessage) -> Channel:
     """Hold one message against the schema of its channel."""
     channel = channel_of(message.topic)
-    if channel.words:
-        assert message.payload.decode() in channel.words
+    if channel.values:
+        assert message.payload.decode() in channel.values
     elif channel.payload == "jpeg":
         assert message.payload.startswith(b"\xff\xd8")
     else:
@@ -160,8 +160,8 @@ def test_what_a_whole_run_publishes_is_what_the_contract_says(tmp_path: Path) ->
     seen = [check(message) for message in witness.messages]
     assert {channel.name for channel in seen} == {c.name for c in CHANNELS} - {"birth"}
     assert [answer["error"] for answer in answers] == ["a recording cannot be paused", None]
-    told = witness.payloads("monitor/v1/site/yard/covered")
-    covered = [json.loads(payload)["covered"] for payload in told]
+    payloads = witness.payloads("monitor/v1/site/yard/covered")
+    covered = [json.loads(payload)["covered"] for payload in payloads]
     assert (covered[0], covered[-1]) == (False, False)
     assert True in covered
     assert len(witness.payloads("monitor/v1/site/yard/snapshot")) >= 2

@@ -1,4 +1,4 @@
-"""Alerts in Frigate's words: the keys that it build_documents, in a whole daemon's messages."""
+"""Alerts in Frigate's words: the keys that it documents, in a whole daemon's messages."""
 
 import json
 from dataclasses import replace

@@ -99,7 +99,7 @@ def test_a_site_is_online_while_we_are_there_and_offline_after(tmp_path: Path) -
 
 
 def retained(port: int) -> list[bytes]:
-    """What somebody who comes now is told about the site."""
+    """The retained status that a new subscriber receives."""
     with Witness(port, STATUS) as late:
         until(lambda: late.messages)
         return late.payloads(STATUS)
@@ -150,14 +150,14 @@ def test_a_missing_file_is_a_mistake_in_the_configuration(tmp_path: Path, settin
 
 
 @pytest.mark.parametrize(
-    ("settings", "mend"),
+    ("settings", "remedy"),
     [
         ({"password_file": "password"}, "set both"),
         ({"tls": {"key_file": "key"}}, "set both"),
     ],
 )
-def test_half_of_a_pair_of_settings_is_a_mistake(settings: object, mend: str) -> None:
-    with pytest.raises(ConfigError, match=mend):
+def test_half_of_a_pair_of_settings_is_a_mistake(settings: object, remedy: str) -> None:
+    with pytest.raises(ConfigError, match=remedy):
         MqttPublisher(Mqtt.model_validate(settings), "site")
 
 

@@ -40,7 +40,7 @@ def test_after_a_connection_that_stood_the_next_comes_at_once(
             until(lambda: client.connections == 5)
             assert time.monotonic() - lost < 1.5, "delays do not grow from loss to loss"
     assert "connection lost; trying again" in caplog.text
-    assert "client_id" not in caplog.text, "nobody is suspected of having our name"
+    assert "client_id" not in caplog.text, "no other program is suspected of using our client id"
 
 
 def test_the_reason_of_a_loss_is_given_to_whoever_wants_to_send(tmp_path: Path) -> None:

@@ -235,7 +235,7 @@ def test_a_killed_site_is_offline_until_it_is_back(tmp_path: Path) -> None:
 def test_states_and_pictures_wait_for_late_subscribers_and_outlive_the_broker(
     tmp_path: Path,
 ) -> None:
-    """This broker keeps nothing across a restart, so everything must be told again."""
+    """This broker keeps nothing across a restart, so everything must be published again."""
     cameras = [CameraId(name) for name in ("yard", "gate", "hall")]
     states = [CameraState(camera, StreamState.STREAMING, 25.0, 1, None) for camera in cameras]
     expected = {state_topic("site", s.camera): encode_state(s) for s in states} | {
@@ -262,7 +262,7 @@ def test_states_and_pictures_wait_for_late_subscribers_and_outlive_the_broker(
 
 
 def kept(port: int) -> dict[str, bytes]:
-    """What the broker tells somebody who comes now about the cameras."""
+    """The retained states that a new subscriber receives."""
     with Witness(port, "monitor/v1/+/+/+") as late:
         threading.Event().wait(0.1)
         return {m.topic: bytes(m.payload) for m in late.messages if m.retain}

@@ -1,4 +1,4 @@
-"""Commands over a real broker, and what others are told of us without asking."""
+"""Commands over a real broker, and the retained announcements."""
 
 from pathlib import Path
 

@@ -26,7 +26,7 @@ def scene(count: int) -> Iterator[Pixels]:
 
 
 def encoded(path: Path, pictures: Iterable[Pixels], **codec: str) -> Path:
-    """A clip of 320 by 240, with what the codec is told."""
+    """Write a clip of 320 by 240 with these options of the codec."""
     options = {"preset": "veryfast", "crf": "30", "bf": "0", "g": "10", "sc_threshold": "0"}
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=FPS, options=options | codec)

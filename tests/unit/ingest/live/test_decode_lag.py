@@ -10,7 +10,7 @@ FPS = 10
 
 
 class Reading:
-    """A camera at ten pictures a second, and somebody who reads it."""
+    """A camera at ten pictures a second, and its reader."""
 
     def __init__(self) -> None:
         self.lag = DecodeLag()
@@ -20,7 +20,7 @@ class Reading:
         self.hurried_s = 0.0
 
     def read(self, seconds: float, *, work_s: float, key_work_s: float = 0.0) -> None:
-        """Read so many seconds of the camera, each picture of which takes so long to decode."""
+        """Read the camera for ``seconds``; each picture takes ``work_s`` to decode."""
         for _ in range(round(seconds * FPS)):
             waits = max(self.ready - self.now, 0.0)
             self.now += waits

@@ -127,8 +127,8 @@ def test_frames_know_the_large_picture_and_the_large_stream_may_go_away() -> Non
 def test_the_large_stream_is_decoded_as_closely_as_the_small_one() -> None:
     leader = CameraDemand(5, key_frames_only=True)
     main_demand = MainStreamDemand(leader)
-    for somebody in (True, False):
-        leader.set_occupied(occupied=somebody)
-        assert main_demand.current.everything == somebody
+    for occupied in (True, False):
+        leader.set_occupied(occupied=occupied)
+        assert main_demand.current.everything == occupied
     leader.limit_fps(2)
     assert main_demand.current.fps == MAIN_FPS

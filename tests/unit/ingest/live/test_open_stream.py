@@ -1,4 +1,4 @@
-"""Cameras on this machine. There is none where tests run: no more can be tried than this."""
+"""Cameras attached to this machine. Where tests run there are none, so only options are tested."""
 
 import av
 import pytest

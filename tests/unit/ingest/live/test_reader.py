@@ -67,7 +67,7 @@ class SlowSource(ScriptedSource):
 
 
 class PasswordChange(ManualStop):
-    """A Stop during whose waits somebody mends the password file of a source."""
+    """A Stop; while it waits, the password file of a source changes."""
 
     def __init__(self, source: ScriptedSource, after: int) -> None:
         super().__init__(waits_allowed=99)
@@ -225,5 +225,5 @@ def test_stops_at_once_while_nobody_takes_the_frames_of_a_file(make_frame: MakeF
         time.sleep(0.01)
     stop.request()
     thread.join(5)
-    assert not thread.is_alive(), "it waits for somebody to take them"
+    assert not thread.is_alive(), "it waits until they are taken"
     assert frames.take(0) is not None, "what was handed over stays"

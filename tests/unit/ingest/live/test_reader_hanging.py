@@ -1,4 +1,4 @@
-"""Cameras that hang inside FFmpeg, which nobody can interrupt."""
+"""Cameras that hang inside FFmpeg, which cannot be interrupted."""
 
 import logging
 import math

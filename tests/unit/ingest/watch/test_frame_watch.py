@@ -33,11 +33,11 @@ def test_a_frozen_camera_is_noticed_in_its_time_though_not_every_picture_is_judg
     settings = Settings(image_frozen_after_s=6)
     demand = CameraDemand(FPS, tampering_settings=settings)
     frame_watch = FrameWatch(demand, settings)
-    told = []
+    reasons = []
     for start, end, frozen in ((0, 10, False), (10, 15, True), (15, 18, True), (18, 24, False)):
         seen(frame_watch, start, end, frozen=frozen)
-        told.append(demand.tampering)
-    assert told == [None, None, TamperingReason.IMAGE_FROZEN, None], (
+        reasons.append(demand.tampering)
+    assert reasons == [None, None, TamperingReason.IMAGE_FROZEN, None], (
         "in its time, and over in its time"
     )
 

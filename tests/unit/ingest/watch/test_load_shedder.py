@@ -19,7 +19,7 @@ def shedder() -> LoadShedder:
 def spend(
     shedder: LoadShedder, seconds: int, *, lag_s: float, busy: float, start: float = 0.0
 ) -> float:
-    """So many seconds of ten batches each; the time at their end."""
+    """Record ten batches per second for ``seconds``; returns the time at their end."""
     for n in range(10 * seconds + 1):
         shedder.record_batch([lag_s / 2, lag_s, lag_s], busy / 10, start + n / 10)
     return start + seconds

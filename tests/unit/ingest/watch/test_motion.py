@@ -24,7 +24,7 @@ def scene(seed: int = 0, noise: float = 2.0) -> Luma:
 
 
 def with_person(left: int, seed: int = 0) -> Luma:
-    """Somebody far away: 5 by 12 pixels of 160."""
+    """A distant person: 5 by 12 pixels of 160."""
     luma = scene(seed)
     luma[40:52, left : left + 5] = 20
     return luma

@@ -33,7 +33,7 @@ def empty_room() -> Pixels:
 
 
 def seen(n: int) -> Pixels:
-    """A room with a sensor's noise, in which somebody walks to and fro."""
+    """A room with a sensor's noise, in which a person walks to and fro."""
     rng = np.random.default_rng(n)
     room = empty_room().copy()
     left = round(WIDTH * 0.4 * (1 + np.sin(n / 10)))
@@ -52,8 +52,10 @@ def edited(edit: Callable[[Pixels, float], Pixels], *, well_again_s: int = 0) ->
         yield seen((WELL_S + 25) * FPS + n)
 
 
-def told(path: Path, settings: Settings = SETTINGS) -> list[tuple[float, TamperingReason | None]]:
-    """What was said about the camera, and from which second on."""
+def find_changes(
+    path: Path, settings: Settings = SETTINGS
+) -> list[tuple[float, TamperingReason | None]]:
+    """The reasons reported for a video, and from which second on."""
     demand = CameraDemand(FPS, tampering_settings=settings)
     video = FileVideo(
         CameraId("yard"),
@@ -114,7 +116,7 @@ def test_trouble_is_named_and_its_end_is_told(
     after_s: tuple[int, int],
 ) -> None:
     path = write_clip(tmp_path / "clip.mp4", edited(edit, well_again_s=12), fps=FPS)
-    changes = told(path)
+    changes = find_changes(path)
     assert [why for _, why in changes] == [reason, None]
     begun, over = (seconds for seconds, _ in changes)
     assert after_s[0] - 1 < begun - WELL_S <= after_s[1]
@@ -123,7 +125,7 @@ def test_trouble_is_named_and_its_end_is_told(
 
 def test_a_camera_that_sees_says_nothing(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", edited(lambda picture, _: picture), fps=FPS)
-    assert told(path) == []
+    assert find_changes(path) == []
 
 
 def test_trouble_that_comes_and_goes_is_not_told(tmp_path: Path) -> None:
@@ -132,17 +134,17 @@ def test_trouble_that_comes_and_goes_is_not_told(tmp_path: Path) -> None:
     def flicker(picture: Pixels, seconds: float) -> Pixels:
         return black(picture, seconds) if seconds % 4 < 1.5 else picture
 
-    assert told(write_clip(tmp_path / "clip.mp4", edited(flicker), fps=FPS)) == []
+    assert find_changes(write_clip(tmp_path / "clip.mp4", edited(flicker), fps=FPS)) == []
 
 
 def test_what_is_not_asked_for_is_not_told(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", edited(black), fps=FPS)
-    assert told(path, Settings(reasons=(TamperingReason.GLOBAL_SCENE_CHANGE,))) == []
+    assert find_changes(path, Settings(reasons=(TamperingReason.GLOBAL_SCENE_CHANGE,))) == []
 
 
 def test_the_same_recording_says_the_same_each_time(tmp_path: Path) -> None:
     path = write_clip(tmp_path / "clip.mp4", edited(blurred), fps=FPS)
-    assert told(path) == told(path) != []
+    assert find_changes(path) == find_changes(path) != []
 
 
 def test_another_size_of_pictures_is_no_trouble() -> None:

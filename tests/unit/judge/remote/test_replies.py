@@ -9,11 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.domain import OCCLUDED, Covering
+from monitor.domain import ANSWERS, OCCLUDED, Covering
 from monitor.errors import JudgeAnswerError
-from monitor.judge.profile import ANSWERS, LETTERS
-from monitor.judge.remote.replies import JSON_PROMPT, SCHEMA, after_letter, claimed, reply, scores
-from monitor.judge.scoring import WORDS_LIMIT, probabilities
+from monitor.judge.profile import LETTERS
+from monitor.judge.remote.replies import (
+    JSON_PROMPT,
+    SCHEMA,
+    parse_reply,
+    read_letter_logits,
+    read_stated_verdict,
+    strip_letter,
+)
+from monitor.judge.scoring import MAX_SENTENCE_LENGTH, compute_probabilities
 
 JSONS = st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(),
@@ -28,9 +35,9 @@ def completion(*top: tuple[str, float], content: str | None = "A") -> dict[str, 
 
 
 def shares(answer: dict[str, Any]) -> dict[str, float]:
-    found = scores(reply(answer))
+    found = read_letter_logits(parse_reply(answer))
     assert found is not None
-    return dict(zip(ANSWERS, probabilities(found, 1.0)[0].tolist(), strict=True))
+    return dict(zip(ANSWERS, compute_probabilities(found, 1.0)[0].tolist(), strict=True))
 
 
 def test_tokens_that_differ_in_white_space_are_one_answer() -> None:
@@ -45,13 +52,13 @@ def test_a_letter_that_is_not_listed_is_less_likely_than_those_that_are() -> Non
 
 def test_words_that_begin_with_a_letter_are_no_answer() -> None:
     with pytest.raises(JudgeAnswerError, match="does not answer with a letter"):
-        scores(reply(completion(("An", 0.6), ("The", 0.39), ("e", 0.005))))
+        read_letter_logits(parse_reply(completion(("An", 0.6), ("The", 0.39), ("e", 0.005))))
 
 
 @pytest.mark.parametrize("logprobs", [None, {"content": None}, {"content": []}])
 def test_a_server_without_probabilities_gives_none(logprobs: object) -> None:
     answer = {"choices": [{"message": {"content": "A"}, "logprobs": logprobs}]}
-    assert scores(reply(answer)) is None
+    assert read_letter_logits(parse_reply(answer)) is None
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), 3.0, "x", None])
@@ -59,7 +66,7 @@ def test_probabilities_that_are_none_are_refused(bad: object) -> None:
     answer = completion(("A", 0.9))
     answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"][0]["logprob"] = bad
     with pytest.raises(JudgeAnswerError, match="no chat completion"):
-        reply(answer)
+        parse_reply(answer)
 
 
 @pytest.mark.parametrize(
@@ -74,7 +81,7 @@ def test_probabilities_that_are_none_are_refused(bad: object) -> None:
 def test_json_names_a_covering_and_a_bounded_confidence(
     text: str, covering: str, sure: float
 ) -> None:
-    found, _ = claimed(text)
+    found, _ = read_stated_verdict(text)
     assert found[covering] == sure
     assert max(found, key=lambda name: found[name]) == covering
     assert sum(found.values()) == pytest.approx(1)
@@ -101,26 +108,26 @@ def test_json_names_a_covering_and_a_bounded_confidence(
 )
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(JudgeAnswerError, match=r"JSON|a covering that there is not"):
-        claimed(text)
+        read_stated_verdict(text)
 
 
 def test_what_a_model_thought_aloud_is_left_out() -> None:
     answer = completion(("A", 0.9), content="<think>a mask, or {}?</think>\nA. nothing")
-    assert reply(answer).text == "A. nothing"
-    assert after_letter(reply(answer).text) == "nothing"
+    assert parse_reply(answer).text == "A. nothing"
+    assert strip_letter(parse_reply(answer).text) == "nothing"
 
 
 def test_a_sentence_that_only_begins_with_a_letter_of_ours_stays_whole() -> None:
-    assert after_letter("A: a mask") == "a mask"
-    assert after_letter("All of it is covered") == "All of it is covered"
-    assert after_letter("E") == ""
+    assert strip_letter("A: a mask") == "a mask"
+    assert strip_letter("All of it is covered") == "All of it is covered"
+    assert strip_letter("E") == ""
 
 
 @settings(deadline=None)  # the machine is shared
 @given(JSONS)
 def test_any_json_is_a_completion_or_refused(answer: object) -> None:
     try:
-        read = reply(answer)
+        read = parse_reply(answer)
     except JudgeAnswerError:
         return
     assert isinstance(read.text, str)
@@ -130,20 +137,20 @@ def test_any_json_is_a_completion_or_refused(answer: object) -> None:
 @given(st.text() | JSONS.map(json.dumps))
 def test_any_text_is_a_claim_or_refused(text: str) -> None:
     try:
-        found, thinking = claimed(text)
+        found, thinking = read_stated_verdict(text)
     except JudgeAnswerError:
         return
     assert set(found) == set(ANSWERS)
-    assert len(thinking) <= WORDS_LIMIT
+    assert len(thinking) <= MAX_SENTENCE_LENGTH
 
 
 @settings(deadline=None)  # the machine is shared
 @given(st.sampled_from(ANSWERS), st.floats(0, 1), st.text())
 def test_any_sentence_is_bounded_and_harmless(covering: str, sure: float, words: str) -> None:
     said = json.dumps({"covering": covering, "confidence": sure, "thinking": words})
-    found, thinking = claimed(said)
+    found, thinking = read_stated_verdict(said)
     assert max(found, key=lambda name: found[name]) == covering
-    assert len(thinking) <= WORDS_LIMIT
+    assert len(thinking) <= MAX_SENTENCE_LENGTH
     assert not any(category(c).startswith("C") for c in thinking)
     covered = sum(found[c] for c in OCCLUDED)
     if covering in OCCLUDED:

@@ -43,7 +43,7 @@ class Counter:
         return self.scheduler.take(limit)
 
     def answer(self, crops: Sequence[HeadCrop], occluded: float) -> None:
-        self.scheduler.answer(
+        self.scheduler.put_verdicts(
             [verdict(x.subject, x.moment.seconds, occluded, camera=x.camera) for x in crops]
         )
 
@@ -150,7 +150,7 @@ def test_a_crop_that_could_not_be_evaluated_is_no_clear_one() -> None:
     at = Counter()
     at.offer(0, 1)
     (crop,) = at.take(0)
-    at.scheduler.answer([verdict(crop.subject, 0, 0.9, Covering.AWAY)])
+    at.scheduler.put_verdicts([verdict(crop.subject, 0, 0.9, Covering.AWAY)])
     assert at.look_at(0.4, 0.9)
 
 
@@ -270,17 +270,17 @@ def test_verdicts_come_back_once_and_to_their_own_camera() -> None:
     at.offer(0, 1)
     at.offer(0, 1, camera=LOBBY)
     at.answer(at.take(0), 0.5)
-    assert [v.camera for v in at.scheduler.collect(YARD)] == [YARD]
-    assert at.scheduler.collect(YARD) == []
-    assert [v.camera for v in at.scheduler.collect(LOBBY)] == [LOBBY]
+    assert [v.camera for v in at.scheduler.collect_verdicts(YARD)] == [YARD]
+    assert at.scheduler.collect_verdicts(YARD) == []
+    assert [v.camera for v in at.scheduler.collect_verdicts(LOBBY)] == [LOBBY]
 
 
 def test_the_scheduler_names_the_cameras_that_have_verdicts_waiting() -> None:
     counter = Counter()
     counter.look_at(0, 0.1)
-    assert counter.scheduler.answered == {YARD}
-    counter.scheduler.collect(YARD)
-    assert counter.scheduler.answered == set()
+    assert counter.scheduler.answered_cameras == {YARD}
+    counter.scheduler.collect_verdicts(YARD)
+    assert counter.scheduler.answered_cameras == set()
 
 
 def test_who_left_and_comes_back_is_looked_at_like_somebody_new() -> None:

@@ -71,7 +71,7 @@ class SchedulerInUse(RuleBasedStateMachine):
     def answer(self, data: st.DataObject, occluded: float) -> None:
         crop = self.out.pop(data.draw(st.integers(0, len(self.out) - 1)))
         seconds = crop.moment.seconds
-        self.scheduler.answer([verdict(crop.subject, seconds, occluded, camera=crop.camera)])
+        self.scheduler.put_verdicts([verdict(crop.subject, seconds, occluded, camera=crop.camera)])
         self.answered[crop.camera] = self.answered.get(crop.camera, 0) + 1
 
     @precondition(lambda self: self.out)
@@ -82,7 +82,9 @@ class SchedulerInUse(RuleBasedStateMachine):
 
     @rule(camera=st.sampled_from(["yard", "lobby"]))
     def collect(self, camera: str) -> None:
-        assert len(self.scheduler.collect(CameraId(camera))) == self.answered.pop(camera, 0)
+        assert len(self.scheduler.collect_verdicts(CameraId(camera))) == self.answered.pop(
+            camera, 0
+        )
 
     @invariant()
     def never_more_in_flight_than_allowed(self) -> None:

@@ -40,22 +40,22 @@ class Office:
     def words(self, seconds: float, *numbers: int, picture: ArrayPicture = COVERED) -> list[str]:
         """What verdicts say about subjects that are looked at now."""
         self.offer(seconds, *numbers, picture=picture)
-        self.worker.answer_all()
-        return [verdict.thinking for verdict in self.scheduler.collect(YARD)]
+        self.worker.answer_waiting()
+        return [verdict.thinking for verdict in self.scheduler.collect_verdicts(YARD)]
 
 
 def test_everything_that_waits_is_answered_in_batches() -> None:
     office = Office(BlueJudge(), batch=4)
     office.offer(0, *range(10))
-    assert office.worker.answer_all() == 10
+    assert office.worker.answer_waiting() == 10
     assert office.judge.batches == [4, 4, 2]
-    assert len(office.scheduler.collect(YARD)) == 10
+    assert len(office.scheduler.collect_verdicts(YARD)) == 10
 
 
 def test_answering_stops_where_the_budget_does() -> None:
     office = Office(BlueJudge(), scheduler=Scheduler(crops_per_s=3))
     office.offer(0, *range(10))
-    assert office.worker.answer_all() == 3
+    assert office.worker.answer_waiting() == 3
 
 
 def test_a_suspicious_subject_is_explained_once_and_its_next_verdict_says_so() -> None:
@@ -105,11 +105,11 @@ def test_an_unavailable_judge_is_waited_out_and_its_crops_are_due_again(
     (pause_s,) = stop.waits
     assert 0.5 <= pause_s <= 1
     assert "judge blue: out of memory; retrying in" in caplog.text
-    assert office.scheduler.collect(YARD) == []
+    assert office.scheduler.collect_verdicts(YARD) == []
 
     office.offer(0.1, 1, 2)
-    assert office.worker.answer_all() == 2
-    assert [verdict.subject for verdict in office.scheduler.collect(YARD)] == [1, 2]
+    assert office.worker.answer_waiting() == 2
+    assert [verdict.subject for verdict in office.scheduler.collect_verdicts(YARD)] == [1, 2]
 
 
 def test_a_judge_that_keeps_failing_is_asked_ever_more_rarely_but_never_given_up() -> None:
@@ -128,7 +128,7 @@ def test_a_judge_that_keeps_failing_is_asked_ever_more_rarely_but_never_given_up
     office.worker.run(stop)
     steps = [1, 2, 4, 8, 16, 32, 60, 60]
     assert all(step / 2 <= pause <= step for step, pause in zip(steps, stop.waits, strict=True))
-    assert office.worker.answer_all() == 1
+    assert office.worker.answer_waiting() == 1
 
 
 def test_a_success_shortens_the_next_wait() -> None:
@@ -162,7 +162,7 @@ def test_a_sentence_that_fails_costs_no_verdict_and_no_place_at_the_scheduler() 
     for n in range(3):
         assert office.words(n / 2, 1, 2) == ["", ""]
     office.offer(9, *range(10, 20))
-    assert office.worker.answer_all() == 2, "never more in flight than allowed"
+    assert office.worker.answer_waiting() == 2, "never more in flight than allowed"
 
 
 def test_the_worker_does_not_pause_between_batches() -> None:

@@ -6,12 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from monitor.config.judges import EmbeddedJudgeSettings, Verifier
-from monitor.domain import (
-    CameraId,
-    HeadCrop,
-    Severity,
-    SubjectId,
-)
+from monitor.domain import CameraId, HeadCrop, Severity, SubjectId
 from monitor.judge.schedule.verification_queue import WEIGHT, VerificationQueue
 from tests.support.fakes import YARD, ManualClock, moment, raised_alert, verdict
 
@@ -36,7 +31,7 @@ def note(
 ) -> HeadCrop:
     """Tells the queue what the first judge said of a crop."""
     shown = crop(number, seconds, head_px=px)
-    asked.note(shown, verdict(number, seconds, occluded))
+    asked.record_verdict(shown, verdict(number, seconds, occluded))
     return shown
 
 
@@ -67,7 +62,7 @@ def test_an_alert_without_any_crop_is_answered_with_nothing() -> None:
     asked = queue(ManualClock())
     raised = raised_alert(1)
     asked.ask(raised)
-    (answer,) = asked.collect(YARD)
+    (answer,) = asked.collect_answers(YARD)
     assert (answer.alert, answer.seq, answer.verdict) == (raised.id, 0, None)
 
 
@@ -92,10 +87,10 @@ def test_the_answer_to_a_doubt_comes_back_as_a_weighty_verdict() -> None:
     note(asked, 1, 0.5)
     request = asked.take(0)
     assert request is not None
-    asked.answer(request, verdict(1, 0, 0.97))
+    asked.put_answer(request, verdict(1, 0, 0.97))
     (said,) = asked.collect_verdicts(YARD)
     assert (said.weight, said.occluded) == (WEIGHT, 0.97)
-    assert asked.collect(YARD) == []
+    assert asked.collect_answers(YARD) == []
     assert asked.collect_verdicts(YARD) == []
 
 
@@ -119,9 +114,9 @@ def test_what_waits_is_bounded_and_the_least_urgent_goes_unverified() -> None:
         note(asked, number, 0.95)
         asked.ask(each)
     assert asked.waiting == 2
-    assert asked.answered == {YARD}
-    assert [answer.alert for answer in asked.collect(YARD)] == [raised[0].id]
-    assert asked.answered == set()
+    assert asked.answered_cameras == {YARD}
+    assert [answer.alert for answer in asked.collect_answers(YARD)] == [raised[0].id]
+    assert asked.answered_cameras == set()
     assert asked.counts.refused == 1
 
 
@@ -143,7 +138,7 @@ def test_a_request_that_nobody_waits_for_any_longer_is_dropped_and_counted() -> 
     clock.move_to(3)
     assert asked.take(0) is None
     assert asked.counts.expired == 1
-    assert [answer.verdict for answer in asked.collect(YARD)] == [None]
+    assert [answer.verdict for answer in asked.collect_answers(YARD)] == [None]
 
 
 def test_a_request_that_failed_is_asked_again_while_there_is_time() -> None:
@@ -155,7 +150,7 @@ def test_a_request_that_failed_is_asked_again_while_there_is_time() -> None:
         clock.move_to(seconds)
         request = asked.take(0)
         assert request is not None
-        assert asked.left_s(request) == 3 - seconds
+        assert asked.seconds_left(request) == 3 - seconds
         asked.give_back(request)
     clock.move_to(3)
     assert asked.take(0) is None
@@ -168,16 +163,16 @@ def test_a_thousand_subjects_leave_a_bounded_number_of_crops() -> None:
         note(asked, number, 0.6)
     assert asked.waiting == 16
     asked.ask(raised_alert(0))  # forgotten long ago
-    assert [answer.verdict for answer in asked.collect(YARD)] == [None]
+    assert [answer.verdict for answer in asked.collect_answers(YARD)] == [None]
 
 
 def test_cameras_get_their_own_answers_and_the_bell_rings() -> None:
     bell = threading.Event()
     asked = VerificationQueue(Verifier(judge=EmbeddedJudgeSettings()), ManualClock(), bell)
     for camera in (YARD, LOBBY):
-        asked.note(crop(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
+        asked.record_verdict(crop(1, camera=camera), replace(verdict(1, 0, 0.95), camera=camera))
         asked.ask(raised_alert(1, camera=camera))
     while (request := asked.take(0)) is not None:
-        asked.answer(request, replace(verdict(1, 0, 0.9), camera=request.crop.camera))
+        asked.put_answer(request, replace(verdict(1, 0, 0.9), camera=request.crop.camera))
     assert bell.is_set()
-    assert [len(asked.collect(camera)) for camera in (YARD, LOBBY)] == [1, 1]
+    assert [len(asked.collect_answers(camera)) for camera in (YARD, LOBBY)] == [1, 1]

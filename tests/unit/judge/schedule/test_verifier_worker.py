@@ -13,7 +13,7 @@ from monitor.config.judges import EmbeddedJudgeSettings, Verifier
 from monitor.domain import HeadCrop, JudgeName, SubjectId, Verdict, VerifierAnswer
 from monitor.errors import JudgeAnswerError, JudgeUnavailableError
 from monitor.judge.schedule.verification_queue import VerificationQueue
-from monitor.judge.schedule.verifier_worker import VerifierWorker, trouble
+from monitor.judge.schedule.verifier_worker import VerifierWorker, find_trouble
 from monitor.runtime.backoff import Backoff
 from monitor.runtime.stop import StopSwitch
 from tests.support.fakes import (
@@ -47,23 +47,23 @@ def asked(judge: BlueJudge | Talkative) -> tuple[VerificationQueue, VerifierWork
     """A queue with one alert's request, and a worker."""
     clock = ManualClock()
     queue = VerificationQueue(Verifier(judge=EmbeddedJudgeSettings()), clock)
-    queue.note(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
+    queue.record_verdict(HeadCrop(YARD, SubjectId(1), moment(0), BLUE, 40), verdict(1, 0, 0.95))
     queue.ask(raised_alert(1))
     return queue, VerifierWorker(queue, judge, Backoff(0.001, 0.002))
 
 
 def test_an_answer_comes_with_a_sentence() -> None:
     queue, worker = asked(BlueJudge(sentences=["wool"]))
-    assert worker.answer_all() == 1
-    (answer,) = queue.collect(YARD)
+    assert worker.answer_waiting() == 1
+    (answer,) = queue.collect_answers(YARD)
     assert answer.verdict is not None
     assert answer.verdict.thinking == "wool"
 
 
 def test_a_sentence_that_came_with_the_verdict_is_kept() -> None:
     queue, worker = asked(Talkative())
-    worker.answer_all()
-    (answer,) = queue.collect(YARD)
+    worker.answer_waiting()
+    (answer,) = queue.collect_answers(YARD)
     assert answer.verdict is not None
     assert answer.verdict.thinking == "said at once"
 
@@ -71,8 +71,8 @@ def test_a_sentence_that_came_with_the_verdict_is_kept() -> None:
 def test_no_sentence_is_no_reason_to_lose_the_answer(caplog: pytest.LogCaptureFixture) -> None:
     queue, worker = asked(BlueJudge(sentences=[DOWN]))
     with caplog.at_level(logging.WARNING):
-        worker.answer_all()
-    (answer,) = queue.collect(YARD)
+        worker.answer_waiting()
+    (answer,) = queue.collect_answers(YARD)
     assert answer.verdict is not None
     assert "no sentence: down" in caplog.text
 
@@ -82,9 +82,9 @@ def test_a_verifier_that_is_down_is_asked_again() -> None:
     stop = ManualStop(waits_allowed=2)
     worker.run(stop)
     assert len(stop.waits) == 2
-    assert (worker.trouble, trouble([worker])) == ("down", "down")
+    assert (worker.trouble, find_trouble([worker])) == ("down", "down")
     assert queue.waiting == 1
-    assert worker.answer_all() == 1
+    assert worker.answer_waiting() == 1
 
 
 def test_garbage_is_not_asked_for_twice() -> None:
@@ -95,7 +95,7 @@ def test_garbage_is_not_asked_for_twice() -> None:
     answers: list[VerifierAnswer] = []
     deadline = time.monotonic() + 30
     while not answers and time.monotonic() < deadline:
-        answers = queue.collect(YARD)
+        answers = queue.collect_answers(YARD)
         time.sleep(0.01)
     stop.request()
     thread.join(30)
@@ -105,14 +105,14 @@ def test_garbage_is_not_asked_for_twice() -> None:
 
 def test_in_a_replay_a_dead_verifier_is_given_up_after_some_tries() -> None:
     queue, worker = asked(BlueJudge([DOWN] * 9))
-    assert worker.answer_all() == 0
-    assert [answer.verdict for answer in queue.collect(YARD)] == [None]
+    assert worker.answer_waiting() == 0
+    assert [answer.verdict for answer in queue.collect_answers(YARD)] == [None]
 
 
 def test_the_verifier_fails_only_if_all_of_its_threads_do() -> None:
     workers = [asked(BlueJudge([DOWN]))[1] for _ in range(2)]
-    assert trouble([]) is None
+    assert find_trouble([]) is None
     workers[0].run(ManualStop(waits_allowed=1))
-    assert trouble(workers) is None
+    assert find_trouble(workers) is None
     workers[1].run(ManualStop(waits_allowed=1))
-    assert trouble(workers) == "down"
+    assert find_trouble(workers) == "down"

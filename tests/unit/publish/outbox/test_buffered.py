@@ -33,8 +33,9 @@ class Disk:
     def __init__(self, path: Path) -> None:
         self.outbox = Outbox(path)
         self.clock = ManualClock()
-        self.told: list[str | None] = []
-        self.buffered = BufferedOutbox(self.outbox, self.clock, self.told.append, max_buffered=5)
+        self.reported: list[str | None] = []
+        report = self.reported.append
+        self.buffered = BufferedOutbox(self.outbox, self.clock, report, max_buffered=5)
 
     def refuse(self) -> None:
         """Write no more: as a file system that was remounted read-only."""
@@ -56,7 +57,7 @@ def test_what_the_disk_takes_is_on_disk(disk: Disk) -> None:
     disk.buffered.add(state(1, 0))
     assert keys(list(disk.outbox)) == [(1, 0)]
     assert disk.buffered.unsaved == 0
-    assert disk.told == []
+    assert disk.reported == []
 
 
 def test_what_the_disk_refuses_is_sent_all_the_same_in_order(disk: Disk) -> None:
@@ -88,7 +89,7 @@ def test_what_waits_in_memory_goes_to_disk_as_soon_as_it_takes_it(
     assert keys(disk.buffered.read_due(9)) == [(1, 0)]
     assert keys(list(disk.outbox)) == [(1, 0), (1, 1), (1, 2)]
     assert disk.buffered.unsaved == 0
-    trouble, over = disk.told
+    trouble, over = disk.reported
     assert trouble is not None
     assert "readonly" in trouble
     assert over is None
@@ -204,11 +205,11 @@ from monitor.runtime.clock import SystemClock
 # No file of this process may grow: as on a disk that is full.
 resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 with Outbox(Path(sys.argv[1]), on_damage=print) as outbox:
-    told = []
-    buffered = BufferedOutbox(outbox, SystemClock(), told.append)
+    reported = []
+    buffered = BufferedOutbox(outbox, SystemClock(), reported.append)
     message = OutboxMessage(UUID(int=1), 0, "t", b"x", datetime(2024, 5, 1, tzinfo=UTC))
     buffered.add(message)
-    assert told, "nobody was told"
+    assert reported, "the failure is reported"
     assert buffered.read_due(1) == [message], "the alert is silent"
     assert buffered.unsaved == 1
     resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)

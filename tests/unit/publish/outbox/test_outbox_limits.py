@@ -98,9 +98,9 @@ def test_a_file_of_the_first_version_is_carried_over(tmp_path: Path) -> None:
 def test_a_broken_file_is_set_aside_and_what_can_be_read_is_carried_over(tmp_path: Path) -> None:
     path = tmp_path / "outbox"
     broken_in_the_middle(path)
-    told: list[Damage] = []
-    with Outbox(path, on_damage=told.append) as outbox:
-        (damage,) = told
+    damages: list[Damage] = []
+    with Outbox(path, on_damage=damages.append) as outbox:
+        (damage,) = damages
         saved = numbers(outbox)
         assert len(saved) == damage.rescued
         assert 30 < len(saved) < 60, "most can be read, but not all"
@@ -108,18 +108,18 @@ def test_a_broken_file_is_set_aside_and_what_can_be_read_is_carried_over(tmp_pat
         outbox.add(big_alert(999))
     assert damage.aside.name.startswith("outbox.damaged-2")
     assert damage.aside.exists()
-    with Outbox(path, on_damage=told.append) as outbox:
+    with Outbox(path, on_damage=damages.append) as outbox:
         assert numbers(outbox)[-1] == 999
-    assert len(told) == 1, "the new file is sound"
+    assert len(damages) == 1, "the new file is sound"
 
 
 def test_a_file_that_is_no_outbox_at_all_is_set_aside_untouched(tmp_path: Path) -> None:
     path = tmp_path / "outbox"
     path.write_bytes(b"not a database" * 100)
-    told: list[Damage] = []
-    with Outbox(path, on_damage=told.append) as outbox:
+    damages: list[Damage] = []
+    with Outbox(path, on_damage=damages.append) as outbox:
         outbox.add(big_alert(1))
-    (damage,) = told
+    (damage,) = damages
     assert damage.rescued == 0
     assert damage.aside.read_bytes() == b"not a database" * 100
 
@@ -128,8 +128,8 @@ def test_a_file_that_breaks_while_it_is_used_is_replaced_and_the_next_try_works(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "outbox"
-    told: list[Damage] = []
-    with Outbox(path, on_damage=told.append) as outbox:
+    damages: list[Damage] = []
+    with Outbox(path, on_damage=damages.append) as outbox:
         for n in range(60):
             outbox.add(big_alert(n))
         # Another program's writing makes this one read the file again, not its own memory.
@@ -143,7 +143,7 @@ def test_a_file_that_breaks_while_it_is_used_is_replaced_and_the_next_try_works(
         assert_fails_once(outbox)
         outbox.add(big_alert(99))
         assert numbers(outbox)[-1] == 99
-    assert len(told) == 1
+    assert len(damages) == 1
 
 
 def assert_fails_once(outbox: Outbox) -> None:

@@ -114,7 +114,7 @@ def test_a_damaged_file_is_named_with_the_mend(tmp_path: Path) -> None:
     with pytest.raises(OutboxError, match="move the file away") as caught:
         Outbox(path)
     assert_one_line_about(path, caught.value)
-    assert path.read_bytes().startswith(b"not a database"), "nobody's file is overwritten"
+    assert path.read_bytes().startswith(b"not a database"), "a foreign file is not overwritten"
 
 
 def test_a_file_of_another_version_is_left_alone(tmp_path: Path) -> None:

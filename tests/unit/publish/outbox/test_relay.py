@@ -73,7 +73,7 @@ def test_a_topic_that_is_refused_holds_up_no_other_and_loses_nothing(
     assert publisher.received == [b"1", b"3", b"5", b"0", b"2", b"4"]
     assert worker.failure is None
     errors = [r for r in caplog.records if r.levelno == logging.ERROR]
-    assert len(errors) == 1, "somebody should look, and is told once"
+    assert len(errors) == 1, "it is logged once"
 
 
 def test_id_and_seq_travel_beside_the_payload(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What strangers may say to us: every message is a command or an error, never anything else."""
+"""Untrusted messages: each is a command or an error, never anything else."""
 
 import pytest
 from hypothesis import given

@@ -16,7 +16,7 @@ from tests.support.fakes_mqtt import SwitchedBroker
 from tests.support.waiting import until
 
 
-class Told:
+class PublishedState:
     """A RetainedPublisher whose newest messages can be read."""
 
     def __init__(self) -> None:
@@ -37,13 +37,13 @@ class Told:
 
 
 def test_problems_are_told_until_they_are_over() -> None:
-    told, clock = Told(), ManualClock()
-    health = HealthReporter(told.retained, "s", clock)
-    assert told.newest("/health")["ok"] is True
+    published, clock = PublishedState(), ManualClock()
+    health = HealthReporter(published.retained, "s", clock)
+    assert published.newest("/health")["ok"] is True
     health.report_problem("judge_fails", "out of memory")
     clock.move_to(60)
     health.report_problem("outbox_refuses", "disk full")
-    body = told.newest("/health")
+    body = published.newest("/health")
     assert body["ok"] is False
     assert body["problems"] == [
         {"kind": kind, "detail": detail, "since": f"2024-05-01T12:0{minute}:00.000+00:00"}
@@ -54,41 +54,41 @@ def test_problems_are_told_until_they_are_over() -> None:
     ]
     health.clear_problem("judge_fails")
     health.clear_problem("outbox_refuses")
-    assert told.newest("/health")["problems"] == []
+    assert published.newest("/health")["problems"] == []
 
 
 def test_the_same_problem_again_is_no_news() -> None:
-    told = Told()
-    health = HealthReporter(told.retained, "s", ManualClock())
+    published = PublishedState()
+    health = HealthReporter(published.retained, "s", ManualClock())
     for _ in range(3):
         health.report_problem("judge_fails", "out of memory")
-    told.newest("/health")
+    published.newest("/health")
     health.report_problem("judge_fails", "out of memory")
     health.clear_problem("outbox_refuses")
     health.report_problem("judge_fails", "another reason")
-    told.newest("/health")
-    assert len(told.broker.sent) == 2
+    published.newest("/health")
+    assert len(published.broker.sent) == 2
 
 
 def test_a_damaged_outbox_is_told_with_where_it_lies() -> None:
-    told = Told()
-    HealthReporter(told.retained, "s", ManualClock()).report_damage(
-        Damage(Path("/x/outbox.report_damage-1"), 7)
+    published = PublishedState()
+    HealthReporter(published.retained, "s", ManualClock()).report_damage(
+        Damage(Path("/x/outbox.damaged-1"), 7)
     )
-    told_of = json.dumps(told.newest("/health"))
-    assert '"kind": "outbox_damaged"' in told_of
-    assert "/x/outbox.report_damage-1; 7 messages were rescued" in told_of
+    problems = json.dumps(published.newest("/health"))
+    assert '"kind": "outbox_damaged"' in problems
+    assert "/x/outbox.damaged-1; 7 messages were rescued" in problems
 
 
 def test_a_camera_is_covered_while_an_alert_is_open() -> None:
-    told = Told()
+    published = PublishedState()
     yard = CameraId("yard")
-    covered = OpenAlerts(told.retained, "s", [yard])
-    assert told.newest("/covered")["covered"] is False
+    covered = OpenAlerts(published.retained, "s", [yard])
+    assert published.newest("/covered")["covered"] is False
     note = replace(ALERT, id=UUID(int=1), severity=Severity.NOTE, covering=Covering.SCARF)
     covered.record_alert(ALERT)
     covered.record_alert(note)
-    assert told.newest("/covered") == {
+    assert published.newest("/covered") == {
         "camera": "yard",
         "covered": True,
         "alerts": 2,
@@ -97,8 +97,8 @@ def test_a_camera_is_covered_while_an_alert_is_open() -> None:
         "last_covering": "scarf",
     }
     covered.record_alert(replace(ALERT, seq=2, state=AlertState.ENDED))
-    body = told.newest("/covered")
+    body = published.newest("/covered")
     assert (body["covered"], body["severity"]) == (True, "note")
     covered.record_alert(replace(note, seq=2, state=AlertState.REJECTED))
-    body = told.newest("/covered")
+    body = published.newest("/covered")
     assert (body["covered"], body["covering"], body["last_covering"]) == (False, None, "scarf")

@@ -1,4 +1,4 @@
-"""Retained messages: newest wins, nothing blocks, everything is told again after a loss."""
+"""Retained messages: newest wins, nothing blocks, everything is published again after a loss."""
 
 import time
 from collections.abc import Iterator

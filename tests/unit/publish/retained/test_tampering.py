@@ -31,7 +31,7 @@ class TamperAlertsProbe:
             "site", buffered, zones, severity, lambda: UUID(int=next(ids))
         )
 
-    def told(self) -> Iterator[OutboxMessage]:
+    def take_all(self) -> Iterator[OutboxMessage]:
         while (message := self.outbox.read_oldest()) is not None:
             yield message
             self.outbox.remove(message)
@@ -41,7 +41,7 @@ class TamperAlertsProbe:
     ) -> list[OutboxMessage]:
         for reason in reasons:
             self.tamper_alerts.update(camera, reason, START)
-        return list(self.told())
+        return list(self.take_all())
 
 
 @pytest.fixture

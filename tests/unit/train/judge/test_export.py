@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch  # noqa: TID253  (the tests of the training need what the training needs)
 
+from monitor.domain import ANSWERS
 from monitor.errors import ConfigError, OutputError
 from monitor.judge.profile import ANSWER_LOGITS, GRAPH
 from monitor.runtime.openvino_runtime import get_core
@@ -18,7 +19,6 @@ from monitor.train.judge.model import (
     save_weights,
     write_profile,
 )
-from monitor.train.judge.words import ANSWERS
 from tests.support import tiny_models
 
 SHAPES = {

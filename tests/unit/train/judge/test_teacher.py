@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch  # noqa: TID253  (the tests of the training need what the training needs)
 
+from monitor.domain import ANSWERS
 from monitor.errors import ConfigError
 from monitor.train.judge.data import OTHER, SHARES, Pool, share_of
 from monitor.train.judge.faces import SIDE, HeadSample
@@ -18,7 +19,6 @@ from monitor.train.judge.pool import write_shard
 from monitor.train.judge.stream import stream
 from monitor.train.judge.teacher import EnsembleFiles, TeacherRun, build_teacher, train_teacher
 from monitor.train.judge.train import take_over, take_tower
-from monitor.train.judge.words import ANSWERS
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
 

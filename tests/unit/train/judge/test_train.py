@@ -12,6 +12,7 @@ import torch  # noqa: TID253  (the tests of the training need what the training 
 from transformers import AutoModelForImageTextToText, AutoProcessor  # noqa: TID253
 
 from monitor.config.load import load_section
+from monitor.domain import ANSWERS
 from monitor.errors import ConfigError
 from monitor.judge.local.embedded_judge import EmbeddedJudge
 from monitor.train.judge.config import TrainJudgeConfig
@@ -29,7 +30,6 @@ from monitor.train.judge.loss import Targets
 from monitor.train.judge.model import QUESTION, Shape, build_model, build_processor
 from monitor.train.judge.pool import read_shard, write_shard
 from monitor.train.judge.train import train
-from monitor.train.judge.words import ANSWERS
 from tests.support.crops import SteppingClock
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)

@@ -19,9 +19,9 @@ from monitor.demo.drawing import (
     round_corners,
     to_pixels,
 )
-from monitor.domain import Pixels
+from monitor.domain import ANSWERS, Pixels
 from monitor.errors import ConfigError
-from monitor.train.judge.words import ANSWERS, SENTENCES, vocabulary, words_of
+from monitor.train.judge.words import SENTENCES, vocabulary, words_of
 from monitor.train.synthesis.cloth import balaclava
 from monitor.train.synthesis.dress import (
     KINDS,

@@ -1,4 +1,4 @@
-"""What was wrong at the broker or in a file is mended, and no restart is needed."""
+"""Problems at the broker or in a file that are solved without a restart."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ HEALTH = "monitor/v1/site/health"
 def test_a_password_file_that_is_mended_is_read_again(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The operator had mended the file, and the daemon went on with what it had read before."""
+    """The operator had corrected the file, but the daemon kept using its old content."""
     password = tmp_path / "password"
     password.write_text("wrong")
     broker = Mosquitto(tmp_path)
@@ -46,7 +46,7 @@ def test_a_password_file_that_is_mended_is_read_again(
 
 @pytest.mark.broker
 def test_what_was_refused_is_kept_as_soon_as_the_broker_allows_it(tmp_path: Path) -> None:
-    """The health message is sent when it changes: refused once, nobody ever saw it."""
+    """The health message is sent when it changes: refused once, it was never seen."""
     broker = Mosquitto(tmp_path)
     broker.allow("topic read monitor/#")
     stop = StopSwitch()
