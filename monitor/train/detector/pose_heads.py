@@ -5,7 +5,8 @@ beyond them depends on the way the head is turned, so it is learnt, not written 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -145,6 +146,20 @@ def fit_pose_heads(pairs: Sequence[tuple[Floats, Floats]], seed: int = 0) -> Pos
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         network = _build(len(mean))
+    with _use_one_thread():
+        _descend(network, (mean, deviation), keypoints, heads, rng)
+    return PoseHeads(network, mean, deviation)
+
+
+def _descend(
+    network: torch.nn.Sequential,
+    scaling: tuple[Floats, Floats],
+    keypoints: Floats,
+    heads: Floats,
+    rng: np.random.Generator,
+) -> None:
+    """Fit the network by gradient descent on all pairs at once."""
+    mean, deviation = scaling
     optimizer = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=_DECAY)
     for _ in range(_STEPS):
         dimmed = keypoints.copy()
@@ -159,7 +174,17 @@ def fit_pose_heads(pairs: Sequence[tuple[Floats, Floats]], seed: int = 0) -> Pos
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    return PoseHeads(network, mean, deviation)
+
+
+@contextmanager
+def _use_one_thread() -> Iterator[None]:
+    """Several threads wait for one another longer than such small layers take."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _build(features: int) -> torch.nn.Sequential:

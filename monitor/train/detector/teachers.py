@@ -7,7 +7,7 @@ well is rarely wrong. ``label_fusion`` makes labels of their answers.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -135,20 +135,27 @@ def open_teachers(
             )
         except cv2.error as error:
             raise ConfigError(f"{faces}: not a face detector; name YuNet's weights") from error
-    return Teachers(_open_yolo(people, poses=False), _open_yolo(poses, poses=True), yunet, views)
+    for_people, for_poses = _read_yolo(people, poses=False), _read_yolo(poses, poses=True)
+    return Teachers(_compile_yolo(for_people), _compile_yolo(for_poses), yunet, views)
 
 
-def _open_yolo(start: str, *, poses: bool) -> YoloTeacher:
+def _read_yolo(start: str, *, poses: bool) -> Any:  # noqa: ANN401  (ultralytics has no types)
+    """The network of a checkpoint, if it is one for people or for poses, as wanted."""
     network = read_checkpoint(find_weights(start))
     wanted = "pose" if poses else "detect"
     if network.task != wanted:
         raise ConfigError(f"{start}: is a model for {network.task}; name one for {wanted}")
     if poses and tuple(network.model[-1].kpt_shape) != (_KEYPOINTS, 3):
         raise ConfigError(f"{start}: has other keypoints than COCO's 17; name another model")
-    person = next((n for n, name in network.names.items() if name == Kind.PERSON), None)
-    if person is None:
+    if Kind.PERSON not in network.names.values():
         raise ConfigError(f"{start}: does not know persons; name another model")
-    classes = len(network.names)
+    return network
+
+
+def _compile_yolo(network: Any) -> YoloTeacher:  # noqa: ANN401
+    """A network that ``_read_yolo`` gave, ready to run."""
+    person = next(number for number, name in network.names.items() if name == Kind.PERSON)
+    classes, poses = len(network.names), network.task == "pose"
     request = get_core().compile_model(convert(network), "CPU").create_infer_request()
 
     def forward(sheet: Pixels) -> NDArray[np.float32]:
