@@ -161,7 +161,7 @@ def test_hands_and_things_hide_a_good_part_of_the_face() -> None:
 
 
 @given(seed=st.integers(0, 10_000), turn=st.floats(-0.6, 0.6))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_every_drawing_has_an_answer_and_its_own_pixels(seed: int, turn: float) -> None:
     shown = face(turn)
     before = shown.pixels.copy()
