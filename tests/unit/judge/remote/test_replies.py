@@ -65,7 +65,7 @@ def test_a_server_without_probabilities_gives_none(logprobs: object) -> None:
 def test_probabilities_that_are_none_are_refused(bad: object) -> None:
     answer = completion(("A", 0.9))
     answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"][0]["logprob"] = bad
-    with pytest.raises(JudgeAnswerError, match="no chat completion"):
+    with pytest.raises(JudgeAnswerError, match="not a chat completion"):
         parse_reply(answer)
 
 

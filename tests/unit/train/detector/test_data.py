@@ -136,7 +136,7 @@ def test_head_crops_are_scenes_of_one_face_and_some_are_dressed(tmp_path: Path) 
     class Found(Landmarks):
         """Takes every face for found where it is assumed."""
 
-        def find(self, pixels: np.ndarray) -> tuple:  # type: ignore[type-arg]
+        def find_face(self, pixels: np.ndarray) -> tuple:  # type: ignore[type-arg]
             face, size, _ = super().find(pixels)
             return face, size, True
 
