@@ -33,7 +33,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     """Train the embedded judge. Called again with the same --out, it continues."""
     logs.start("info")
     from monitor.train.judge.config import TrainJudgeConfig  # noqa: PLC0415
-    from monitor.train.judge.train import train  # noqa: PLC0415  (torch is slow)
+    from monitor.train.judge.train import train_judge  # noqa: PLC0415  (torch is slow)
 
     options = {
         "heads": data,
@@ -47,7 +47,7 @@ def judge(  # noqa: PLR0913, PLR0917  (each is an option)
     }
     settings = {name: value for name, value in options.items() if value is not None}
     path = config or find_bundled("configs") / "train-judge.yaml"
-    print(train(load_section(path, TrainJudgeConfig, settings)))
+    print(train_judge(load_section(path, TrainJudgeConfig, settings)))
     return OK
 
 
@@ -99,10 +99,10 @@ def sheet(  # noqa: PLR0913, PLR0917  (each is an option)
     import numpy as np  # noqa: PLC0415  (other commands need no more than a help text)
 
     from monitor.train.judge.faces import Landmarks  # noqa: PLC0415
-    from monitor.train.judge.sheet import Sources, draw_sheet, write_sheet  # noqa: PLC0415
+    from monitor.train.judge.sheet import SheetSources, draw_sheet, write_sheet  # noqa: PLC0415
     from monitor.train.synthesis.innocent import load_overlays  # noqa: PLC0415
 
-    sources = Sources(data, scenes, Landmarks(landmarks), load_overlays(overlays))
+    sources = SheetSources(data, scenes, Landmarks(landmarks), load_overlays(overlays))
     write_sheet(out, draw_sheet(sources, kind or [], columns, np.random.default_rng(seed)))
     print(out)
     return OK

@@ -19,10 +19,10 @@ from monitor.evaluate.judge_report import wilson_interval
 from monitor.evaluate.scoring import (
     Scored,
     TrueBox,
-    average_precision,
-    best_threshold,
-    recall_at,
-    score,
+    compute_average_precision,
+    find_best_threshold,
+    find_recall_at,
+    match_detections,
 )
 from monitor.geometry import Box
 from monitor.ingest.frames.picture import ArrayPicture
@@ -106,7 +106,7 @@ def evaluate(
         started = time.perf_counter()
         (found[name],) = detector.detect([frame])
         milliseconds.append((time.perf_counter() - started) * 1000)
-    scored = {kind: score(truth, found, kind, iou=iou) for kind in Kind}
+    scored = {kind: match_detections(truth, found, kind, iou=iou) for kind in Kind}
     empty = [name for name, boxes in truth.items() if not boxes]
     kinds = {}
     for kind in Kind:
@@ -132,13 +132,13 @@ def _report(scored: Scored, threshold: float, false_boxes: int) -> KindReport:
         boxes=scored.boxes,
         found=len(kept),
         threshold=threshold,
-        ap=average_precision(scored),
+        ap=compute_average_precision(scored),
         recall=float(kept.sum() / scored.boxes) if scored.boxes else None,
         precision=float(kept.mean()) if len(kept) else None,
-        best_threshold=best_threshold(scored),
+        best_threshold=find_best_threshold(scored),
         recall_wilson=wilson_interval(hits, scored.boxes) if scored.boxes else None,
         precision_wilson=wilson_interval(hits, len(kept)) if len(kept) else None,
-        recall_at_p90=recall_at(scored, _PRECISE),
+        recall_at_p90=find_recall_at(scored, _PRECISE),
         false_boxes=false_boxes,
     )
 

@@ -1,4 +1,4 @@
-"""Showing a judge a folder of labelled crops, and reading what it says."""
+"""Measuring a judge on a folder of labelled crops."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ def evaluate_judge(folder: Path, judge: Judge, row_filter: RowFilter = _EVERYTHI
 def _predict(
     folder: Path, row: Row, number: int, judge: Judge, row_filter: RowFilter
 ) -> Prediction:
-    """What a judge says of one crop."""
+    """Judge one crop."""
     pixels = read_crop(folder, row.file, number).pixels
     groups = find_groups(row, pixels, row_filter.by)
     if row_filter.reduce_px:
@@ -60,12 +60,12 @@ def _predict(
 
 
 def read_crop(folder: Path, name: str, number: int) -> HeadCrop:
-    """One crop of a folder as a crop.
+    """Read one picture of a folder as a crop.
 
     Args:
         folder: Holds the picture.
         name: Of the file, as labels.csv has it.
-        number: Tells the crop's subject from others.
+        number: The crop's subject.
 
     Raises:
         ConfigError: The picture cannot be read.

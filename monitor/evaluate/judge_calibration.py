@@ -17,26 +17,28 @@ from monitor.judge import Judge
 
 _FACTORS: Final = np.geomspace(0.3, 5.0, 90)
 _MIN_PROBABILITY: Final = 1e-9  # probabilities are taken to be no less
-_MIN_CROPS: Final = 20  # crops; fewer say nothing about certainty
+_MIN_CROPS: Final = 20  # fewer crops are too few for calibration
 _BATCH: Final = 32
-MAX_WRONG: Final = 0.02  # of the crops of a size; 3 in 100 was asked for, and others are harder
-_MIN_LIMIT: Final = 0.001  # a judge that must be surer than this is of no use at that size
+MAX_WRONG: Final = (
+    0.02  # share of the crops of a size that may be wrong; 0.03 is wanted in the field
+)
+_MIN_LIMIT: Final = 0.001  # smaller limits would make every crop unusable
 
 
 def fit_factors(
     folder: Path, judge: Judge, sizes: Sequence[int], row_filter: RowFilter
 ) -> dict[int, float]:
-    """By what a judge's temperature should be multiplied for crops of each size.
+    """Factors for a judge's temperature, for crops of each size.
 
     Args:
         folder: Holds labels.csv and the crops it names.
-        judge: Any judge; what it says is read as a softmax.
+        judge: Any judge; its probabilities are read as a softmax.
         sizes: Sides in pixels, to which the crops are reduced; a crop that is smaller is
             left out.
         row_filter: Which rows.
 
     Returns:
-        Size to factor: above 1 where the judge is too sure of itself.
+        Size to factor: above 1 where the judge is overconfident.
 
     Raises:
         ConfigError: Too few crops are as large as that.
@@ -47,9 +49,9 @@ def fit_factors(
 def fit_abstain_limits(
     folder: Path, judge: Judge, sizes: Sequence[int], row_filter: RowFilter
 ) -> dict[int, float]:
-    """How much doubt a judge may have about crops of each size; see ``abstain``.
+    """Limits of doubt for crops of each size, above which a judge abstains; see ``abstain``.
 
-    A size at which it is right often enough as it is has no limit.
+    A size at which the judge is right often enough gets no limit.
 
     Args:
         folder: Holds labels.csv and the crops it names.
@@ -67,7 +69,7 @@ def fit_abstain_limits(
 
 
 def fit_factor(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:
-    """The factor that makes occluded or clear the least surprising.
+    """The factor with the lowest loss of occluded against clear.
 
     Args:
         verdicts: N.
@@ -96,7 +98,7 @@ def fit_abstain_limit(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) ->
         hidden: (N,) whether each face was occluded.
 
     Returns:
-        0.001 to 0.5; None where the judge is right often enough as it is.
+        0.001 to 0.5; None where the judge is right often enough without.
     """
     said = np.array([verdict.occluded for verdict in verdicts])
     counts = np.array([verdict.evaluable for verdict in verdicts])
@@ -111,7 +113,7 @@ def fit_abstain_limit(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) ->
 def judge_reduced(
     folder: Path, judge: Judge, size: int, row_filter: RowFilter
 ) -> tuple[list[Verdict], NDArray[np.bool_]]:
-    """What a judge says of the labelled crops reduced to one size.
+    """Judge the labelled crops, reduced to one size.
 
     Returns:
         N verdicts, and (N,) whether each face was occluded. Labels that are neither occluded

@@ -1,4 +1,4 @@
-"""What a judge said of labelled crops, and the figures that follow from it."""
+"""A judge's answers about labelled crops, and the figures computed from them."""
 
 import json
 import math
@@ -23,15 +23,15 @@ _BINS: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What the judge said of one crop."""
+    """The judge's answer about one crop."""
 
     file: str
     label: str
     covering: str  # the likeliest, or "unusable"
     probability: float  # of occluded, given that the face can be seen
     seconds: float
-    evaluable: bool = True  # neither turned away nor unusable, says the judge
-    groups: Mapping[str, str] = field(default_factory=dict)  # what was asked for with --by
+    evaluable: bool = True  # neither turned away nor unusable, in the judge's answer
+    groups: Mapping[str, str] = field(default_factory=dict)  # the groupings given with --by
 
     @property
     def certainty(self) -> float:
@@ -40,7 +40,7 @@ class Prediction:
 
     @property
     def right(self) -> bool:
-        """Whether occluded or clear was told rightly."""
+        """Whether the crop is rightly called occluded or clear."""
         return (self.probability >= OCCLUDED_FROM) == (self.label != "none")
 
 

@@ -1,4 +1,4 @@
-"""The rows of a folder of labelled crops: which are wanted, and what groups they belong to."""
+"""The rows of labels.csv: which are wanted, and the groups they belong to."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ _EDGES: Final = {"age": (13, 20, 40, 60), "face_px": (20, 32, 48, 96), "crop_px"
 """Columns of whole numbers, and where their groups begin."""
 _COLOURLESS: Final = 3.0  # mean difference of the channels, in grey levels
 MEASURED: Final = ("crop_px", "colour")
-"""Groupings that are read off the picture; every other one is a column of the table."""
+"""Groupings that are measured on the picture; the others are columns of the table."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One labelled crop. ``columns`` holds everything that the table says of it."""
+    """One labelled crop. ``columns`` holds the whole row."""
 
     file: str
     label: str

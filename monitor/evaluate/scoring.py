@@ -31,7 +31,7 @@ class Scored:
     boxes: int  # how many there were to find
 
 
-def score(
+def match_detections(
     truth: Mapping[str, Sequence[TrueBox]],
     found: Mapping[str, Sequence[Detection]],
     kind: Kind,
@@ -58,9 +58,9 @@ def score(
         wanted = [true.box for true in boxes if true.kind is kind and not true.hard]
         spared = [true.box for true in boxes if true.kind is kind and true.hard]
         seen = [detection for detection in found.get(name, []) if detection.kind is kind]
-        places = _array([detection.box for detection in seen])
-        overlaps = iou_matrix(places, _array(wanted))
-        excused = iou_matrix(places, _array(spared)).max(axis=1, initial=0.0) >= iou
+        places = _stack_boxes([detection.box for detection in seen])
+        overlaps = iou_matrix(places, _stack_boxes(wanted))
+        excused = iou_matrix(places, _stack_boxes(spared)).max(axis=1, initial=0.0) >= iou
         total += len(wanted)
         for detection, row, excuse in zip(seen, overlaps, excused, strict=True):
             best = int(row.argmax()) if len(row) else -1
@@ -75,7 +75,7 @@ def score(
     return Scored(np.array(scores, np.float64)[order], np.array(right, np.bool_)[order], total)
 
 
-def average_precision(scored: Scored) -> float | None:
+def compute_average_precision(scored: Scored) -> float | None:
     """The area under precision over recall, precision taken as the best at that recall or more.
 
     None when there was nothing to find.
@@ -91,7 +91,7 @@ def average_precision(scored: Scored) -> float | None:
     return float(best[scored.right].sum() / scored.boxes)
 
 
-def best_threshold(scored: Scored) -> float | None:
+def find_best_threshold(scored: Scored) -> float | None:
     """The threshold with the highest F1, in steps of 0.05; the lowest of equals.
 
     None when there was nothing to find, or nothing was found.
@@ -104,7 +104,7 @@ def best_threshold(scored: Scored) -> float | None:
     return float(_THRESHOLDS[int(f1.argmax())])
 
 
-def recall_at(scored: Scored, precision: float) -> float | None:
+def find_recall_at(scored: Scored, precision: float) -> float | None:
     """The highest recall at which precision, over all that is as sure, is at least this.
 
     None when there was nothing to find; 0 when no threshold is as precise.
@@ -116,6 +116,6 @@ def recall_at(scored: Scored, precision: float) -> float | None:
     return float(hits[good].max(initial=0) / scored.boxes)
 
 
-def _array(boxes: Sequence[Box]) -> NDArray[np.float64]:
+def _stack_boxes(boxes: Sequence[Box]) -> NDArray[np.float64]:
     """(N, 4) left, top, right, bottom."""
     return np.array([box.edges for box in boxes], np.float64).reshape(-1, 4)

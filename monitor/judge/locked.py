@@ -1,4 +1,4 @@
-"""A judge that cameras and HTTP requests use at once, one forward pass at a time."""
+"""A judge shared by cameras and HTTP requests, one forward pass at a time."""
 
 import threading
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """How one model is asked, and how its answer is read: ``monitor.json`` in the model's folder.
 
 A model that was made for this program brings the file. Any other chat model goes without:
-it is asked a question of ours and answers with one letter.
+it gets our own question and answers with one letter.
 """
 
 import json
@@ -27,7 +27,7 @@ SENTENCES_KEY: Final = ("judge", "sentences")
 """In the graph's information: the K sentences as JSON, each beginning with its answer."""
 
 EXPLAIN: Final = "Say in one short sentence what, if anything, covers the face in this picture."
-"""What a chat model is asked when an alert wants words."""
+"""The question to a chat model for an alert's sentence."""
 
 MEANINGS: Final = {
     Covering.NONE: "nothing; glasses, a beard, a hat or a hood leave the face free to see",
@@ -43,14 +43,14 @@ MEANINGS: Final = {
     UNUSABLE: "the picture is too small, dark or blurred to say",
 }
 LETTERS: Final = dict(zip(ANSWERS, "ABCDEFGHIJK", strict=True))
-"""What a chat model answers with."""
+"""The answers of a chat model."""
 _QUESTION_VERSION: Final = "1"
 _CHOICES: Final = "\n".join(f"{LETTERS[answer]}: {text}" for answer, text in MEANINGS.items())
 QUESTION: Final = (
     "The picture shows the head of a person, from a security camera. "
     f"What covers the face?\n{_CHOICES}\nAnswer with one letter."
 )
-"""What a chat model is asked."""
+"""The question to a chat model."""
 
 Word = Annotated[str, Field(min_length=1)]
 Temperature = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -130,7 +130,7 @@ def read_profile(folder: Path) -> Profile:
     """The folder's ``monitor.json``, or the profile of any chat model when there is none.
 
     Raises:
-        ConfigError: The file cannot be read or says something impossible; one line.
+        ConfigError: The file cannot be read or is contradictory; one line.
     """
     path = folder / FILE
     if not path.exists():
@@ -146,7 +146,7 @@ def read_profile(folder: Path) -> Profile:
 
 
 def _describe_errors(error: ValidationError) -> str:
-    """All that is wrong, in one line."""
+    """All mistakes, in one line."""
     problems = error.errors(include_url=False, include_input=False)
     return ", ".join(
         f"{'.'.join(str(part) for part in problem['loc']) or 'top level'}: {problem['msg']}"
@@ -157,11 +157,11 @@ def _describe_errors(error: ValidationError) -> str:
 def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[int, float]:
     """Write a table of temperatures into the folder's ``monitor.json``, beside the weights.
 
-    A chat model that came without the file gets one that says how it is asked anyway.
+    A chat model that came without the file gets one with the default question.
 
     Args:
         folder: The model's.
-        factors: By what the temperature that is used now should be multiplied, by the longer
+        factors: Factors for the temperature that is used now, by the longer
             side of a crop in pixels. The largest size is taken for all larger ones too.
 
     Returns:
@@ -179,11 +179,11 @@ def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[in
 
 
 def store_abstain_limits(folder: Path, abstain_above: Mapping[int, float]) -> None:
-    """Write how unsure the model may be of small crops into the folder's ``monitor.json``.
+    """Write the limits for abstaining on small crops into the folder's ``monitor.json``.
 
     Args:
         folder: The model's.
-        abstain_above: As in Profile; those that were there before are gone.
+        abstain_above: As in Profile; they replace the earlier ones.
 
     Raises:
         ConfigError: The file cannot be read or written.
@@ -195,7 +195,7 @@ def store_abstain_limits(folder: Path, abstain_above: Mapping[int, float]) -> No
 
 
 def _update_profile(folder: Path, found: Mapping[str, object]) -> None:
-    """Change some keys of the file and leave the others; one that is missing is made.
+    """Change some keys of the file; a missing file is created.
 
     Raises:
         ConfigError: The file cannot be read or written.

@@ -22,7 +22,7 @@ _SIDE_PX = 64  # every crop is measured at this size
 
 
 class Flaw(StrEnum):
-    """What is wrong with the picture of a head. Each has one threshold, below."""
+    """A defect of a head's picture. Each has one threshold, below."""
 
     BLURRED = "blurred"
     DARK = "dark"
@@ -34,7 +34,7 @@ class Flaw(StrEnum):
 
 HIDING: Final = frozenset({Flaw.BLURRED, Flaw.DARK, Flaw.OVEREXPOSED, Flaw.CUT_OFF})
 """The flaws that hide a face as a covering does; a tilted one can still be seen, and a small
-one is most likely somebody far away."""
+one is most likely far away."""
 
 MIN_SHARPNESS: Final = 50.0  # grey levels squared; lower is blurred
 MIN_BRIGHTNESS: Final = 0.12  # mean luma, 0..1; lower is dark
@@ -56,7 +56,7 @@ _WINDOW_PX = 11.0  # how far from the middle edges count
 
 @dataclass(frozen=True, slots=True)
 class Quality:
-    """What was measured on one crop."""
+    """Measurements of one crop."""
 
     sharpness: float  # variance of the Laplacian of the luma at 64 px, grey levels squared
     brightness: float  # mean luma, 0..1
@@ -75,7 +75,7 @@ def measure_quality(crop: Pixels) -> Quality:
 
 
 def find_flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> tuple[Flaw, ...]:
-    """What is wrong with one head, in the order of ``Flaw``.
+    """The defects of one head's picture, in the order of ``Flaw``.
 
     Args:
         crop: (H, W, 3), the head with its surroundings; sharpness is measured here.

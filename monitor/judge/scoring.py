@@ -1,4 +1,4 @@
-"""From a model's numbers and words to what a verdict holds. Knows no model library."""
+"""From a model's logits and text to a verdict's parts. Uses no model library."""
 
 import unicodedata
 from collections.abc import Callable, Sequence
@@ -12,9 +12,7 @@ from monitor.domain import ANSWERS, OCCLUDED, UNUSABLE, Covering
 Tokenise: TypeAlias = Callable[[str], list[int]]
 """Text to token numbers, without special tokens added at either end."""
 
-MAX_SENTENCE_LENGTH: Final = (
-    200  # characters; longer replies are rambling and would bloat every alert
-)
+MAX_SENTENCE_LENGTH: Final = 200  # characters; longer replies would bloat every alert
 
 _CLEAR: Final = ANSWERS.index(Covering.NONE.value)
 _HIDDEN: Final = sorted(ANSWERS.index(covering.value) for covering in OCCLUDED)
@@ -51,7 +49,7 @@ def abstain(shares: NDArray[np.float64], limits: NDArray[np.float64]) -> NDArray
 
     Args:
         shares: (N, answers), in the order of ANSWERS, each row summing to 1.
-        limits: (N,) in 0..0.5; infinite where nothing is to be changed.
+        limits: (N,) in 0..0.5; infinite where nothing changes.
 
     Returns:
         (N, answers), each row summing to 1.
@@ -98,12 +96,12 @@ def find_answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) 
 
 
 def _find_added_token(start: list[int], whole: list[int]) -> int | None:
-    """The one token that was added to a text, or None when it is not just one more."""
+    """The token that was added to a text; None if it is not exactly one."""
     return whole[-1] if whole[:-1] == start else None
 
 
 def to_one_line(reply: str) -> str:
-    """A model's reply as harmless text: one line, no control characters, at most 200 long.
+    """A model's reply as one harmless line: no control characters, at most 200 long.
 
     Format characters go too: they can hide text or turn its direction.
     """

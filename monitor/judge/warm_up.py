@@ -1,4 +1,4 @@
-"""Pictures for judges on other machines, and two to try any judge with."""
+"""JPEG for judges on other machines, and two drawn heads to try a judge."""
 
 import base64
 from typing import Final

@@ -26,7 +26,13 @@ from monitor.detect.yunet import YuNet
 from monitor.domain import CameraId, Frame, Kind, Moment, Pixels
 from monitor.evaluate.detector import read_boxes
 from monitor.evaluate.judge_report import wilson_interval
-from monitor.evaluate.scoring import Scored, TrueBox, average_precision, recall_at, score
+from monitor.evaluate.scoring import (
+    Scored,
+    TrueBox,
+    compute_average_precision,
+    find_recall_at,
+    match_detections,
+)
 from monitor.ingest.frames.picture import ArrayPicture
 from tests.benchmarks.detector_peers import Rfb640, YoloxNano
 
@@ -76,7 +82,7 @@ def print_accuracy(
     """What a detector finds of each kind."""
     found = {key: detector.detect([frame])[0] for key, frame in frames.items()}
     for kind in Kind:
-        scored = score(truth, found, kind, iou=IOU[kind])
+        scored = match_detections(truth, found, kind, iou=IOU[kind])
         if scored.right.any():
             say(f"{name:<22} {kind:<7} {_figures(scored, round(100 * IOU[kind]))}")
 
@@ -84,10 +90,10 @@ def print_accuracy(
 def _figures(scored: Scored, overlap: int) -> str:
     shares = []
     for precision in (0.9, 0.85):
-        recall = recall_at(scored, precision) or 0.0
+        recall = find_recall_at(scored, precision) or 0.0
         low, high = wilson_interval(round(recall * scored.boxes), scored.boxes)
         shares.append(f"recall at {precision}: {recall:.3f} ({low:.3f} to {high:.3f})")
-    ap = average_precision(scored) or 0.0
+    ap = compute_average_precision(scored) or 0.0
     return f"{scored.boxes:5d} boxes  AP{overlap} {ap:.3f}  {'  '.join(shares)}"
 
 

@@ -3,7 +3,6 @@
 import logging
 import resource
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -104,28 +103,6 @@ def away(witness: Witness, broker: Mosquitto) -> Iterator[Callable[[], None]]:
 
         yield come_back
         assert back.is_set()
-
-
-@contextmanager
-def carrier(folder: Path, port: int, first: int) -> Iterator[subprocess.Popen[str]]:
-    """A process that stores and carries; killed with SIGKILL at the end of the block."""
-    arguments = [str(folder / "outbox"), str(port), str(first), "400"]
-    with subprocess.Popen(  # noqa: S603  (our own code)
-        [sys.executable, "-m", "tests.stress.fault_carrier", *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.kill()
-
-
-def stored(process: subprocess.Popen[str], upto: int) -> None:
-    """Read until the process has stored so many messages and one more."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) == upto:
-            return
-    raise AssertionError("the carrier ended by itself")
 
 
 def waiting(folder: Path) -> list[Key]:

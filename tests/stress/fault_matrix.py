@@ -17,9 +17,10 @@ from typing import Any
 
 from tests.stress.fault_bench import HEAD, Key, Row, carrying, drained, keys, raise_all, story
 from tests.stress.fault_disk import disk_full, one_client_id_for_two, outbox_full
-from tests.stress.fault_help import away, carrier, on_the_road, refused_at_first, stored, waiting
+from tests.stress.fault_help import away, on_the_road, refused_at_first, waiting
 from tests.stress.fault_kills import daemon_killed
 from tests.support.broker import Mosquitto, Witness
+from tests.support.carrier import carrier, read_stored
 from tests.support.certificates import certificate
 from tests.support.ports import free_port
 from tests.support.road import Weather
@@ -197,8 +198,10 @@ def killed_again_and_again(folder: Path, times: int = 10) -> Row:
     with Mosquitto(folder, durable=True) as broker, Witness(broker.port) as witness:
         for round_ in range(times):
             first, count = 1000 * round_, rng.randrange(4, 40)
-            with carrier(folder, broker.port, first) as process:
-                stored(process, count)
+            with carrier(
+                folder / "outbox", broker.port, first, 400, module="tests.stress.fault_carrier"
+            ) as process:
+                read_stored(process, count)
                 time.sleep(rng.uniform(0, 0.02))
             time.sleep(0.05)  # what has left is with the witness by now
             left, there = waiting(folder), set(witness.keys())

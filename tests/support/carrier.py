@@ -7,7 +7,10 @@ output after each. Then it carries on until it is killed.
 """
 
 import json
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -35,6 +38,28 @@ def key(n: int) -> tuple[str, int]:
     """The n-th message's id and seq, as subscribers see them."""
     message = numbered(n)
     return str(message.id), message.seq
+
+
+@contextmanager
+def carrier(
+    outbox: Path, port: int, first: int, count: int, *, module: str = "tests.support.carrier"
+) -> Iterator[subprocess.Popen[str]]:
+    """A process that stores and carries; killed with SIGKILL at the end of the block."""
+    arguments = map(str, (outbox, port, first, count))
+    with subprocess.Popen(  # noqa: S603  (our own code)
+        [sys.executable, "-m", module, *arguments], stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+        process.kill()
+
+
+def read_stored(process: subprocess.Popen[str], upto: int) -> None:
+    """Read what it prints until it has stored this message."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if int(line) == upto:
+            return
+    raise AssertionError("the carrier ended by itself")
 
 
 def main(path: Path, port: int, first: int, count: int) -> None:

@@ -48,7 +48,7 @@ def load_model(folder: Path, device: str, precision: Precision = "auto") -> Load
         model, report = transformers.AutoModelForImageTextToText.from_pretrained(
             folder,
             use_safetensors=True,
-            ignore_mismatched_sizes=True,  # told below, with names
+            ignore_mismatched_sizes=True,  # reported below, with names
             dtype="float32" if device.startswith("cpu") else "auto",
             output_loading_info=True,
             **here,
@@ -65,7 +65,7 @@ def load_model(folder: Path, device: str, precision: Precision = "auto") -> Load
 
 @contextmanager
 def map_load_errors(folder: Path) -> Iterator[None]:
-    """Re-raise what the libraries say about a folder as one line for the operator.
+    """Map the libraries' errors about a folder to one line for the operator.
 
     Raises:
         ConfigError: Names the folder, the library's reason (shortened) and the mend.
@@ -88,7 +88,7 @@ def map_load_errors(folder: Path) -> Iterator[None]:
 
 
 class _PlainErrorMapper:
-    """Re-raises an error that is an ``Exception`` and nothing more, as a ConfigError.
+    """Maps an error that is a bare ``Exception`` to a ConfigError.
 
     The parser of tokeniser files has no error class of its own; a file from a newer version
     ends there. Every error with a class passes.
@@ -127,7 +127,7 @@ def _import_transformers() -> Any:  # noqa: ANN401
 
 
 def _read_model_type(folder: Path) -> object:
-    """What ``config.json`` says the model is, once the folder has what a model needs.
+    """The model type in ``config.json``, after a check that the needed files are there.
 
     Raises:
         ConfigError: The folder, its configuration or its weights are missing or broken.
@@ -200,7 +200,7 @@ def _set_precision(model: Any, device: str, precision: Precision) -> Any:  # noq
 
 
 def _cpu_has_bfloat16() -> bool:
-    """Whether this machine multiplies in bfloat16 rather than imitating it."""
+    """Whether this processor has instructions for bfloat16."""
     try:
         facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:

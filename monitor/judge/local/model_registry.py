@@ -1,4 +1,4 @@
-"""Models that are known to fit: where they are, on what terms, and whether a copy is whole."""
+"""Known models: where to get them, their licences, and checks that a copy is complete."""
 
 import hashlib
 import json
@@ -16,14 +16,13 @@ from monitor.runtime.resources import find_bundled
 
 EMBEDDED: Final = "embedded"
 PINS: Final = "SHA256SUMS"
-"""In a model's folder: what each file's content must be, as ``sha256sum`` writes it."""
+"""In a model's folder: the files' checksums, as ``sha256sum`` writes them."""
 ORIGIN: Final = "pulled.json"
 """In a model's folder: where it came from."""
 
 _WANTED: Final = ("*.json", "*.safetensors", "*.jinja", "*.txt", "*.model", "LICENSE*", "README.md")
 _REPOSITORY: Final = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*", re.ASCII)
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_BLOCK: Final = 1 << 20
 _PIN_PARTS: Final = 2
 
 
@@ -55,7 +54,7 @@ class PulledModel:
 
 
 def read_catalogue() -> Mapping[str, CatalogueEntry]:
-    """The models that are known, by name.
+    """The known models, by name.
 
     Raises:
         ConfigError: The file that lists them is broken.
@@ -70,8 +69,8 @@ def read_catalogue() -> Mapping[str, CatalogueEntry]:
 def pull_model(name: str, to: Path, revision: str | None) -> PulledModel:
     """Fetch a model: a name of the catalogue, or OWNER/NAME at the hub.
 
-    Only weights as safetensors and what describes them; never code. What came is written
-    down, so that ``check`` notices any change.
+    Only weights as safetensors and what describes them; never code. Checksums are
+    stored, so that ``monitor models check`` notices any change.
 
     Args:
         name: Which.
@@ -103,14 +102,14 @@ def pull_model(name: str, to: Path, revision: str | None) -> PulledModel:
 
 
 def write_pins(folder: Path) -> int:
-    """Write down what a model's files are now, apart from what is only to be read.
+    """Write the checksums of a model's files, apart from those for people.
 
     Returns:
         How many.
 
     Raises:
         ConfigError: There are none.
-        OutputError: They cannot be written down.
+        OutputError: They cannot be written.
     """
     files = _list_model_files(folder)
     if not files:
@@ -124,10 +123,10 @@ def write_pins(folder: Path) -> int:
 
 
 def verify_pins(folder: Path) -> int | None:
-    """Compare a model's files with what was written down when they came.
+    """Compare a model's files with their stored checksums.
 
     Returns:
-        How many were compared; None if nothing was written down.
+        How many were compared; None if no checksums are stored.
 
     Raises:
         ConfigError: A file is missing, or not what it was.
@@ -149,7 +148,7 @@ def verify_pins(folder: Path) -> int | None:
 
 
 def _download(repository: str, revision: str | None, folder: Path) -> str:
-    """Fetch into a folder; the commit that came.
+    """Download into a folder; returns the commit.
 
     Raises:
         ConfigError: It cannot be had.
@@ -177,7 +176,7 @@ def _download(repository: str, revision: str | None, folder: Path) -> str:
 
 
 def _list_client_errors() -> tuple[type[Exception], ...]:
-    """What the hub's HTTP client raises; which client that is changed with its versions."""
+    """The errors of the hub's HTTP client, which differs between its versions."""
     clients = (sys.modules.get(name) for name in ("httpx", "httpx2"))
     theirs = (client.HTTPError for client in clients if client is not None)
     return (OSError, RuntimeError, ValueError, *theirs)
@@ -192,8 +191,5 @@ def _list_model_files(folder: Path) -> list[Path]:
 
 
 def _hash_file(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()

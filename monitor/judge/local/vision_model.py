@@ -1,4 +1,4 @@
-"""Asking a loaded model: the scores of the next token, or a sentence."""
+"""A loaded model: the logits of the next token, or a sentence."""
 
 import inspect
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,12 @@ from monitor.judge.local.load import Precision, load_model, map_load_errors
 from monitor.judge.scoring import find_answer_tokens
 
 _TILING: Final = ("do_image_splitting", "crop_to_patches", "do_pan_and_scan")
-"""How image processors call cutting a picture into tiles: waste on a crop of one head."""
+"""Options of image processors that cut a picture into tiles: useless for one head."""
 
 
 @contextmanager
 def map_inference_errors() -> Iterator[None]:
-    """Compute without gradients, and re-raise what goes wrong as JudgeUnavailableError.
+    """Compute without gradients, and map errors to JudgeUnavailableError.
 
     Raises:
         JudgeUnavailableError: Out of memory, or the model broke; one line.
@@ -59,7 +59,7 @@ class VisionModel:
 
     @property
     def is_encoder_decoder(self) -> bool:
-        """Whether the answer starts a text of its own, rather than following the prompt."""
+        """Whether the model is an encoder-decoder: its answer does not follow the prompt."""
         return bool(self._model.config.is_encoder_decoder)
 
     @property
@@ -68,7 +68,7 @@ class VisionModel:
         return getattr(self._processor, "chat_template", None) is not None
 
     def format_prompt(self, question: str) -> str:
-        """The text that the model is given, as it comes from the chat template if there is one.
+        """The question as the model's chat template writes it, if it has one.
 
         Raises:
             ConfigError: The template cannot be used.
@@ -106,7 +106,7 @@ class VisionModel:
     def score_answers(
         self, pictures: Sequence[Pixels], prompt: str, tokens: Sequence[int]
     ) -> NDArray[np.float32]:
-        """What one forward pass says about the next token.
+        """The next token's logits from one forward pass.
 
         Args:
             pictures: N squares of one size, red-green-blue.
@@ -128,7 +128,7 @@ class VisionModel:
         return chosen
 
     def write(self, picture: Pixels, prompt: str, limit: int) -> str:
-        """What the model writes about one picture, word by word and without chance.
+        """The text that the model writes about one picture, by greedy decoding.
 
         Args:
             picture: A red-green-blue square.
@@ -148,7 +148,7 @@ class VisionModel:
         return text
 
     def _prepare_inputs(self, pictures: Sequence[Pixels], prompt: str) -> Any:  # noqa: ANN401
-        """What the model takes. All rows are equally long: one prompt, one size of picture."""
+        """The model's inputs. All rows are equally long: one prompt, one size of picture."""
         chat = {"add_special_tokens": False} if self._has_opening_token(prompt) else {}
         inputs = self._processor(
             # Chat processors want the pictures of each conversation, the others a plain list.
@@ -189,7 +189,7 @@ def _choose_image_options(image_processor: Any) -> dict[str, Any]:  # noqa: ANN4
 
 
 def _choose_forward_options(model: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Only the last position's scores, and no cache, where the model knows these words."""
+    """Only the last position's scores, and no cache, where the model has these options."""
     wanted = {"logits_to_keep": 1, "use_cache": False}
     known = inspect.signature(model.forward).parameters
     return {name: value for name, value in wanted.items() if name in known}

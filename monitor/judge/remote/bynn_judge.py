@@ -22,7 +22,7 @@ _SURE: Final = 0.95  # the service says yes or no, and states 93 % accuracy
 
 
 class _BynnResponse(BaseModel):
-    """What is said about the picture. The last two are extras of our own server."""
+    """The answer about the picture. The last two are extras of our own server."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
@@ -90,7 +90,7 @@ class BynnJudge(HostedJudge):
 
 
 def _spread_probability(response: _BynnResponse) -> Mapping[str, float]:
-    """Probabilities that fit the answer: of the covering it names, or of all alike."""
+    """Probabilities from a yes or no: on the covering that it names, else on all alike."""
     sure = _SURE if response.occluded else 1 - _SURE
     stated = response.probability
     if stated is not None and (stated >= OCCLUDED_FROM) == response.occluded:

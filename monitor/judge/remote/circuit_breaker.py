@@ -1,4 +1,4 @@
-"""Not asking a server that has just said no, or nothing at all."""
+"""A circuit breaker: no requests for a while to a server that is busy or fails."""
 
 import threading
 import time
@@ -10,8 +10,8 @@ from typing import Final
 
 from monitor.errors import JudgeUnavailableError
 
-WAIT_LIMIT_S: Final = 60.0  # no server makes us wait longer, whatever it asks for
-_FAILURES: Final = 3  # in a row, after which the server is left alone
+WAIT_LIMIT_S: Final = 60.0  # the longest wait, whatever the server asks for
+_FAILURES: Final = 3  # in a row that open the breaker
 _OPEN_S: Final = (2.0, 30.0)  # first and longest rest of a server that fails
 
 
@@ -19,9 +19,9 @@ _OPEN_S: Final = (2.0, 30.0)  # first and longest rest of a server that fails
 class CircuitBreaker:
     """Decides whether a server may be asked now. Thread-safe.
 
-    After ``busy`` nobody asks until the wait is over: the server's own ``Retry-After``, or
-    ours, which grow. After some failures in a row it rests likewise; then one caller tries,
-    and the others follow if that went well.
+    After a busy answer no request is allowed until the wait is over: the server's own
+    ``Retry-After``, or ours, which grows. The same after some failures in a row; then one
+    request is let through, and the others follow if it succeeds.
 
     Args:
         waits: Seconds to wait after the first, second, ... busy answer in a row.
@@ -38,10 +38,10 @@ class CircuitBreaker:
     _reason: str = field(init=False, default="")
 
     def check_allowed(self) -> None:
-        """Ask to go ahead; whoever may go must report how it went.
+        """Ask whether a request is allowed; the caller must then record how it went.
 
         Raises:
-            JudgeUnavailableError: The server is to be left alone for now.
+            JudgeUnavailableError: No request is allowed now.
         """
         with self._lock:
             left_s = self._until - self.seconds()
@@ -74,7 +74,7 @@ class CircuitBreaker:
 
         Args:
             reason: For the log.
-            retry_after_s: How long it wants to be left alone; None is ours to choose.
+            retry_after_s: The server's own wait in seconds; None takes the next of ``waits``.
         """
         with self._lock:
             self._trying = False
@@ -86,7 +86,7 @@ class CircuitBreaker:
 
 
 def parse_retry_after(value: str | None, now: datetime) -> float | None:
-    """What a ``Retry-After`` header asks for, in seconds; None if it says nothing usable.
+    """The seconds that a ``Retry-After`` header asks for; None if it cannot be read.
 
     Args:
         value: A number of seconds, or an HTTP date.

@@ -1,4 +1,4 @@
-"""The way to a judge on another machine: one JSON request, one bounded JSON answer."""
+"""JSON over HTTP to a judge on another machine, with limits on time and size."""
 
 import json
 import ssl
@@ -16,7 +16,7 @@ import httpx
 from monitor.errors import ConfigError, JudgeAnswerError, JudgeUnavailableError
 from monitor.judge.remote.circuit_breaker import CircuitBreaker, parse_retry_after
 
-MAX_ANSWER_BYTES: Final = 1 << 20  # a longer answer is none
+MAX_ANSWER_BYTES: Final = 1 << 20  # longer answers are refused
 _CONNECT_S: Final = 3.0
 _BUSY: Final = (429, 503, 529)
 _KEY_REFUSED: Final = (401, 403)
@@ -32,7 +32,7 @@ class JsonClient:
     Args:
         base: Of all addresses; without credentials.
         key_file: Holds the bearer token in one line; None sends none.
-        ca_file: Whom to trust; None is the system's authorities.
+        ca_file: Trusted certificate authorities; None takes the system's.
         timeout_s: For one answer, from the first byte sent to the last received.
         concurrency: Requests under way at most; more wait for one of them to end.
         busy_waits_s: Seconds to wait after busy answers in a row that name no time.
@@ -70,7 +70,7 @@ class JsonClient:
 
         Args:
             path: Appended to the base.
-            body: What is asked.
+            body: The request's JSON.
 
         Raises:
             JudgeUnavailableError: No answer now: unreachable, too slow, busy, broken, or the
@@ -85,10 +85,10 @@ class JsonClient:
 
     @contextmanager
     def _take_slot(self) -> Iterator[None]:
-        """One of the requests that may be under way; waits for it.
+        """Wait for one of the concurrent requests' slots, and hold it.
 
         Raises:
-            JudgeUnavailableError: There was none for as long as an answer may take.
+            JudgeUnavailableError: None was free within the timeout.
         """
         if not self._slots.acquire(timeout=self._timeout_s):
             raise JudgeUnavailableError("too many requests are under way")
@@ -99,7 +99,7 @@ class JsonClient:
 
     @contextmanager
     def _report_outcome(self) -> Iterator[None]:
-        """Translate the library's errors, and let the breaker know how it went."""
+        """Map the library's errors, and record the outcome in the breaker."""
         try:
             yield
         except JudgeAnswerError:
@@ -188,6 +188,6 @@ def _load_authorities(ca_file: Path | None) -> ssl.SSLContext:
 
 
 def _describe_error(error: Exception) -> str:
-    """A library's message as part of one line; addresses may hold what is best not logged."""
+    """A library's message as part of one line, without addresses, which may hold secrets."""
     cause = error.__cause__ or error
     return f"{type(error).__name__}: {' '.join(str(cause).split())[:120]}".rstrip(": ")

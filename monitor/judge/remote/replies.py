@@ -1,4 +1,4 @@
-"""Reading what a chat server replies, strictly: a covering comes out of it and nothing else."""
+"""Strict parsing of a chat server's replies. Only a covering and a sentence are taken."""
 
 import json
 import math
@@ -36,7 +36,7 @@ SCHEMA: Final[Mapping[str, object]] = {
     "additionalProperties": False,
 }
 _MIN_LETTER_SHARE: Final = 0.2  # of the first token's probability that must be on letters of ours
-_CONFIDENCE_RANGE: Final = (0.55, 0.97)  # what a model's word for its own confidence may count
+_CONFIDENCE_RANGE: Final = (0.55, 0.97)  # bounds for a model's own statement of its confidence
 _THOUGHT_END: Final = "</think>"
 
 Logprob = Annotated[float, Field(le=0.001, allow_inf_nan=False)]
@@ -76,12 +76,12 @@ class Reply(_ChatModel):
 
     @property
     def text(self) -> str:
-        """What the model wrote, without what it thought aloud before."""
+        """The model's text without its reasoning."""
         return (self.choices[0].message.content or "").rpartition(_THOUGHT_END)[2].strip()
 
     @property
     def sentence(self) -> str:
-        """What the model wrote, or else thought, as harmless text."""
+        """The model's text, or else its reasoning, as one harmless line."""
         return to_one_line(self.text or self.choices[0].message.reasoning_content or "")
 
 
@@ -99,12 +99,12 @@ def parse_reply(answer: object) -> Reply:
     """A server's answer, checked.
 
     Raises:
-        JudgeAnswerError: It is no chat completion.
+        JudgeAnswerError: Not a chat completion.
     """
     try:
         return Reply.model_validate(answer)
     except ValidationError:
-        raise JudgeAnswerError("the answer is no chat completion") from None
+        raise JudgeAnswerError("the answer is not a chat completion") from None
 
 
 def read_letter_logits(answer: Reply) -> NDArray[np.float32] | None:
@@ -144,7 +144,7 @@ def strip_letter(text: str) -> str:
 def read_stated_verdict(text: str) -> tuple[Mapping[str, float], str]:
     """Probabilities by answer, and the sentence, from a model's JSON.
 
-    A model's word for its own confidence is bounded. What it leaves goes to the free face
+    A model's own statement of its confidence is bounded. The rest goes to the free face
     where the model says covered, and evenly to the coverings where it says free.
 
     Raises:
@@ -173,7 +173,7 @@ def read_stated_verdict(text: str) -> tuple[Mapping[str, float], str]:
 
 
 def _refuse_duplicate_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """A JSON object in which no name stands twice."""
+    """A JSON object; a name that occurs twice is refused."""
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a name stands twice")

@@ -16,7 +16,7 @@ from monitor.runtime.stop import Stop
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.5  # how late a stop request may be noticed while nobody is in view
+POLL_S = 0.5  # how late a stop request may be noticed while no crop waits
 PACE_S = 0.02  # how long to wait for the budget while crops are waiting
 _MAX_REMEMBERED = 512  # subjects whose sentence is kept
 
@@ -34,7 +34,7 @@ class JudgeWorker:
     judge: Judge
     batch: int
     backoff: Backoff
-    verifier: VerificationQueue | None = None  # is told of every suspicious crop
+    verifier: VerificationQueue | None = None  # receives every suspicious crop
     trouble: str | None = field(init=False, default=None)  # why it fails now; any thread may read
     _sentences: LRUCache[tuple[CameraId, SubjectId], str] = field(
         init=False, default_factory=lambda: LRUCache(_MAX_REMEMBERED)
@@ -44,7 +44,7 @@ class JudgeWorker:
     )
 
     def run(self, stop: Stop) -> None:
-        """Answer until stop is requested; a judge that fails is waited out, never given up."""
+        """Judge until stop is requested; a judge that fails is tried again."""
         while not stop.requested:
             crops = self.scheduler.take(self.batch, 0.0 if self._unexplained else POLL_S)
             if not crops:
@@ -67,7 +67,7 @@ class JudgeWorker:
                 self._explain_one()
 
     def answer_waiting(self) -> int:
-        """Answer and explain what waits and the budget allows, on the caller's thread.
+        """Judge and explain all waiting crops that the budget allows, on the caller's thread.
 
         Returns:
             How many crops were answered.

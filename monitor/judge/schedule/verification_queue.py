@@ -1,4 +1,4 @@
-"""Asking a second judge about alerts and doubts, without anybody waiting for it."""
+"""Requests to a second judge about alerts and doubtful crops. Nothing blocks on its answer."""
 
 import threading
 from collections import Counter
@@ -29,30 +29,30 @@ class VerificationRequest:
 
     crop: HeadCrop
     alert: Alert | None  # None: only a doubt
-    until: float  # seconds on the clock of the queue; then nobody waits for the answer
+    until: float  # seconds on the clock of the queue; later answers are not used
 
     @property
     def urgency(self) -> tuple[int, float]:
-        """What requests are sorted by: severe alerts first, then the one that ends first."""
+        """The sort key: severe alerts first, then the request that expires first."""
         return (-_RANK[self.alert.severity] if self.alert else 0), self.until
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationCounts:
-    """What became of the requests so far."""
+    """Counts of requests since the start, by what happened to them."""
 
     asked: int
     answered: int
-    expired: int  # nobody waited for the answer any longer
+    expired: int  # not answered in time
     refused: int  # too many were waiting
     replaced: int  # a newer crop of the same subject took their place
 
 
 class VerificationQueue:
-    """Where crops wait for the verifier, the most urgent first. Thread-safe, never blocks.
+    """Crops that wait for the verifier, the most urgent first. Thread-safe, never blocks.
 
     It keeps each suspicious subject's best crop, so that there is one to ask about when an
-    alert is raised. Both that and what waits are bounded.
+    alert is raised. Both are bounded in number.
 
     Args:
         settings: How long and how many requests may wait.
@@ -88,7 +88,7 @@ class VerificationQueue:
             return len(self._waiting)
 
     def record_verdict(self, crop: HeadCrop, verdict: Verdict) -> None:
-        """Take in what the first judge said of one crop: keep it, or ask about a doubt."""
+        """Keep a suspicious crop, and request a second verdict if the first one is doubtful."""
         low, high = _DOUBT_RANGE
         if not verdict.evaluable or verdict.occluded < low:
             return
@@ -105,7 +105,7 @@ class VerificationQueue:
                 )
 
     def ask(self, alert: Alert) -> None:
-        """Ask about an alert that has just been raised."""
+        """Request a second verdict about an alert that has just been raised."""
         now = self._clock.seconds()
         with self._changed:
             crop = self._best.get((alert.camera, alert.subject))
@@ -128,7 +128,7 @@ class VerificationQueue:
             return self._waiting.pop(name)
 
     def put_answer(self, request: VerificationRequest, verdict: Verdict | None) -> None:
-        """Bring back what the verifier said; None is nothing that could be used."""
+        """Accept the verifier's verdict; None if it gave no usable one."""
         if verdict is not None:
             verdict = replace(verdict, weight=WEIGHT)
         with self._changed:
@@ -140,29 +140,29 @@ class VerificationQueue:
         self._bell.set()
 
     def give_back(self, request: VerificationRequest) -> None:
-        """Bring back a request that could not be answered now; it may be tried again."""
+        """Queue a request again that could not be answered now."""
         name = request.alert.id if request.alert else (request.crop.camera, request.crop.subject)
         with self._changed:
             if name not in self._waiting:
                 self._enqueue(name, request, again=True)
 
     def seconds_left(self, request: VerificationRequest) -> float:
-        """How long somebody will wait for the answer, in seconds."""
+        """The time until a request expires, in seconds."""
         return request.until - self._clock.seconds()
 
     @property
     def answered_cameras(self) -> set[CameraId]:
-        """The cameras about whose alerts or doubts something has been said."""
+        """The cameras that have answers or verdicts to collect."""
         with self._changed:
             return {*self._alert_answers, *self._verdicts}
 
     def collect_answers(self, camera: CameraId) -> list[VerifierAnswer]:
-        """What has been said about one camera's alerts since it last asked."""
+        """Remove and return the answers about one camera's alerts."""
         with self._changed:
             return self._alert_answers.pop(camera, [])
 
     def collect_verdicts(self, camera: CameraId) -> list[Verdict]:
-        """What has been said about one camera's doubts since it last asked."""
+        """Remove and return the verdicts about one camera's doubtful crops."""
         with self._changed:
             return self._verdicts.pop(camera, [])
 
@@ -199,6 +199,6 @@ class VerificationQueue:
 
 
 def _is_better(crop: HeadCrop, before: HeadCrop) -> bool:
-    """Whether a newer crop takes an older one's place."""
+    """Whether a newer crop replaces an older one."""
     old = crop.moment.seconds - before.moment.seconds > _FRESH_S
     return old or before.head_px <= _MIN_GAIN * crop.head_px

@@ -17,10 +17,8 @@ from monitor.runtime.stop import Stop, StopSwitch
 log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5  # how late a stop request may be noticed while nothing is asked
-_TIME_FACTOR: Final = (
-    3.0  # a sentence is asked for only if this many times the answer's time is left
-)
-_REPLAY_TRIES: Final = 4  # in a replay, where nobody comes back later
+_TIME_FACTOR: Final = 3.0  # a sentence is wanted only if so many answers' time is left
+_REPLAY_TRIES: Final = 4  # in a replay, where a request is not queued again
 
 
 @dataclass(slots=True)
@@ -37,7 +35,7 @@ class VerifierWorker:
     _failures: RepeatLog = field(init=False, default_factory=lambda: RepeatLog(log))
 
     def run(self, stop: Stop) -> None:
-        """Answer until stop is requested; a verifier that fails is waited out."""
+        """Answer until stop is requested; a verifier that fails is tried again."""
         while not stop.requested:
             request = self.queue.take(POLL_S)
             if request is None:
@@ -47,7 +45,7 @@ class VerifierWorker:
                 stop.wait(pause_s)
 
     def answer_waiting(self) -> int:
-        """Answer what waits, on the caller's thread: in a replay, where nobody hurries.
+        """Answer what waits, on the caller's thread, as a replay does.
 
         Returns:
             How many requests were answered.

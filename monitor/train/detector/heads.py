@@ -52,7 +52,7 @@ def collect_heads(
         if label in _EMPTY or label in _UNCLEAR:
             scenes.append(_scene(path.name, pixels, None, unclear=label in _UNCLEAR))
             continue
-        face, face_px, found = landmarks.find(pixels)
+        face, face_px, found = landmarks.find_face(pixels)
         if not found and label not in _WHOLE:
             continue
         box = _box(face.points.mean(axis=0), face_px)

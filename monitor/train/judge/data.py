@@ -1,4 +1,4 @@
-"""Batches for the judge: what is drawn from the pool, and how it is varied."""
+"""Batches for the judge's training: samples drawn from the pool, and their augmentation."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from monitor.demo.drawing import Floats, Rng, happens
 from monitor.domain import UNUSABLE, Pixels
 from monitor.train.judge.faces import SIDE
-from monitor.train.judge.leave import DRAWN, family, left_out
+from monitor.train.judge.leave_out import DRAWN, find_family, list_left_out
 from monitor.train.judge.pool import Shard, read_shard
 
 Group = tuple[str, str]
 """A source and an answer; "*" is any answer."""
-_MANY: Final = 100
-OTHER: Final = 0.012  # of each source and answer that is not in the table, a site's own say
+_FULL_GROUP: Final = 100
+OTHER_SHARE: Final = 0.012  # of each source and answer that is not in the table, a site's own say
 
 _MASKS: Final = ("andrewmvd", "chandrikadeb7", "jolignier", "masktype")
 SHARES: Final[dict[Group, float]] = {
@@ -51,24 +51,24 @@ SHARES: Final[dict[Group, float]] = {
 """The same for a small source as for a large one, so that no source stands for an answer,
 and more for those labelled by eye."""
 
-_GOOD, _FAIR = 0.62, 0.9  # shares of samples that are good, and good or fair
+_GOOD_SHARE, _FAIR_SHARE = 0.62, 0.9  # shares of samples that are good, and good or fair
 _BEHIND: Final = ("background", "away")
 _NATURAL: Final = "natural"  # the source whose pictures show what lies about a head
-_FAR: Final = 0.3  # share of the heads that are set small before something else
-_FEW: Final = 24  # pixels a side; fewer are called bad
+_FAR_SHARE: Final = 0.3  # share of the heads that are set small before something else
+_MIN_GOOD_PX: Final = 24  # pixels a side; fewer are called bad
 
 
-def share_of(group: Group, count: int) -> float:
-    """How often a sample comes from a group of so many, before all shares are made to sum to 1.
+def get_share(group: Group, count: int) -> float:
+    """The share of samples from a group of so many, before all shares are made to sum to 1.
 
     A few pictures that are in no table are not shown again and again.
     """
-    return SHARES.get(group, OTHER * min(count / _MANY, 1.0))
+    return SHARES.get(group, OTHER_SHARE * min(count / _FULL_GROUP, 1.0))
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where one sample lies."""
+    """The place of one sample."""
 
     shard: int
     row: int
@@ -79,7 +79,7 @@ class Pool:
 
     Args:
         folder: What judge_pool wrote; synthetic shards that appear later are found by refresh.
-        leave_out: A source that must not be seen; empty leaves out none.
+        leave_out: A source that must not be used; empty uses all.
     """
 
     def __init__(self, folder: Path, leave_out: str = "") -> None:
@@ -94,13 +94,13 @@ class Pool:
         return Pool, (self._folder, self._leave_out)  # another process opens the files itself
 
     def refresh(self) -> None:
-        """Take up the shards that are new."""
-        unseen = left_out(self._leave_out)
+        """Add the shards that are new."""
+        unseen = list_left_out(self._leave_out)
         for path in sorted(set(self._folder.glob("*.npz")) - self._paths):
             self._paths.add(path)
             shard = read_shard(path)
             for row, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
-                name = family(source, unseen)
+                name = find_family(source, unseen)
                 if name is None:
                     continue
                 answer = "*" if name == DRAWN else key.partition("/")[0]
@@ -108,10 +108,10 @@ class Pool:
                 group.append(_Place(len(self._shards), row))
             self._shards.append(shard)
         self._names = sorted(self._groups)
-        shares = np.array([share_of(name, len(self._groups[name])) for name in self._names])
+        shares = np.array([get_share(name, len(self._groups[name])) for name in self._names])
         self._shares = shares / shares.sum()
 
-    def draw(self, crop_px: int, rng: Rng) -> tuple[Pixels, str]:
+    def draw_sample(self, crop_px: int, rng: Rng) -> tuple[Pixels, str]:
         """One varied sample, (crop_px, crop_px, 3) red-green-blue, and its answer with detail."""
         name = self._names[rng.choice(len(self._names), p=self._shares)]
         group = self._groups[name]
@@ -119,37 +119,37 @@ class Pool:
         shard = self._shards[place.shard]
         key = shard.keys[place.row]
         pixels, frame = shard.pixels[place.row], shard.frames[place.row]
-        if name != _BEHIND and happens(rng, _FAR if name[0] != _NATURAL else 0.1):
-            head = framed(pixels, frame, int(crop_px * rng.uniform(0.48, 0.92)), rng)
-            crop = set_before(head, self._canvas(head, crop_px, rng), rng)
+        if name != _BEHIND and happens(rng, _FAR_SHARE if name[0] != _NATURAL else 0.1):
+            head = frame_face(pixels, frame, int(crop_px * rng.uniform(0.48, 0.92)), rng)
+            crop = place_on_canvas(head, self._draw_canvas(head, crop_px, rng), rng)
         else:
-            crop = framed(pixels, frame, crop_px, rng, wide=name[0] == _NATURAL)
-        crop, spoilt = degraded(crop, rng)
+            crop = frame_face(pixels, frame, crop_px, rng, wide=name[0] == _NATURAL)
+        crop, spoilt = degrade(crop, rng)
         return np.ascontiguousarray(crop[..., ::-1]), UNUSABLE if spoilt else key
 
-    def _canvas(self, head: Pixels, crop_px: int, rng: Rng) -> Pixels:
-        """What a small head is set before: a scene, a blur of its own picture, or one colour."""
+    def _draw_canvas(self, head: Pixels, crop_px: int, rng: Rng) -> Pixels:
+        """A background for a small head: a scene, a blur of its own picture, or one colour."""
         kind = rng.random()
         if kind < 0.55 and _BEHIND in self._groups:  # noqa: PLR2004
             group = self._groups[_BEHIND]
             place = group[rng.integers(len(group))]
             shard = self._shards[place.shard]
-            return framed(shard.pixels[place.row], shard.frames[place.row], crop_px, rng)
+            return frame_face(shard.pixels[place.row], shard.frames[place.row], crop_px, rng)
         if kind < 0.8:  # noqa: PLR2004
-            blur = cv2.GaussianBlur(_resized(head, crop_px, cv2.INTER_LINEAR), (0, 0), crop_px / 8)
+            blur = cv2.GaussianBlur(_resize(head, crop_px, cv2.INTER_LINEAR), (0, 0), crop_px / 8)
             return np.asarray(blur, dtype=np.uint8)
         return np.full((crop_px, crop_px, 3), rng.integers(0, 256, 3), np.uint8)
 
-    def batches(self, size: int, crop_px: int, rng: Rng) -> Iterator[tuple[Pixels, list[str]]]:
+    def draw_batches(self, size: int, crop_px: int, rng: Rng) -> Iterator[tuple[Pixels, list[str]]]:
         """Endless batches: (size, crop_px, crop_px, 3) red-green-blue, and their answers."""
         while True:
-            drawn = [self.draw(crop_px, rng) for _ in range(size)]
+            drawn = [self.draw_sample(crop_px, rng) for _ in range(size)]
             yield np.stack([pixels for pixels, _ in drawn]), [key for _, key in drawn]
             if happens(rng, 0.01):
                 self.refresh()
 
 
-def set_before(head: Pixels, canvas: Pixels, rng: Rng) -> Pixels:
+def place_on_canvas(head: Pixels, canvas: Pixels, rng: Rng) -> Pixels:
     """A small head somewhere in a larger square, its chest often carried on downwards.
 
     Close crops are common among clear faces and wide ones among masks; set before anything,
@@ -173,7 +173,9 @@ def set_before(head: Pixels, canvas: Pixels, rng: Rng) -> Pixels:
     return crop
 
 
-def framed(pixels: Pixels, frame: Floats, crop_px: int, rng: Rng, *, wide: bool = False) -> Pixels:
+def frame_face(
+    pixels: Pixels, frame: Floats, crop_px: int, rng: Rng, *, wide: bool = False
+) -> Pixels:
     """A crop about the face, looser or tighter, off the middle, turned, cut off at an edge.
 
     Args:
@@ -219,33 +221,33 @@ def framed(pixels: Pixels, frame: Floats, crop_px: int, rng: Rng, *, wide: bool 
     )
 
 
-def degraded(crop: Pixels, rng: Rng) -> tuple[Pixels, bool]:
+def degrade(crop: Pixels, rng: Rng) -> tuple[Pixels, bool]:
     """A crop as cameras give it, mostly good, now and then bad; and whether it is spoilt."""
     severity = rng.random()
-    if severity < _GOOD:
-        return _slightly(crop, rng), False
-    if severity < _FAIR:
-        return (worn if happens(rng, 0.5) else lit)(crop, rng), False
-    crop = lit(crop, rng)
+    if severity < _GOOD_SHARE:
+        return _vary_slightly(crop, rng), False
+    if severity < _FAIR_SHARE:
+        return (wear_out if happens(rng, 0.5) else change_light)(crop, rng), False
+    crop = change_light(crop, rng)
     if happens(rng, 0.3):
-        return wasted(crop, rng), True
-    return worn(crop, rng), False
+        return spoil(crop, rng), True
+    return wear_out(crop, rng), False
 
 
-def _slightly(crop: Pixels, rng: Rng) -> Pixels:
+def _vary_slightly(crop: Pixels, rng: Rng) -> Pixels:
     """Another exposure and tint, sometimes grey, sometimes from fewer pixels."""
     light = rng.uniform(0.75, 1.25) * rng.uniform(0.92, 1.08, (1, 1, 3))
     crop = np.clip(crop * light + rng.uniform(-15, 15), 0, 255).astype(np.uint8)
     if happens(rng, 0.2):
         crop = np.repeat(crop.mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
     side = crop.shape[0]
-    if side > _FEW and happens(rng, 0.3):
-        small = _resized(crop, int(rng.integers(_FEW, side)), cv2.INTER_AREA)
-        crop = _resized(small, side, cv2.INTER_LINEAR)
+    if side > _MIN_GOOD_PX and happens(rng, 0.3):
+        small = _resize(crop, int(rng.integers(_MIN_GOOD_PX, side)), cv2.INTER_AREA)
+        crop = _resize(small, side, cv2.INTER_LINEAR)
     return crop
 
 
-def lit(crop: Pixels, rng: Rng) -> Pixels:
+def change_light(crop: Pixels, rng: Rng) -> Pixels:
     """A crop in other light and colours, now and then grey as at night."""
     chance = rng.random()
     steps = np.arange(256, dtype=np.float32) / 255
@@ -269,12 +271,12 @@ def lit(crop: Pixels, rng: Rng) -> Pixels:
     return np.asarray(crop, dtype=np.uint8)
 
 
-def worn(crop: Pixels, rng: Rng) -> Pixels:
+def wear_out(crop: Pixels, rng: Rng) -> Pixels:
     """A crop as a camera far away gives it: small, blurred, noisy, compressed."""
     side = crop.shape[0]
     if happens(rng, 0.5):
         small = round(float(np.exp(rng.uniform(np.log(17), np.log(90)))))
-        crop = _resized(crop, min(small, side), cv2.INTER_AREA)
+        crop = _resize(crop, min(small, side), cv2.INTER_AREA)
     if happens(rng, 0.15):
         crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.4)), dtype=np.uint8)
     if happens(rng, 0.06):  # moved while the shutter was open
@@ -291,25 +293,25 @@ def worn(crop: Pixels, rng: Rng) -> Pixels:
         crop = np.asarray(cv2.imdecode(coded[1], cv2.IMREAD_COLOR), dtype=np.uint8)
     if crop.shape[0] != side:
         how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
-        crop = _resized(crop, side, how[rng.integers(4)])
+        crop = _resize(crop, side, how[rng.integers(4)])
     return crop
 
 
-def wasted(crop: Pixels, rng: Rng) -> Pixels:
-    """A crop of which nothing can be said: a few pixels, or next to no light."""
+def spoil(crop: Pixels, rng: Rng) -> Pixels:
+    """A crop that is unusable: a few pixels, or hardly any light."""
     side = crop.shape[0]
     if happens(rng, 0.6):
-        return _resized(
-            _resized(crop, int(rng.integers(3, 8)), cv2.INTER_AREA), side, cv2.INTER_CUBIC
+        return _resize(
+            _resize(crop, int(rng.integers(3, 8)), cv2.INTER_AREA), side, cv2.INTER_CUBIC
         )
     dark = crop * rng.uniform(0.0, 0.05) + rng.standard_normal(crop.shape) * rng.uniform(0, 5)
     return np.clip(dark, 0, 255).astype(np.uint8)
 
 
-def _resized(pixels: Pixels, side: int, how: int) -> Pixels:
+def _resize(pixels: Pixels, side: int, how: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, (side, side), interpolation=how), dtype=np.uint8)
 
 
-def normalised(pixels: Pixels) -> NDArray[np.float32]:
+def normalise(pixels: Pixels) -> NDArray[np.float32]:
     """(N, S, S, 3) bytes to (N, 3, S, S) about 0, as the judge's image processor does it."""
     return np.ascontiguousarray((pixels.transpose(0, 3, 1, 2) / 127.5 - 1) * 2, dtype=np.float32)

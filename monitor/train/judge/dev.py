@@ -64,8 +64,8 @@ def read_dev(folder: Path, processor: Any, reduce_px: int = 0) -> DevSet:  # noq
     return DevSet(torch.cat(tensors), labels)
 
 
-def answer_logits(model: Any, processor: Any, dev: DevSet) -> NDArray[np.float64]:  # noqa: ANN401
-    """(N, 11): what the model gives each answer, in the order of ANSWERS."""
+def compute_answer_logits(model: Any, processor: Any, dev: DevSet) -> NDArray[np.float64]:  # noqa: ANN401
+    """(N, 11): the answers' logits, in the order of ANSWERS."""
     words = processor.tokenizer.convert_tokens_to_ids(list(ANSWERS))
     blank = np.zeros((8, 8, 3), np.uint8)
     text = processor(images=[blank], text=[QUESTION], return_tensors="pt")["input_ids"]
@@ -78,7 +78,7 @@ def answer_logits(model: Any, processor: Any, dev: DevSet) -> NDArray[np.float64
     return np.asarray(torch.cat(rows).numpy(), dtype=np.float64)
 
 
-def occluded_share(logits: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+def compute_occluded_share(logits: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
     """(N, 11) logits to (N,) probabilities of being occluded, given clear or occluded."""
     scaled = logits / temperature
     hidden = np.logaddexp.reduce(scaled[:, _HIDDEN], axis=1)
@@ -86,25 +86,25 @@ def occluded_share(logits: NDArray[np.float64], temperature: float) -> NDArray[n
 
 
 def fit_temperature(logits: NDArray[np.float64], labels: list[str]) -> float:
-    """The temperature, of 0.5 to 4, that makes occluded or clear the least surprising."""
+    """The temperature, from 0.5 to 4, with the lowest loss of occluded against clear."""
     known = [i for i, label in enumerate(labels) if _is_judged(label)]
     hidden = np.array([labels[i] != "none" for i in known])
 
     def surprise(temperature: float) -> float:
         """The mean loss at a temperature."""
-        share = np.clip(occluded_share(logits[known], temperature), 1e-6, 1 - 1e-6)
+        share = np.clip(compute_occluded_share(logits[known], temperature), 1e-6, 1 - 1e-6)
         return float(-np.log(np.where(hidden, share, 1 - share)).mean())
 
     tried: list[float] = np.geomspace(0.5, 4.0, 60).tolist()
     return min(tried, key=surprise)
 
 
-def score(logits: NDArray[np.float64], labels: list[str]) -> DevScore:
-    """The figures a training is steered by."""
+def score_answers(logits: NDArray[np.float64], labels: list[str]) -> DevScore:
+    """The figures by which the best weights are chosen."""
     temperature = fit_temperature(logits, labels)
     known = np.array([_is_judged(label) for label in labels])
     truth = np.array([label != "none" for label in labels])[known]
-    said = occluded_share(logits, temperature)[known]
+    said = compute_occluded_share(logits, temperature)[known]
     right = (said >= OCCLUDED_FROM) == truth
     named = [
         ANSWERS[int(row.argmax())] == label

@@ -27,7 +27,7 @@ from monitor.judge.profile import (
     read_profile,
 )
 from monitor.runtime.openvino_runtime import open_openvino
-from monitor.train.judge.words import SENTENCES, vocabulary, words_of
+from monitor.train.judge.words import SENTENCES, list_vocabulary, split_answer
 
 
 def export_judge(folder: Path) -> Path:
@@ -51,14 +51,14 @@ def export_judge(folder: Path) -> Path:
             "monitor models export"
         ) from error
     loaded = load_model(folder, "cpu")
-    known = set(vocabulary()) <= set(loaded.processor.tokenizer.get_vocab())
+    known = set(list_vocabulary()) <= set(loaded.processor.tokenizer.get_vocab())
     if loaded.model.config.model_type != "fast_vlm" or not known:
         raise ConfigError(f"{folder}: not made by monitor train judge; name a folder that is")
     graph = _convert(ScoringPass(loaded, read_profile(folder)))
     _halve_constants(openvino, graph)
     for output, name in zip(graph.outputs, (ANSWER_LOGITS, SENTENCE_LOGITS), strict=True):
         output.set_names({name})
-    sentences = [" ".join(words_of(key)) for key in SENTENCES]
+    sentences = [" ".join(split_answer(key)) for key in SENTENCES]
     graph.set_rt_info(json.dumps(sentences), list(SENTENCES_KEY))
     path = folder / GRAPH
     try:
@@ -105,7 +105,7 @@ class ScoringPass(torch.nn.Module):  # type: ignore[misc]  # torch goes untyped 
 
         tokenizer = loaded.processor.tokenizer
         rows = [
-            [*tokenizer.convert_tokens_to_ids(words_of(key)), tokenizer.eos_token_id]
+            [*tokenizer.convert_tokens_to_ids(split_answer(key)), tokenizer.eos_token_id]
             for key in SENTENCES
         ]
         longest = max(len(row) for row in rows)
@@ -166,7 +166,7 @@ def _convert(scoring: ScoringPass) -> Any:  # noqa: ANN401  (OpenVINO's Model)
 
     side = scoring.side
     crops = torch.zeros((2, side, side, 3), dtype=torch.uint8)
-    with torch.no_grad(), _quiet():
+    with torch.no_grad(), _silence_warnings():
         program = torch.export.export(
             scoring.eval(), (crops,), dynamic_shapes=({0: torch.export.Dim("crops")},)
         )
@@ -179,8 +179,8 @@ def _convert(scoring: ScoringPass) -> Any:  # noqa: ANN401  (OpenVINO's Model)
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the converter from logging what is not in a list of its own."""
+def _silence_warnings() -> Iterator[None]:
+    """Silence the converter, which logs operations that it does not know."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

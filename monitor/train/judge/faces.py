@@ -58,11 +58,11 @@ class Landmarks:
                 raise ConfigError(f"cannot load face detector {weights}: {error}") from error
 
     @property
-    def blind(self) -> bool:
+    def is_blind(self) -> bool:
         """Whether every face is assumed, none found."""
         return self._net is None
 
-    def find(self, pixels: Pixels) -> tuple[LandmarkedFace, float, bool]:
+    def find_face(self, pixels: Pixels) -> tuple[LandmarkedFace, float, bool]:
         """The face nearest the middle of a square picture, its longer side, whether found."""
         side = pixels.shape[0]
         assumed = (
@@ -76,14 +76,14 @@ class Landmarks:
         padded = cv2.copyMakeBorder(pixels, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
         self._net.setInputSize(padded.shape[1::-1])
         _, rows = self._net.detect(padded)
-        row = _nearest(rows, side / 2 + edge, side / 4)
+        row = _find_nearest(rows, side / 2 + edge, side / 4)
         if row is None:
             return assumed
         points = (row[4:14].reshape(5, 2) - edge).astype(np.float32)
         return LandmarkedFace(pixels, points), float(row[2:4].max()), True
 
 
-def _nearest(rows: MatLike | None, middle: float, reach: float) -> Floats | None:
+def _find_nearest(rows: MatLike | None, middle: float, reach: float) -> Floats | None:
     """Of YuNet's (N, 15) rows the one nearest the middle, unless all lie beyond reach."""
     if rows is None:
         return None
@@ -124,7 +124,7 @@ def read_crop(path: Path) -> Pixels:
     return np.asarray(cv2.resize(pixels, (SIDE, SIDE), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def square(picture: Pixels, middle: tuple[float, float], side: float) -> Pixels:
+def cut_square(picture: Pixels, middle: tuple[float, float], side: float) -> Pixels:
     """The square about a point, as SIDE pixels; what lies outside repeats the edge."""
     scale = SIDE / side
     move = np.array(
@@ -169,7 +169,7 @@ def read_scenes(folder: Path) -> Iterator[LabelledScene]:
             yield LabelledScene(name, np.asarray(pixels, dtype=np.uint8), faces, persons)
 
 
-def loose_heads(scene: LabelledScene) -> Iterator[tuple[HeadSample, Pixels]]:
+def cut_loose_heads(scene: LabelledScene) -> Iterator[tuple[HeadSample, Pixels]]:
     """Each face of a scene in a wide square, without an answer yet, and its head crop.
 
     The head crop, 16 pixels square, is framed as in the labelled folder, so that the answer
@@ -180,7 +180,7 @@ def loose_heads(scene: LabelledScene) -> Iterator[tuple[HeadSample, Pixels]]:
         face = max(right - left, bottom - top)
         if face < 14:  # noqa: PLR2004  (too small to say anything)
             continue
-        wide = square(scene.pixels, middle, _LOOSE * face)
+        wide = cut_square(scene.pixels, middle, _LOOSE * face)
         half = 0.75 * face
         x0, y0 = int(max(middle[0] - half, 0)), int(max(middle[1] - half, 0))
         crop = scene.pixels[y0 : int(middle[1] + half) + 1, x0 : int(middle[0] + half) + 1]
@@ -189,7 +189,7 @@ def loose_heads(scene: LabelledScene) -> Iterator[tuple[HeadSample, Pixels]]:
         yield sample, np.asarray(thumb, dtype=np.uint8)
 
 
-def turned_heads(scene: LabelledScene, landmarks: Landmarks) -> Iterator[HeadSample]:
+def find_turned_heads(scene: LabelledScene, landmarks: Landmarks) -> Iterator[HeadSample]:
     """The heads of people in whose upper part no face was found: turned away."""
     for left, top, right, bottom in scene.persons.tolist():
         width, height = right - left, bottom - top
@@ -203,12 +203,12 @@ def turned_heads(scene: LabelledScene, landmarks: Landmarks) -> Iterator[HeadSam
             continue
         if top < 2:  # noqa: PLR2004  (the head is likely above the picture)
             continue
-        wide = square(scene.pixels, middle, _LOOSE * head)
-        if not landmarks.find(wide)[2]:
+        wide = cut_square(scene.pixels, middle, _LOOSE * head)
+        if not landmarks.find_face(wide)[2]:
             yield HeadSample(wide, (SIDE / 2, SIDE / 2), SIDE / _LOOSE, "away", "scenes")
 
 
-def backgrounds(scene: LabelledScene, rng: Rng) -> Iterator[Pixels]:
+def cut_backgrounds(scene: LabelledScene, rng: Rng) -> Iterator[Pixels]:
     """Squares of a scene without a face."""
     height, width = scene.pixels.shape[:2]
     for _ in range(2):
@@ -216,4 +216,4 @@ def backgrounds(scene: LabelledScene, rng: Rng) -> Iterator[Pixels]:
         x, y = rng.uniform(0, width - side), rng.uniform(0, height - side)
         f = scene.faces
         if not ((f[:, 2] > x) & (f[:, 0] < x + side) & (f[:, 3] > y) & (f[:, 1] < y + side)).any():
-            yield square(scene.pixels, (x + side / 2, y + side / 2), side)
+            yield cut_square(scene.pixels, (x + side / 2, y + side / 2), side)

@@ -1,4 +1,4 @@
-"""What the judge is trained on: the first word, the sentence behind it, and a hint."""
+"""The losses of the judge's training: the first word, the sentence behind it, and a hint."""
 
 from typing import Any, Final
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from monitor.domain import ANSWERS
-from monitor.train.judge.words import SENTENCES, words_of
+from monitor.train.judge.words import SENTENCES, split_answer
 
 _IGNORED: Final = -100  # torch's cross entropy leaves such targets out
 _SMOOTHING: Final = 0.05  # a few labels in a hundred are wrong
@@ -19,11 +19,11 @@ _WHOLE: Final = 0.1  # weight of the first word among all words, so that no othe
 
 
 class Targets:
-    """What the model should write for each answer, as tokens."""
+    """The target text for each answer, as tokens."""
 
     def __init__(self, tokenizer: Any) -> None:  # noqa: ANN401
         rows = {
-            key: [*tokenizer.convert_tokens_to_ids(words_of(key)), tokenizer.eos_token_id]
+            key: [*tokenizer.convert_tokens_to_ids(split_answer(key)), tokenizer.eos_token_id]
             for key in SENTENCES
         }
         long = max(len(row) for row in rows.values())
@@ -31,12 +31,12 @@ class Targets:
         self._pad = tokenizer.pad_token_id
         self._answers = torch.tensor(tokenizer.convert_tokens_to_ids(list(ANSWERS)))
 
-    def of(self, keys: list[str]) -> Tensor:
+    def encode(self, keys: list[str]) -> Tensor:
         """(N, T) tokens: the answer, its sentence, the end; _IGNORED behind it."""
         return torch.tensor([self._rows[key] for key in keys])
 
-    def read(self, prompt: Tensor, labels: Tensor) -> Tensor:
-        """(N, P + T - 1) what the model reads to write ``labels``, all but the last.
+    def build_inputs(self, prompt: Tensor, labels: Tensor) -> Tensor:
+        """(N, P + T - 1) the model's input to write ``labels``: all tokens but the last.
 
         Args:
             prompt: (1, P) tokens of the picture and the question.
@@ -45,8 +45,8 @@ class Targets:
         written = labels[:, :-1].masked_fill(labels[:, :-1] < 0, self._pad)
         return torch.cat([prompt.expand(len(labels), -1), written], dim=1)
 
-    def answer_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """How far the first word is off, among the answers and among all words.
+    def compute_answer_loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss of the first word, among the answers and among all words.
 
         Args:
             logits: (N, V) of the first word.
@@ -57,10 +57,12 @@ class Targets:
         told = functional.cross_entropy(chosen, which, label_smoothing=_SMOOTHING)
         return told + _WHOLE * functional.cross_entropy(logits, labels)
 
-    def taught_loss(self, logits: Tensor, keys: list[str], said: NDArray[np.float32]) -> Tensor:
-        """How far the first word is off what the teachers say.
+    def compute_taught_loss(
+        self, logits: Tensor, keys: list[str], said: NDArray[np.float32]
+    ) -> Tensor:
+        """The loss of the first word against the teachers' probabilities.
 
-        What is drawn and not recognised by them is left to its label: they saw no real one.
+        Drawn coverings that the teachers do not recognise are left out: they saw no real ones.
 
         Args:
             logits: (N, V) of the first word.
@@ -74,7 +76,7 @@ class Targets:
         return (each * trusted).sum() / trusted.sum().clamp(min=1)
 
 
-def sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def compute_sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:
     """The mean over the words behind the answer.
 
     Args:
@@ -99,11 +101,11 @@ class Hint:
         tower.register_forward_hook(lambda _m, _i, out: self._seen.append(out.last_hidden_state))
 
     def parameters(self) -> list[Tensor]:
-        """What is to be trained."""
+        """The trained parameters."""
         return list(self._head.parameters())
 
-    def loss(self, keys: list[str]) -> Tensor:
-        """How far off the answers are that can be read from the last pictures."""
+    def compute_loss(self, keys: list[str]) -> Tensor:
+        """The loss of the answers that are read from the last pictures' features."""
         seen = self._seen[-1].float().mean(dim=(2, 3))  # (N, C, H, W) to (N, C)
         self._seen.clear()
         labels = torch.tensor([ANSWERS.index(key.partition("/")[0]) for key in keys])

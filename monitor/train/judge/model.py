@@ -30,7 +30,7 @@ from transformers import (
 )
 
 from monitor.domain import ANSWERS
-from monitor.train.judge.words import PROMPT, PROMPT_VERSION, SENTENCES, vocabulary
+from monitor.train.judge.words import PROMPT, PROMPT_VERSION, SENTENCES, list_vocabulary
 
 PAD, START, END, UNKNOWN, IMAGE = SPECIALS = ("<pad>", "<s>", "</s>", "<unk>", "<image>")
 QUESTION: Final = f"{IMAGE} {PROMPT}"
@@ -60,15 +60,15 @@ class Shape:
     @property
     def map_side(self) -> int:
         """Places along one side of the tower's last map; each convolution rounds up."""
-        return -(-self.crop_px // (_SHRINKS if self._efficient else 2 << len(self.widths)))
+        return -(-self.crop_px // (_SHRINKS if self._is_efficient else 2 << len(self.widths)))
 
     @property
     def map_width(self) -> int:
         """Features at each place of the tower's last map."""
-        return _LITE_WIDTH if self._efficient else self.widths[-1]
+        return _LITE_WIDTH if self._is_efficient else self.widths[-1]
 
     @property
-    def _efficient(self) -> bool:
+    def _is_efficient(self) -> bool:
         return self.tower == "efficient"
 
     @property
@@ -79,7 +79,7 @@ class Shape:
 
 def build_processor(shape: Shape) -> LlavaProcessor:
     """Pictures of any size and text, to the tensors the model takes."""
-    ids = {word: i for i, word in enumerate([*SPECIALS, *vocabulary()])}
+    ids = {word: i for i, word in enumerate([*SPECIALS, *list_vocabulary()])}
     words = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(
@@ -113,7 +113,11 @@ def build_processor(shape: Shape) -> LlavaProcessor:
 
 def build_model(shape: Shape, tokenizer: Any) -> Any:  # noqa: ANN401  (transformers is untyped)
     """A FastVlmForConditionalGeneration with random weights, in float32."""
-    vision = _efficient(shape) if shape.tower == "efficient" else _residual(shape)
+    vision = (
+        _build_efficient_config(shape)
+        if shape.tower == "efficient"
+        else _build_residual_config(shape)
+    )
     vision.hidden_size = shape.map_width  # what FastVLM asks of any tower
     ends = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -146,7 +150,7 @@ def build_model(shape: Shape, tokenizer: Any) -> Any:  # noqa: ANN401  (transfor
     return model
 
 
-def _residual(shape: Shape) -> Any:  # noqa: ANN401
+def _build_residual_config(shape: Shape) -> Any:  # noqa: ANN401
     return ResNetConfig(
         embedding_size=shape.widths[0],
         hidden_sizes=list(shape.widths),
@@ -156,7 +160,7 @@ def _residual(shape: Shape) -> Any:  # noqa: ANN401
     )
 
 
-def _efficient(shape: Shape) -> Any:  # noqa: ANN401
+def _build_efficient_config(shape: Shape) -> Any:  # noqa: ANN401
     """The *lite* form: no squeeze and excitation, and an activation that stops at six."""
     return EfficientNetConfig(
         image_size=shape.crop_px,
@@ -185,10 +189,10 @@ def _open_gates(tower: Any) -> None:  # noqa: ANN401
             torch.nn.init.zeros_(layer.weight)
         torch.nn.init.constant_(gate.expand.bias, _OPEN)
         gate.requires_grad_(requires_grad=False)
-        gate.forward = _as_is  # the same with less to compute
+        gate.forward = _pass_through  # the same with less to compute
 
 
-def _as_is(x: Any) -> Any:  # noqa: ANN401
+def _pass_through(x: Any) -> Any:  # noqa: ANN401
     return x
 
 

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from monitor.domain import ANSWERS, Pixels
-from monitor.train.judge.data import normalised
-from monitor.train.judge.dev import DevSet, answer_logits
-from monitor.train.judge.faces import SIDE, HeadSample, LabelledScene, read_scenes, square
+from monitor.train.judge.data import normalise
+from monitor.train.judge.dev import DevSet, compute_answer_logits
+from monitor.train.judge.faces import SIDE, HeadSample, LabelledScene, cut_square, read_scenes
 
 WIDE: Final = 3.2  # side of a view that is kept, in faces
 _TIGHT: Final = (1.35, 1.6)  # sides of the views that are judged
@@ -31,7 +31,7 @@ _NAMED: Final = ("none", "mask", "mask_incorrect")
 
 
 class Teacher:
-    """An earlier judge that names faces.
+    """An earlier judge that labels faces.
 
     Args:
         folder: Its weights, as the training writes them.
@@ -42,28 +42,30 @@ class Teacher:
         self._processor: Any = AutoProcessor.from_pretrained(folder)
         self._side = int(self._processor.image_processor.size["height"])
 
-    def probabilities(self, views: list[Pixels]) -> NDArray[np.float64]:
+    def compute_probabilities(self, views: list[Pixels]) -> NDArray[np.float64]:
         """(N, 11) for N square pictures, blue-green-red; each counts with its mirror image."""
         size = (self._side, self._side)
         small = [cv2.resize(v, size, interpolation=cv2.INTER_AREA)[..., ::-1] for v in views]
         both = np.stack([*small, *(v[:, ::-1] for v in small)])
-        logits = self.logits(torch.from_numpy(normalised(both))).numpy()
+        logits = self.compute_logits(torch.from_numpy(normalise(both))).numpy()
         shares = np.exp(logits - logits.max(axis=1, keepdims=True))
         shares /= shares.sum(axis=1, keepdims=True)
         return np.asarray((shares[: len(views)] + shares[len(views) :]) / 2)
 
-    def logits(self, crops: torch.Tensor) -> torch.Tensor:
+    def compute_logits(self, crops: torch.Tensor) -> torch.Tensor:
         """(N, 11) of (N, 3, S, S) crops as the processor gives them."""
-        return torch.from_numpy(answer_logits(self._model, self._processor, DevSet(crops, [])))
+        return torch.from_numpy(
+            compute_answer_logits(self._model, self._processor, DevSet(crops, []))
+        )
 
 
-def natural_samples(scenes: Path, teacher: Teacher) -> Iterator[HeadSample]:
+def find_natural_faces(scenes: Path, teacher: Teacher) -> Iterator[HeadSample]:
     """The faces of whole pictures of which the teacher is sure, each in a wide view."""
     for scene in read_scenes(scenes):
-        yield from _named(scene, teacher)
+        yield from _name_faces(scene, teacher)
 
 
-def _named(scene: LabelledScene, teacher: Teacher) -> Iterator[HeadSample]:
+def _name_faces(scene: LabelledScene, teacher: Teacher) -> Iterator[HeadSample]:
     faces = [
         ((left + right) / 2, (top + bottom) / 2, max(right - left, bottom - top))
         for left, top, right, bottom in scene.faces.tolist()
@@ -71,10 +73,10 @@ def _named(scene: LabelledScene, teacher: Teacher) -> Iterator[HeadSample]:
     faces = [face for face in faces if face[2] >= _LEAST_PX]
     if not faces:
         return
-    views = [square(scene.pixels, (x, y), loose * px) for x, y, px in faces for loose in _TIGHT]
-    shares = teacher.probabilities(views).reshape(len(faces), len(_TIGHT), -1).mean(axis=1)
+    views = [cut_square(scene.pixels, (x, y), loose * px) for x, y, px in faces for loose in _TIGHT]
+    shares = teacher.compute_probabilities(views).reshape(len(faces), len(_TIGHT), -1).mean(axis=1)
     for (x, y, px), share in zip(faces, shares, strict=True):
         answer = ANSWERS[int(share.argmax())]
         if share.max() >= _SURE and answer in _NAMED:
-            wide = square(scene.pixels, (x, y), WIDE * px)
+            wide = cut_square(scene.pixels, (x, y), WIDE * px)
             yield HeadSample(wide, (SIDE / 2, SIDE / 2), SIDE / WIDE, answer, "natural")

@@ -21,19 +21,19 @@ from monitor.train.judge.faces import (
     SIDE,
     HeadSample,
     Landmarks,
-    backgrounds,
-    loose_heads,
+    cut_backgrounds,
+    cut_loose_heads,
+    find_turned_heads,
     read_crop,
     read_rows,
     read_scenes,
-    turned_heads,
 )
-from monitor.train.judge.leave import drawn_on
+from monitor.train.judge.leave_out import name_drawn_source
 from monitor.train.synthesis.dress import dress
 from monitor.train.synthesis.innocent import Overlays
 
-_SAME: Final = 7.0  # mean difference of two thumbnails, in grey levels, that are one picture
-_LABELS: Final = {"not_a_face": "away"}  # no face in view, whatever else is
+_MAX_DIFFERENCE: Final = 7.0  # mean, in grey levels, of two thumbnails of one picture
+_LABELS: Final = {"not_a_face": "away"}  # no face in view
 _TIGHT: Final = ("utkface", "lfw", "chandrikadeb7")  # sources that show little but the face
 _WIDE: Final = ("scenes", "natural")  # sources whose faces were found by a detector
 _FACE_UNITS: Final = 2.6  # the longer side of a face box, in distances of the eyes
@@ -80,11 +80,11 @@ def read_shard(path: Path) -> Shard:
     return Shard(pixels, table["frames"], table["keys"].tolist(), table["sources"].tolist())
 
 
-def real_samples(folder: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
+def read_real_samples(folder: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
     """The train split of a labelled folder."""
     for path, label, source in read_rows(folder, "train"):
         pixels = read_crop(path)
-        face, face_px, found = landmarks.find(pixels)
+        face, face_px, found = landmarks.find_face(pixels)
         middle = face.points.mean(axis=0) if found else np.array([SIDE / 2, SIDE / 2])
         if label == "away" or not found:
             middle = np.array([SIDE / 2, SIDE / 2])
@@ -93,21 +93,21 @@ def real_samples(folder: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
         yield HeadSample(pixels, (float(middle[0]), float(middle[1])), face_px, key, name)
 
 
-def scene_samples(heads: Path, scenes: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
+def cut_scene_samples(heads: Path, scenes: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
     """Wide views of heads whose crop is labelled in ``heads``, and turned heads."""
     rows = [r for r in read_rows(heads, "train") if r[2] in ("andrewmvd", "jolignier")]
-    known = np.stack([_thumb(path) for path, _, _ in rows])
+    known = np.stack([_read_thumbnail(path) for path, _, _ in rows])
     for scene in read_scenes(scenes):
-        for sample, thumb in loose_heads(scene):
+        for sample, thumb in cut_loose_heads(scene):
             apart = np.abs(known - thumb.astype(np.int16).ravel()).mean(axis=1)
             best = int(apart.argmin())
-            if apart[best] < _SAME:
+            if apart[best] < _MAX_DIFFERENCE:
                 label = rows[best][1]
                 yield HeadSample(sample.pixels, sample.middle, sample.face_px, label, "scenes")
-        yield from turned_heads(scene, landmarks)
+        yield from find_turned_heads(scene, landmarks)
 
 
-def _thumb(path: Path) -> NDArray[np.int16]:
+def _read_thumbnail(path: Path) -> NDArray[np.int16]:
     """A crop as 16 by 16 by 3 numbers."""
     small = cv2.resize(read_crop(path), (16, 16), interpolation=cv2.INTER_AREA)
     return np.asarray(small, dtype=np.int16).ravel()
@@ -132,16 +132,16 @@ class Wardrobe:
         self._background = background.pixels
         for shard in shards:
             for i, (key, source) in enumerate(zip(shard.keys, shard.sources, strict=True)):
-                trusted = landmarks.blind or source.endswith("+") or source in _WIDE
+                trusted = landmarks.is_blind or source.endswith("+") or source in _WIDE
                 if key != "none" or not trusted:
                     continue
-                face, _, found = landmarks.find(np.array(shard.pixels[i]))
-                if found or landmarks.blind:
+                face, _, found = landmarks.find_face(np.array(shard.pixels[i]))
+                if found or landmarks.is_blind:
                     self._groups[source.rstrip("+") not in _TIGHT].append((face, source))
         if not self._groups[True]:
             self._groups[True] = self._groups[False]
 
-    def samples(self, count: int, overlays: Overlays, rng: Rng) -> Iterator[HeadSample]:
+    def draw_samples(self, count: int, overlays: Overlays, rng: Rng) -> Iterator[HeadSample]:
         """Faces with something drawn on them."""
         for _ in range(count):
             group = self._groups[happens(rng, 0.55) or not self._groups[False]]
@@ -150,18 +150,20 @@ class Wardrobe:
             dressed = dress(face, behind, overlays, rng)
             x, y = dressed.face.points.mean(axis=0).tolist()
             face_px = min(_FACE_UNITS * dressed.face.unit_px, float(SIDE))
-            yield HeadSample(dressed.face.pixels, (x, y), face_px, dressed.key, drawn_on(source))
+            yield HeadSample(
+                dressed.face.pixels, (x, y), face_px, dressed.key, name_drawn_source(source)
+            )
 
 
-def prepare(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: Rng) -> None:
-    """Write the shards real, scenes and background, unless they are there already."""
+def prepare_shards(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: Rng) -> None:
+    """Write the shards real, scenes and background, unless they exist."""
     folder.mkdir(parents=True, exist_ok=True)
     if not (folder / "real.npz").exists():
-        write_shard(folder / "real", real_samples(heads, landmarks))
+        write_shard(folder / "real", read_real_samples(heads, landmarks))
     if not (folder / "scenes.npz").exists():
-        write_shard(folder / "scenes", scene_samples(heads, scenes, landmarks))
+        write_shard(folder / "scenes", cut_scene_samples(heads, scenes, landmarks))
     if not (folder / "background.npz").exists():
-        squares = chain.from_iterable(backgrounds(scene, rng) for scene in read_scenes(scenes))
+        squares = chain.from_iterable(cut_backgrounds(scene, rng) for scene in read_scenes(scenes))
         blank = (SIDE / 2, SIDE / 2)
         write_shard(
             folder / "background",
@@ -169,12 +171,12 @@ def prepare(heads: Path, scenes: Path, landmarks: Landmarks, folder: Path, rng: 
         )
 
 
-def prepare_more(folders: Sequence[Path], landmarks: Landmarks, folder: Path) -> None:
-    """Write a shard for each further folder of labelled crops, unless it is there already."""
+def prepare_extra_shards(folders: Sequence[Path], landmarks: Landmarks, folder: Path) -> None:
+    """Write a shard for each further folder of labelled crops, unless it exists."""
     for number, heads in enumerate(folders):
         path = folder / f"more-{number:03d}"
         if not path.with_suffix(".npz").exists():
-            write_shard(path, real_samples(heads, landmarks))
+            write_shard(path, read_real_samples(heads, landmarks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +188,8 @@ class Amount:
     seed: int
 
 
-def draw(folder: Path, landmarks: Landmarks, overlays: Overlays, amount: Amount) -> None:
-    """Write the synthetic shards that are not there yet."""
+def draw_shards(folder: Path, landmarks: Landmarks, overlays: Overlays, amount: Amount) -> None:
+    """Write the synthetic shards that do not exist yet."""
     paths = [folder / f"synthetic-{number:03d}.npz" for number in range(amount.shards)]
     if all(path.exists() for path in paths):
         return
@@ -197,4 +199,4 @@ def draw(folder: Path, landmarks: Landmarks, overlays: Overlays, amount: Amount)
     for number, path in enumerate(paths):
         if not path.exists():
             rng = np.random.default_rng((amount.seed, number))
-            write_shard(path, wardrobe.samples(amount.size, overlays, rng))
+            write_shard(path, wardrobe.draw_samples(amount.size, overlays, rng))

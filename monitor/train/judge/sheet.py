@@ -1,7 +1,7 @@
-"""A contact sheet of what is drawn for the judge, for a person to look at.
+"""A contact sheet of the drawn coverings, for people to check.
 
-One row per kind of covering, each on other faces, with the answer that is taught below
-each picture. Run it after every change to the drawing, and look.
+One row per kind of covering, each on other faces, with the training label below each picture.
+Check it after every change to the drawing.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ import numpy as np
 from monitor.demo.drawing import LandmarkedFace, Rng
 from monitor.domain import Pixels
 from monitor.errors import ConfigError, OutputError
-from monitor.train.judge.faces import Landmarks, backgrounds, read_crop, read_rows, read_scenes
-from monitor.train.synthesis.dress import KINDS, contact_sheet, dress
+from monitor.train.judge.faces import Landmarks, cut_backgrounds, read_crop, read_rows, read_scenes
+from monitor.train.synthesis.dress import KINDS, dress, make_contact_sheet
 from monitor.train.synthesis.innocent import Overlays
 
 _BACKGROUNDS: Final = 40  # squares without a face, to set heads before
@@ -24,8 +24,8 @@ _GREY: Final = 110
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
-    """What is drawn on.
+class SheetSources:
+    """The pictures to draw on.
 
     Args:
         heads: A folder with labels.csv and head crops; its clear faces of the train split.
@@ -40,7 +40,7 @@ class Sources:
     overlays: Overlays
 
 
-def draw_sheet(sources: Sources, kinds: list[str], columns: int, rng: Rng) -> Pixels:
+def draw_sheet(sources: SheetSources, kinds: list[str], columns: int, rng: Rng) -> Pixels:
     """Dressed faces, one row per kind.
 
     Args:
@@ -61,15 +61,15 @@ def draw_sheet(sources: Sources, kinds: list[str], columns: int, rng: Rng) -> Pi
     clear = [path for path, label, _ in read_rows(sources.heads, "train") if label == "none"]
     if not clear:
         raise ConfigError(f"{sources.heads}: no clear face in its train split; add some")
-    behind = _backgrounds(sources.scenes, rng)
+    behind = _collect_backgrounds(sources.scenes, rng)
     tiles = []
     for kind in kinds or KINDS:
         for _ in range(columns):
-            face = _face(clear, sources.landmarks, rng)
+            face = _choose_face(clear, sources.landmarks, rng)
             canvas = behind[rng.integers(len(behind))]
             dressed = dress(face, canvas, sources.overlays, rng, kind)
             tiles.append((dressed.face.pixels, dressed.key))
-    return contact_sheet(tiles, columns)
+    return make_contact_sheet(tiles, columns)
 
 
 def write_sheet(path: Path, sheet: Pixels) -> None:
@@ -90,21 +90,21 @@ def write_sheet(path: Path, sheet: Pixels) -> None:
         raise OutputError(f"{path}: not a kind of picture; end the name in .png") from error
 
 
-def _face(clear: list[Path], landmarks: Landmarks, rng: Rng) -> LandmarkedFace:
+def _choose_face(clear: list[Path], landmarks: Landmarks, rng: Rng) -> LandmarkedFace:
     """A clear face whose landmarks were found, or the last one tried."""
     for _ in range(_TRIES):
-        face, _, found = landmarks.find(read_crop(clear[rng.integers(len(clear))]))
-        if found or landmarks.blind:
+        face, _, found = landmarks.find_face(read_crop(clear[rng.integers(len(clear))]))
+        if found or landmarks.is_blind:
             break
     return face
 
 
-def _backgrounds(scenes: Path | None, rng: Rng) -> list[Pixels]:
+def _collect_backgrounds(scenes: Path | None, rng: Rng) -> list[Pixels]:
     """Some squares without a face; one of even grey where there are none."""
     found: list[Pixels] = []
     if scenes is not None:
         for scene in read_scenes(scenes):
-            found += backgrounds(scene, rng)
+            found += cut_backgrounds(scene, rng)
             if len(found) >= _BACKGROUNDS:
                 break
     return found or [np.full((160, 160, 3), _GREY, np.uint8)]

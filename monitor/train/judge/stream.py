@@ -1,4 +1,4 @@
-"""Batches made by a second process while the first one learns."""
+"""Batches, prepared by a second process while the first one trains."""
 
 from collections.abc import Iterator
 from typing import Any, Final, Protocol
@@ -14,19 +14,19 @@ from monitor.train.judge.data import Pool
 
 _AHEAD: Final = 8  # batches that wait
 Batch = tuple[Pixels, list[str], NDArray[np.float32] | None]
-"""Crops, their answers with details, and what the teachers say of them, if there are any."""
+"""Crops, their answers with details, and the teachers' probabilities, if there are teachers."""
 
 
 class Teaching(Protocol):
-    """Whoever has an opinion on crops."""
+    """Gives probabilities for crops."""
 
-    def of(self, pixels: Pixels) -> NDArray[np.float32]:
+    def predict(self, pixels: Pixels) -> NDArray[np.float32]:
         """(N, 11) shares of (N, S, S, 3) red-green-blue crops."""
         ...
 
 
 class TeacherSource(Protocol):
-    """What can be sent to another process and be loaded there."""
+    """A teacher that can be sent to another process and loaded there."""
 
     def load(self) -> Teaching:
         """Read the weights."""
@@ -34,7 +34,7 @@ class TeacherSource(Protocol):
 
 
 class _Draws(IterableDataset):  # type: ignore[misc]  # torch goes untyped here
-    """What one process draws from the pool."""
+    """The samples that one process draws from the pool."""
 
     def __init__(
         self,
@@ -52,18 +52,18 @@ class _Draws(IterableDataset):  # type: ignore[misc]  # torch goes untyped here
         torch.set_num_threads(1)
         rng = np.random.default_rng(self._seed)
         asked = self._teachers.load() if self._teachers else None
-        for pixels, keys in self._pool.batches(self._size, self._crop_px, rng):
-            yield pixels, keys, asked.of(pixels) if asked else None
+        for pixels, keys in self._pool.draw_batches(self._size, self._crop_px, rng):
+            yield pixels, keys, asked.predict(pixels) if asked else None
 
 
-def stream(
+def stream_batches(
     pool: Pool,
     size: int,
     crop_px: int,
     seed: tuple[int, int],
     teachers: TeacherSource | None = None,
 ) -> Iterator[Batch]:
-    """Endless batches as Pool.batches makes them; the process ends with the iterator.
+    """Endless batches as Pool.draw_batches makes them; the process ends with the iterator.
 
     It is a fresh process: a fork would inherit locks that this one's threads hold.
     """
@@ -74,11 +74,11 @@ def stream(
             batch_size=None,
             num_workers=1,
             prefetch_factor=_AHEAD,
-            collate_fn=_as_is,
+            collate_fn=_pass_through,
             multiprocessing_context="spawn",
         )
     )
 
 
-def _as_is(batch: Batch) -> Batch:
+def _pass_through(batch: Batch) -> Batch:
     return batch

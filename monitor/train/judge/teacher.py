@@ -1,8 +1,8 @@
 """A convolutional teacher for the judge: EfficientNet-lite0, fine-tuned on the same crops.
 
 It begins with weights learned on ImageNet, which the packages of the extra ``teacher`` bring
-along, and is used while training only: what it and an earlier judge say of each crop is what
-the small judge learns beside the labels.
+along, and is used while training only: the small judge learns from its probabilities and those
+of an earlier judge, beside the labels.
 
 Source:
     Hinton et al., "Distilling the Knowledge in a Neural Network", 2015;
@@ -26,9 +26,9 @@ from torch.nn import functional
 from monitor.domain import ANSWERS, Pixels
 from monitor.errors import ConfigError
 from monitor.train.averaging import follow
-from monitor.train.judge.data import Pool, normalised
+from monitor.train.judge.data import Pool, normalise
 from monitor.train.judge.natural import Teacher
-from monitor.train.judge.stream import stream
+from monitor.train.judge.stream import stream_batches
 
 _NAME: Final = "efficientnet-lite0"
 _CLEAR: Final = ANSWERS.index("none")
@@ -43,7 +43,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class TeacherRun:
-    """How long the teacher is trained, and on what size of crops."""
+    """The teacher's training time and crop size."""
 
     seconds: float
     crop_px: int
@@ -59,7 +59,7 @@ class EnsembleFiles:
     shift: float = 0.0  # off the logarithm of "none": together they call too much clear
 
     def load(self) -> "TeacherEnsemble":
-        """Read both, in the process that is to ask them."""
+        """Read both, in the process that will use them."""
         teacher = build_teacher()
         teacher.load_state_dict(torch.load(self.weights, weights_only=True))
         earlier = Teacher(self.judge) if self.judge else None
@@ -67,18 +67,18 @@ class EnsembleFiles:
 
 
 class TeacherEnsemble:
-    """What the teacher and an earlier judge think of crops, their logarithms summed."""
+    """The probabilities of the teacher and an earlier judge for crops, their logarithms summed."""
 
     def __init__(self, teacher: Any, judge: Teacher | None, shift: float) -> None:  # noqa: ANN401
         self._teacher, self._judge, self._shift = teacher, judge, shift
 
-    def of(self, pixels: Pixels) -> NDArray[np.float32]:
+    def predict(self, pixels: Pixels) -> NDArray[np.float32]:
         """(N, 11) shares, summing to 1, of (N, S, S, 3) red-green-blue crops."""
-        crops = torch.from_numpy(normalised(pixels))
+        crops = torch.from_numpy(normalise(pixels))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):  # in half the time
-            said = teacher_logits(self._teacher, crops).float().log_softmax(dim=1)
+            said = compute_teacher_logits(self._teacher, crops).float().log_softmax(dim=1)
             if self._judge is not None:
-                said = said + self._judge.logits(crops).log_softmax(dim=1)
+                said = said + self._judge.compute_logits(crops).log_softmax(dim=1)
             said[:, _CLEAR] -= self._shift
             return np.asarray(said.softmax(dim=1).numpy(), dtype=np.float32)
 
@@ -100,7 +100,7 @@ def build_teacher() -> Any:  # noqa: ANN401  (the package has no types)
     return model.to(memory_format=_LAST)
 
 
-def teacher_logits(model: Any, crops: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
+def compute_teacher_logits(model: Any, crops: torch.Tensor) -> torch.Tensor:  # noqa: ANN401
     """(N, 11) of (N, 3, S, S) crops as the judge's processor gives them."""
     halves = (crops / 2).contiguous(memory_format=_LAST)  # it was trained on -1..1
     answers: torch.Tensor = model(halves)
@@ -122,7 +122,9 @@ def train_teacher(pool: Pool, out: Path, run: TeacherRun) -> Path:
     optimiser = torch.optim.AdamW(groups, weight_decay=0.02)
     rates = [float(group["lr"]) for group in optimiser.param_groups]
     began = time.monotonic()
-    for step, (pixels, keys, _) in enumerate(stream(pool, _BATCH, run.crop_px, (run.seed, 0))):
+    for step, (pixels, keys, _) in enumerate(
+        stream_batches(pool, _BATCH, run.crop_px, (run.seed, 0))
+    ):
         share = (time.monotonic() - began) / run.seconds
         if share >= 1:
             break
@@ -130,7 +132,7 @@ def train_teacher(pool: Pool, out: Path, run: TeacherRun) -> Path:
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = cooled * rate
         labels = torch.tensor([ANSWERS.index(key.partition("/")[0]) for key in keys])
-        said = teacher_logits(model.train(), torch.from_numpy(normalised(pixels)))
+        said = compute_teacher_logits(model.train(), torch.from_numpy(normalise(pixels)))
         loss = functional.cross_entropy(said, labels, label_smoothing=_SMOOTHING)
         optimiser.zero_grad()
         loss.backward()

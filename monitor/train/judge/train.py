@@ -17,12 +17,12 @@ from transformers import AutoModelForImageTextToText
 from monitor.errors import ConfigError
 from monitor.train.averaging import follow
 from monitor.train.judge.config import TrainJudgeConfig
-from monitor.train.judge.data import Pool, normalised
-from monitor.train.judge.dev import DevScore, DevSet, answer_logits, read_dev, score
+from monitor.train.judge.data import Pool, normalise
+from monitor.train.judge.dev import DevScore, DevSet, compute_answer_logits, read_dev, score_answers
 from monitor.train.judge.export import export_judge
 from monitor.train.judge.faces import Landmarks
-from monitor.train.judge.leave import check_left_out
-from monitor.train.judge.loss import Hint, Targets, sentence_loss
+from monitor.train.judge.leave_out import check_left_out
+from monitor.train.judge.loss import Hint, Targets, compute_sentence_loss
 from monitor.train.judge.model import (
     QUESTION,
     Shape,
@@ -31,9 +31,15 @@ from monitor.train.judge.model import (
     save_weights,
     write_profile,
 )
-from monitor.train.judge.natural import Teacher, natural_samples
-from monitor.train.judge.pool import Amount, draw, prepare, prepare_more, write_shard
-from monitor.train.judge.stream import Batch, stream
+from monitor.train.judge.natural import Teacher, find_natural_faces
+from monitor.train.judge.pool import (
+    Amount,
+    draw_shards,
+    prepare_extra_shards,
+    prepare_shards,
+    write_shard,
+)
+from monitor.train.judge.stream import Batch, stream_batches
 from monitor.train.judge.teacher import EnsembleFiles, TeacherRun, train_teacher
 from monitor.train.synthesis.innocent import load_overlays
 
@@ -44,7 +50,7 @@ _STEEPEST: Final = 2.0  # longer gradients are cut to this
 _LOG = logging.getLogger(__name__)
 
 
-def train(config: TrainJudgeConfig) -> Path:
+def train_judge(config: TrainJudgeConfig) -> Path:
     """Train until the time is up and return the folder of the best weights on dev, exported.
 
     An interrupted training goes on from its last measuring when called again.
@@ -58,23 +64,23 @@ def train(config: TrainJudgeConfig) -> Path:
     pool_folder = config.pool or config.out / "pool"
     landmarks = Landmarks(config.landmarks)
     rng = np.random.default_rng(config.seed)
-    prepare(config.heads, config.scenes, landmarks, pool_folder, rng)
-    prepare_more(config.more, landmarks, pool_folder)
+    prepare_shards(config.heads, config.scenes, landmarks, pool_folder, rng)
+    prepare_extra_shards(config.more, landmarks, pool_folder)
     if config.teacher is not None and not (pool_folder / "natural.npz").exists():
-        named = list(natural_samples(config.scenes, Teacher(config.teacher)))
+        named = list(find_natural_faces(config.scenes, Teacher(config.teacher)))
         if named:
             write_shard(pool_folder / "natural", named)
         else:
             _LOG.warning("%s names none of the faces in %s", config.teacher, config.scenes)
     amount = Amount(config.shards, config.shard_size, config.seed)
-    draw(pool_folder, landmarks, load_overlays(config.overlays), amount)
+    draw_shards(pool_folder, landmarks, load_overlays(config.overlays), amount)
     pool = Pool(pool_folder, config.leave_out)
-    folder = Training(config, pool, _ensemble(config, pool)).run()
+    folder = Training(config, pool, _prepare_ensemble(config, pool)).run()
     export_judge(folder)
     return folder
 
 
-def _ensemble(config: TrainJudgeConfig, pool: Pool) -> EnsembleFiles | None:
+def _prepare_ensemble(config: TrainJudgeConfig, pool: Pool) -> EnsembleFiles | None:
     """The teacher, trained now unless an earlier call has, and the judge that we start from."""
     if not config.taught_s:
         return None
@@ -104,9 +110,9 @@ class Training:
         self._processor = build_processor(self._shape)
         self._model = build_model(self._shape, self._processor.tokenizer)
         if ensemble is not None and config.tower == "efficient":
-            take_tower(self._model, ensemble.weights)
+            copy_tower(self._model, ensemble.weights)
         if config.start is not None:
-            take_over(self._model, config.start)
+            copy_weights(self._model, config.start)
         self._average = build_model(self._shape, self._processor.tokenizer)
         self._average.load_state_dict(self._model.state_dict())
         for model in (self._model, self._average):
@@ -114,9 +120,11 @@ class Training:
             model.to(memory_format=_LAST)
         self._hint = Hint(self._model.model.vision_tower, self._shape.map_width)
         trained = [*self._model.parameters(), *self._hint.parameters()]
-        self._optimiser = torch.optim.AdamW(_groups(trained, config.decay), lr=config.rate)
+        self._optimiser = torch.optim.AdamW(
+            _group_parameters(trained, config.decay), lr=config.rate
+        )
         self._targets = Targets(self._processor.tokenizer)
-        self._prompt = _prompt(self._shape)
+        self._prompt = _tokenise_prompt(self._shape)
         self._step, self._spent, self._best = 0, 0.0, -1.0
         self._measured = 0.0
         config.out.mkdir(parents=True, exist_ok=True)
@@ -129,14 +137,14 @@ class Training:
         dev = read_dev(config.heads, self._processor)
         with Progress(*_COLUMNS) as progress:
             bar = progress.add_task("judge", total=config.seconds)
-            for crop_px, until in self._phases():
-                for step, loss in self._steps(crop_px, until, dev):
+            for crop_px, until in self._plan_phases():
+                for step, loss in self._run_phase(crop_px, until, dev):
                     said = f"{crop_px} px, step {step}, loss {loss:.3f}"
                     progress.update(bar, completed=self._spent, description=said)
         self._measure(dev)
         return config.out / "model"
 
-    def _phases(self) -> list[tuple[int, float]]:
+    def _plan_phases(self) -> list[tuple[int, float]]:
         """Crop sizes, each with the time at which it ends, in seconds of training.
 
         Smaller crops first: nearly twice as many in the same time, for the same features.
@@ -145,25 +153,25 @@ class Training:
         until = config.seconds
         return [(config.small_px, until * config.small_share), (config.crop_px, until)]
 
-    def _steps(self, crop_px: int, until: float, dev: DevSet) -> Iterator[tuple[int, float]]:
+    def _run_phase(self, crop_px: int, until: float, dev: DevSet) -> Iterator[tuple[int, float]]:
         """Learn from crops of one size until a time; gives each step's number and loss."""
         config = self._config
         if self._spent >= until:
             return
-        self._prompt = _prompt(replace(self._shape, crop_px=crop_px))
+        self._prompt = _tokenise_prompt(replace(self._shape, crop_px=crop_px))
         seed = (config.seed, self._step)
-        batches = stream(self._pool, config.batch, crop_px, seed, self._ensemble)
+        batches = stream_batches(self._pool, config.batch, crop_px, seed, self._ensemble)
         batch = next(batches)  # the other process takes seconds to start
         while self._spent < until:
             began = time.monotonic()
-            loss = self._learn(batch)
+            loss = self._run_step(batch)
             batch = next(batches)
             self._spent += time.monotonic() - began
             yield self._step, loss
             if self._spent - self._measured >= config.measure_every_s:
                 self._measure(dev)
 
-    def _learn(self, batch: Batch) -> float:
+    def _run_step(self, batch: Batch) -> float:
         """One step; returns the loss of the answers."""
         pixels, keys, said = batch
         config = self._config
@@ -171,20 +179,20 @@ class Training:
         rate = config.rate * max(0.5 * (1 + math.cos(math.pi * min(share, 1.0))), 1e-3)
         for group in self._optimiser.param_groups:
             group["lr"] = rate * min(1.0, (self._step + 1) / config.warm_steps)
-        labels = self._targets.of(keys)
-        crops = torch.from_numpy(normalised(pixels)).contiguous(memory_format=_LAST)
+        labels = self._targets.encode(keys)
+        crops = torch.from_numpy(normalise(pixels)).contiguous(memory_format=_LAST)
         self._model.train()
         plain = config.tower == "residual"  # on filters of one channel each, halves are slow
         with torch.autocast("cpu", torch.bfloat16, enabled=plain):
-            read = self._targets.read(self._prompt, labels)
+            read = self._targets.build_inputs(self._prompt, labels)
             logits = self._model(input_ids=read, pixel_values=crops).logits.float()
         words = logits[:, self._prompt.shape[1] - 1 :]  # (N, T, V): each stands before its word
-        answer = self._targets.answer_loss(words[:, 0], labels[:, 0])
+        answer = self._targets.compute_answer_loss(words[:, 0], labels[:, 0])
         if said is not None:
-            taught = self._targets.taught_loss(words[:, 0], keys, said)
+            taught = self._targets.compute_taught_loss(words[:, 0], keys, said)
             answer = answer + config.taught_weight * (taught - answer)
-        loss = answer + config.hint_weight * self._hint.loss(keys)
-        loss = loss + config.sentence_weight * sentence_loss(words, labels)
+        loss = answer + config.hint_weight * self._hint.compute_loss(keys)
+        loss = loss + config.sentence_weight * compute_sentence_loss(words, labels)
         self._optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), _STEEPEST)
@@ -192,10 +200,10 @@ class Training:
         self._step += 1
         if self._step % _LOG_STEPS == 0:
             _LOG.info("step %d: answers %.3f, all %.3f", self._step, answer.item(), loss.item())
-        self._average_in()
+        self._update_average()
         return float(answer.detach())
 
-    def _average_in(self) -> None:
+    def _update_average(self) -> None:
         """Move the average a little towards the model, its batch statistics too."""
         keep = min(self._config.averaging, (1 + self._step) / (10 + self._step))
         follow(self._average, self._model, keep)
@@ -203,10 +211,12 @@ class Training:
     def _measure(self, dev: DevSet) -> None:
         """Score the averaged weights on dev; keep them if they are the best so far."""
         self._measured = self._spent
-        result = score(answer_logits(self._average, self._processor, dev), dev.labels)
+        result = score_answers(
+            compute_answer_logits(self._average, self._processor, dev), dev.labels
+        )
         _LOG.info("step %d after %.0f s: %s", self._step, self._spent, result)
-        if _merit(result) > self._best:
-            self._best = _merit(result)
+        if _rate_score(result) > self._best:
+            self._best = _rate_score(result)
             self.save(self._config.out / "model", result.temperature)
         state = {
             "model": self._model.state_dict(),
@@ -237,14 +247,14 @@ class Training:
         self._measured = self._spent
 
 
-def _prompt(shape: Shape) -> Any:  # noqa: ANN401  (transformers is untyped)
+def _tokenise_prompt(shape: Shape) -> Any:  # noqa: ANN401  (transformers is untyped)
     """(1, P) tokens of one picture and the question."""
     blank = np.zeros((8, 8, 3), np.uint8)
     processor = build_processor(shape)
     return processor(images=[blank], text=[QUESTION], return_tensors="pt")["input_ids"]
 
 
-def _groups(trained: list[Any], decay: float) -> list[dict[str, Any]]:
+def _group_parameters(trained: list[Any], decay: float) -> list[dict[str, Any]]:
     """Weight decay for matrices and filters, none for biases and norms."""
     return [
         {"params": [p for p in trained if p.ndim > 1], "weight_decay": decay},
@@ -252,12 +262,12 @@ def _groups(trained: list[Any], decay: float) -> list[dict[str, Any]]:
     ]
 
 
-def _merit(result: DevScore) -> float:
+def _rate_score(result: DevScore) -> float:
     """What is best on dev: right decisions, then how surely."""
     return result.accuracy - 0.05 * result.loss
 
 
-def take_over(model: Any, folder: Path) -> int:  # noqa: ANN401  (transformers is untyped)
+def copy_weights(model: Any, folder: Path) -> int:  # noqa: ANN401  (transformers is untyped)
     """Copy every weight that has the same name and shape; returns how many tensors fitted.
 
     Raises:
@@ -280,7 +290,7 @@ def take_over(model: Any, folder: Path) -> int:  # noqa: ANN401  (transformers i
     return len(fitting)
 
 
-def take_tower(model: Any, teacher: Path) -> None:  # noqa: ANN401
+def copy_tower(model: Any, teacher: Path) -> None:  # noqa: ANN401
     """Give a judge's efficient tower the weights of a teacher that judge_teacher trained.
 
     The two name their layers differently and have them in the same order; the teacher knows no

@@ -1,4 +1,4 @@
-"""What the embedded judge can say: eleven answers, and a sentence for each.
+"""The embedded judge's vocabulary: eleven answers, and sentences for each.
 
 The first word the judge writes is its answer and is one token; what follows is the
 ``thinking`` shown with alerts. Every sentence is picked from the templates below, so the
@@ -41,7 +41,7 @@ SENTENCES: Final[dict[str, str]] = {
 """By answer, or by answer and detail where more is known about the picture."""
 
 
-def words_of(key: str) -> list[str]:
+def split_answer(key: str) -> list[str]:
     """The answer and its sentence, word by word, for an answer such as "scarf/gaiter".
 
     Raises:
@@ -50,7 +50,7 @@ def words_of(key: str) -> list[str]:
     return [key.partition("/")[0], *SENTENCES[key].split()]
 
 
-def vocabulary() -> list[str]:
+def list_vocabulary() -> list[str]:
     """Every word the judge reads or writes, without the special tokens; answers first."""
     words = dict.fromkeys(ANSWERS)
     words |= dict.fromkeys(PROMPT.split())

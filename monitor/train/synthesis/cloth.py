@@ -35,7 +35,7 @@ _DULL: Final = (
 """Blue-green-red of navy, grey, forest, olive, mid grey, beige, maroon and slate cloth."""
 
 
-def cloth_colour(rng: Rng, black: float = 0.6) -> Floats:
+def choose_cloth_colour(rng: Rng, black: float = 0.6) -> Floats:
     """(3,) blue-green-red: black with probability ``black``, else dull, sometimes bright."""
     if rng.random() < black:
         return np.asarray(rng.uniform(8, 48) + rng.normal(0, 3, 3), dtype=np.float32)
@@ -44,7 +44,7 @@ def cloth_colour(rng: Rng, black: float = 0.6) -> Floats:
     return np.asarray(rng.uniform(20, 240, 3), dtype=np.float32)
 
 
-def light(face: LandmarkedFace, rng: Rng, *, hard: bool = False) -> Floats:
+def compute_light(face: LandmarkedFace, rng: Rng, *, hard: bool = False) -> Floats:
     """(S, S) the light on a head: the face's own shading on a rounded form, about 1.
 
     Args:
@@ -73,7 +73,7 @@ def light(face: LandmarkedFace, rng: Rng, *, hard: bool = False) -> Floats:
     return np.asarray(shade * relief ** rng.uniform(0.1, 0.5) * dim, dtype=np.float32)
 
 
-def weave(face: LandmarkedFace, rng: Rng, *, knit: bool) -> Floats:
+def draw_weave(face: LandmarkedFace, rng: Rng, *, knit: bool) -> Floats:
     """(S, S) the structure of cloth, about 1: folds, and the rows of a knit."""
     side = face.pixels.shape[0]
     unit = face.unit_px
@@ -90,7 +90,7 @@ def weave(face: LandmarkedFace, rng: Rng, *, knit: bool) -> Floats:
     return np.asarray(np.clip(value, 0.35, 1.8), dtype=np.float32)
 
 
-def cloth(face: LandmarkedFace, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats:
+def draw_cloth(face: LandmarkedFace, rng: Rng, colour: Floats, *, knit: bool = False) -> Floats:
     """(S, S, 3) cloth of one colour, or patterned, under the face's own light."""
     side = face.pixels.shape[0]
     base: Floats = np.broadcast_to(colour, (side, side, 3))
@@ -98,28 +98,28 @@ def cloth(face: LandmarkedFace, rng: Rng, colour: Floats, *, knit: bool = False)
     if chance < 0.05:  # noqa: PLR2004  (camouflage)
         for _ in range(2):
             patch = make_clouds(side, 0.3 * face.unit_px, rng) > 0.5  # noqa: PLR2004
-            base = np.where(patch[..., None], cloth_colour(rng, 0.2), base)
+            base = np.where(patch[..., None], choose_cloth_colour(rng, 0.2), base)
     elif chance < 0.09:  # noqa: PLR2004
-        base = _striped(face, rng, base)
+        base = _draw_stripes(face, rng, base)
     elif chance < 0.14 and not knit:  # noqa: PLR2004
-        base = printed(face, rng, base)
-    lit = light(face, rng) * weave(face, rng, knit=knit)
+        base = draw_print(face, rng, base)
+    lit = compute_light(face, rng) * draw_weave(face, rng, knit=knit)
     sheen = 14 * np.clip(lit - 0.8, 0, None)  # black cloth is not black in the light
     return np.asarray(base * lit[..., None] + sheen[..., None], dtype=np.float32)
 
 
-def _striped(face: LandmarkedFace, rng: Rng, base: Floats) -> Floats:
+def _draw_stripes(face: LandmarkedFace, rng: Rng, base: Floats) -> Floats:
     """(S, S, 3) cloth with stripes, or with stripes both ways, as a tartan has."""
     side = face.pixels.shape[0]
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32) / face.unit_px
-    other, lean = cloth_colour(rng, 0.3), rng.normal(0, 0.5)
+    other, lean = choose_cloth_colour(rng, 0.3), rng.normal(0, 0.5)
     for along, over in ((ys, xs), (xs, -ys))[: rng.integers(1, 3)]:
         bands = np.sin((along + lean * over) * rng.uniform(5, 20)) > rng.uniform(-0.3, 0.6)
         base = base + (other - base) * (0.65 * bands[..., None])
     return np.asarray(base, dtype=np.float32)
 
 
-def printed(
+def draw_print(
     face: LandmarkedFace, rng: Rng, base: Floats, ink: Floats | None = None, jaws: float = 0.3
 ) -> Floats:
     """(S, S, 3) cloth with a print: dots and drops as on a bandana, or a jaw with teeth.
@@ -153,7 +153,7 @@ def printed(
     return np.asarray(base + (ink - base) * area[..., None], dtype=np.float32)
 
 
-def head_outline(face: LandmarkedFace, rng: Rng, *, neck: bool = True) -> Floats:
+def make_head_outline(face: LandmarkedFace, rng: Rng, *, neck: bool = True) -> Floats:
     """A polygon about the whole head, in face units, hair included."""
     wide, tall = rng.uniform(0.95, 1.2), rng.uniform(0.9, 1.12)
     half = [(0.0, -1.75 * tall), (0.75, -1.6 * tall), (1.2, -0.9), (1.34, 0.0), (1.25, 0.8)]
@@ -166,7 +166,7 @@ def head_outline(face: LandmarkedFace, rng: Rng, *, neck: bool = True) -> Floats
     return round_corners(mirror_polygon(half, -0.45 * face.turn))
 
 
-def eye_slot(face: LandmarkedFace, rng: Rng) -> Floats:
+def make_eye_slot(face: LandmarkedFace, rng: Rng) -> Floats:
     """One opening for both eyes, in face units."""
     top, low = rng.uniform(-0.65, -0.22), rng.uniform(0.16, 0.5)
     wide = rng.uniform(0.72, 1.12)
@@ -176,11 +176,11 @@ def eye_slot(face: LandmarkedFace, rng: Rng) -> Floats:
     return round_corners(mirror_polygon(half, 0.2 * face.turn))
 
 
-def openings(face: LandmarkedFace, rng: Rng) -> tuple[list[Floats], str]:
+def choose_openings(face: LandmarkedFace, rng: Rng) -> tuple[list[Floats], str]:
     """What a balaclava leaves free, in face units, and which sentence tells it."""
     kind = rng.choice(["slot", "holes", "mouth", "open"], p=[0.43, 0.16, 0.26, 0.15])
     if kind == "slot":
-        return [eye_slot(face, rng)], "balaclava"
+        return [make_eye_slot(face, rng)], "balaclava"
     if kind == "open":  # eyes and nose free, mouth and chin covered
         low, top = rng.uniform(0.55, 0.95), rng.uniform(-0.8, -0.35)
         half = [(0.0, top), (0.8, top), (1.0, 0.0), (0.65, low), (0.0, low + 0.08)]
@@ -194,13 +194,13 @@ def openings(face: LandmarkedFace, rng: Rng) -> tuple[list[Floats], str]:
     return [*holes, mouth], "balaclava/mouth"
 
 
-def balaclava(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
+def draw_balaclava(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face under a balaclava, and its answer."""
     knit = happens(rng, 0.5)
-    holes, key = openings(face, rng)
+    holes, key = choose_openings(face, rng)
     free = np.max([fill_polygon(face, hole, 0.02) for hole in holes], axis=0)
-    layer = cloth(face, rng, cloth_colour(rng, 0.65), knit=knit)
-    head = fill_polygon(face, head_outline(face, rng), rng.uniform(0.01, 0.05))
+    layer = draw_cloth(face, rng, choose_cloth_colour(rng, 0.65), knit=knit)
+    head = fill_polygon(face, make_head_outline(face, rng), rng.uniform(0.01, 0.05))
     pixels = darken(face.pixels, blur(1 - free, 0.1 * face.unit_px), rng.uniform(0.1, 0.7))
     rim = np.max(
         [draw_line(face, hole, rng.uniform(0.04, 0.1), closed=True) for hole in holes], axis=0

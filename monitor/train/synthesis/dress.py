@@ -24,23 +24,28 @@ from monitor.demo.drawing import (
     to_pixels,
 )
 from monitor.domain import Pixels
-from monitor.train.synthesis.cloth import balaclava, cloth, cloth_colour, head_outline
-from monitor.train.synthesis.hard import hard_mask
-from monitor.train.synthesis.held import glasses
-from monitor.train.synthesis.helmet import clear_shield, hard_hat, helmet
+from monitor.train.synthesis.cloth import (
+    choose_cloth_colour,
+    draw_balaclava,
+    draw_cloth,
+    make_head_outline,
+)
+from monitor.train.synthesis.hard import draw_hard_mask
+from monitor.train.synthesis.held import draw_glasses
+from monitor.train.synthesis.helmet import draw_clear_shield, draw_hard_hat, draw_helmet
 from monitor.train.synthesis.innocent import (
     Overlays,
-    band,
-    beard,
-    cloth_mask,
-    fringe,
-    hat,
-    mask,
-    pasted,
+    draw_band,
+    draw_beard,
+    draw_cloth_mask,
+    draw_fringe,
+    draw_hat,
+    draw_mask,
+    paste_overlay,
 )
-from monitor.train.synthesis.things import hand_object, near_hand
-from monitor.train.synthesis.turned import turned_balaclava
-from monitor.train.synthesis.wrap import hood, scarf, stocking
+from monitor.train.synthesis.things import draw_hand_object, draw_near_hand
+from monitor.train.synthesis.turned import draw_turned_balaclava
+from monitor.train.synthesis.wrap import draw_hood, draw_scarf, draw_stocking
 
 _INFRARED = (0.15, 0.25, 0.6)  # shares of blue, green and red; skin is pale in infrared
 
@@ -65,7 +70,7 @@ _EYES_FREE: Final = ("none", "hood", "balaclava", "scarf", "mask", "hard_hat")
 _Dress: TypeAlias = Callable[[LandmarkedFace, Rng], tuple[Pixels, str]]
 
 
-def watermark(pixels: Pixels, rng: Rng) -> Pixels:
+def draw_watermark(pixels: Pixels, rng: Rng) -> Pixels:
     """Writing over a picture, as of a photo agency or a camera's clock."""
     drawn = pixels.copy()
     side = pixels.shape[0]
@@ -80,7 +85,7 @@ def watermark(pixels: Pixels, rng: Rng) -> Pixels:
     return np.asarray(cv2.addWeighted(drawn, share, pixels, 1 - share, 0), dtype=np.uint8)
 
 
-def night(face: LandmarkedFace, rng: Rng, *, eyes: bool) -> Pixels:
+def apply_night_vision(face: LandmarkedFace, rng: Rng, *, eyes: bool) -> Pixels:
     """A picture as a camera with an infrared lamp takes it: grey, lit from the camera, noisy.
 
     Args:
@@ -119,7 +124,7 @@ class Dressed:
 def dress(
     face: LandmarkedFace, background: Pixels, overlays: Overlays, rng: Rng, kind: str | None = None
 ) -> Dressed:
-    """A clear face with something drawn on it, drawn at random.
+    """A clear face with a random covering drawn on it.
 
     Args:
         face: A clear face.
@@ -128,42 +133,46 @@ def dress(
         rng: Decides everything; equal generators give equal pictures.
         kind: Of KINDS; None draws one by SHARES.
     """
-    kind = kind or _drawn_kind(rng)
+    kind = kind or _choose_kind(rng)
     if kind == "balaclava" and happens(rng, _TURNED):
-        turned = turned_balaclava(face, background, rng)
+        turned = draw_turned_balaclava(face, background, rng)
         if turned is not None:
-            return _with_things(turned, rng)
+            return _add_things(turned, rng)
     if kind in _WHOLE_HEAD and happens(rng, 0.9 if kind == "stocking" else 0.6):
-        face = transplanted(face, background, rng)
-    face, key = _below(face, kind, rng)
+        face = transplant_head(face, background, rng)
+    face, key = _add_below(face, kind, rng)
     pixels, said = _COVER[kind](face, rng, overlays)
     key = key if said == "none" else said
     if kind == "balaclava" and happens(rng, _OVER):
-        pixels = covered_again(LandmarkedFace(pixels, face.points), rng)
-    face, above = _above(LandmarkedFace(pixels, face.points), kind, rng, overlays)
+        pixels = add_second_covering(LandmarkedFace(pixels, face.points), rng)
+    face, above = _add_above(LandmarkedFace(pixels, face.points), kind, rng, overlays)
     key = above if key == "none" else key
     if kind != "sunglasses" and happens(rng, 0.07):  # their glass is clear in infrared
-        face = LandmarkedFace(night(face, rng, eyes=kind in _EYES_FREE), face.points)
-    pixels = watermark(face.pixels, rng) if happens(rng, 0.08) else face.pixels
+        face = LandmarkedFace(apply_night_vision(face, rng, eyes=kind in _EYES_FREE), face.points)
+    pixels = draw_watermark(face.pixels, rng) if happens(rng, 0.08) else face.pixels
     return Dressed(LandmarkedFace(pixels, face.points), key)
 
 
-def _with_things(turned: tuple[LandmarkedFace, str], rng: Rng) -> Dressed:
+def _add_things(turned: tuple[LandmarkedFace, str], rng: Rng) -> Dressed:
     """A turned head, now and then with a hand before it, at night, or written over."""
     face, key = turned
-    pixels = hand_object(face, rng)[0] if happens(rng, 0.15) else face.pixels
+    pixels = draw_hand_object(face, rng)[0] if happens(rng, 0.15) else face.pixels
     face = LandmarkedFace(pixels, face.points)
-    pixels = night(face, rng, eyes=True) if happens(rng, 0.06) else face.pixels
-    pixels = watermark(pixels, rng) if happens(rng, 0.12) else pixels
+    pixels = apply_night_vision(face, rng, eyes=True) if happens(rng, 0.06) else face.pixels
+    pixels = draw_watermark(pixels, rng) if happens(rng, 0.12) else pixels
     return Dressed(LandmarkedFace(pixels, face.points), key)
 
 
-def covered_again(face: LandmarkedFace, rng: Rng) -> Pixels:
+def add_second_covering(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A hidden face with dark glasses in its slot, or something held before it."""
-    return glasses(face, rng, dark=True)[0] if happens(rng, 0.6) else hand_object(face, rng)[0]
+    return (
+        draw_glasses(face, rng, dark=True)[0]
+        if happens(rng, 0.6)
+        else draw_hand_object(face, rng)[0]
+    )
 
 
-def _drawn_kind(rng: Rng) -> str:
+def _choose_kind(rng: Rng) -> str:
     """One of KINDS, by SHARES."""
     kind = str(rng.choice(list(SHARES), p=np.array(list(SHARES.values())) / sum(SHARES.values())))
     if kind == "none" and happens(rng, 0.3):
@@ -171,16 +180,16 @@ def _drawn_kind(rng: Rng) -> str:
     return kind
 
 
-def _below(face: LandmarkedFace, kind: str, rng: Rng) -> tuple[LandmarkedFace, str]:
+def _add_below(face: LandmarkedFace, kind: str, rng: Rng) -> tuple[LandmarkedFace, str]:
     """A face with beard, fringe, clear glasses or a hand near it, each now and then."""
     key = "none"
     chance = 0.3 if kind == "none" else 0.1
     edits: list[tuple[float, _Dress]] = [
-        (0.6, beard),
-        (0.5, fringe),
-        (1.0, lambda f, r: glasses(f, r, dark=False)),
-        (1.0, near_hand),
-        (0.12, clear_shield),
+        (0.6, draw_beard),
+        (0.5, draw_fringe),
+        (1.0, lambda f, r: draw_glasses(f, r, dark=False)),
+        (1.0, draw_near_hand),
+        (0.12, draw_clear_shield),
     ]
     for weight, edit in edits:
         if happens(rng, weight * chance):
@@ -190,19 +199,19 @@ def _below(face: LandmarkedFace, kind: str, rng: Rng) -> tuple[LandmarkedFace, s
     return face, key
 
 
-def _above(
+def _add_above(
     face: LandmarkedFace, kind: str, rng: Rng, overlays: Overlays
 ) -> tuple[LandmarkedFace, str]:
-    """A face with a hat, a band or a hood over what it wears, now and then; what to say of it."""
+    """A face with a hat, a band or a hood over its covering, now and then; and its label."""
     if kind in _SHELLS or not happens(rng, 0.3):
         return face, "none"
     if happens(rng, 0.3):
-        return LandmarkedFace(hood(face, rng), face.points), "none/hat"
-    pixels, said = (hat if happens(rng, 0.7) else _band)(face, rng, overlays)
+        return LandmarkedFace(draw_hood(face, rng), face.points), "none/hat"
+    pixels, said = (draw_hat if happens(rng, 0.7) else _draw_band)(face, rng, overlays)
     return LandmarkedFace(pixels, face.points), said
 
 
-def transplanted(face: LandmarkedFace, background: Pixels, rng: Rng) -> LandmarkedFace:
+def transplant_head(face: LandmarkedFace, background: Pixels, rng: Rng) -> LandmarkedFace:
     """The head cut out and set, with shoulders, before another background, smaller.
 
     Close crops show no outline of the head; a covering of the whole head needs one.
@@ -221,61 +230,61 @@ def transplanted(face: LandmarkedFace, background: Pixels, rng: Rng) -> Landmark
     canvas = LandmarkedFace(cv2.resize(background, (side, side)).astype(np.uint8), points)
     half = [(0.0, 1.8), (0.8, 1.9), (1.2, 2.4), (rng.uniform(2.2, 3.2), 3.0), (3.2, 6.0)]
     torso = fill_polygon(moved, round_corners(mirror_polygon(half, -0.2 * moved.turn)), 0.03)
-    body = cloth(moved, rng, cloth_colour(rng, 0.4))
+    body = draw_cloth(moved, rng, choose_cloth_colour(rng, 0.4))
     canvas = LandmarkedFace(blend_layer(canvas.pixels, body, torso), points)
-    head = fill_polygon(moved, head_outline(moved, rng, neck=False) * np.float32(0.93), 0.04)
+    head = fill_polygon(moved, make_head_outline(moved, rng, neck=False) * np.float32(0.93), 0.04)
     return LandmarkedFace(blend_layer(canvas.pixels, moved.pixels.astype(np.float32), head), points)
 
 
-def _clear(face: LandmarkedFace, _rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+def _leave_clear(face: LandmarkedFace, _rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
     return face.pixels, "none"
 
 
-def _hooded(face: LandmarkedFace, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
-    return hood(face, rng), "none/hat"
+def _draw_hood(face: LandmarkedFace, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+    return draw_hood(face, rng), "none/hat"
 
 
-def _band(face: LandmarkedFace, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
-    return band(face, rng)
+def _draw_band(face: LandmarkedFace, rng: Rng, _overlays: Overlays) -> tuple[Pixels, str]:
+    return draw_band(face, rng)
 
 
-def _plain(draw: _Dress) -> Callable[[LandmarkedFace, Rng, Overlays], tuple[Pixels, str]]:
+def _ignore_overlays(draw: _Dress) -> Callable[[LandmarkedFace, Rng, Overlays], tuple[Pixels, str]]:
     return lambda face, rng, _overlays: draw(face, rng)
 
 
-def _sunglasses(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def _draw_sunglasses(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     if not overlays.sunglasses or happens(rng, 0.6):
-        return glasses(face, rng, dark=True)
+        return draw_glasses(face, rng, dark=True)
     picture = overlays.sunglasses[rng.integers(len(overlays.sunglasses))]
     wide, drop = rng.uniform(1.05, 1.3), rng.uniform(-0.05, 0.12)
     tall = wide * picture.shape[0] / picture.shape[1]
     shift = 0.15 * face.turn
     box: tuple[float, float, float, float] = (shift - wide, drop - tall, shift + wide, drop + tall)
-    return pasted(face, picture, box, rng), "sunglasses"
+    return paste_overlay(face, picture, box, rng), "sunglasses"
 
 
-def _mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
-    return cloth_mask(face, rng) if happens(rng, 0.4) else mask(face, rng, overlays)
+def _draw_mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+    return draw_cloth_mask(face, rng) if happens(rng, 0.4) else draw_mask(face, rng, overlays)
 
 
 _COVER: Final[dict[str, Callable[[LandmarkedFace, Rng, Overlays], tuple[Pixels, str]]]] = {
-    "none": _clear,
-    "hood": _hooded,
-    "hard_hat": _plain(hard_hat),
-    "balaclava": _plain(balaclava),
-    "stocking": _plain(stocking),
-    "scarf": _plain(scarf),
-    "hard_mask": _plain(hard_mask),
-    "helmet": _plain(helmet),
-    "sunglasses": _sunglasses,
-    "hand_object": _plain(hand_object),
-    "mask": _mask,
+    "none": _leave_clear,
+    "hood": _draw_hood,
+    "hard_hat": _ignore_overlays(draw_hard_hat),
+    "balaclava": _ignore_overlays(draw_balaclava),
+    "stocking": _ignore_overlays(draw_stocking),
+    "scarf": _ignore_overlays(draw_scarf),
+    "hard_mask": _ignore_overlays(draw_hard_mask),
+    "helmet": _ignore_overlays(draw_helmet),
+    "sunglasses": _draw_sunglasses,
+    "hand_object": _ignore_overlays(draw_hand_object),
+    "mask": _draw_mask,
 }
 KINDS: Final = tuple(_COVER)
-"""What can be asked of ``dress``."""
+"""The kinds that ``dress`` knows."""
 
 
-def contact_sheet(tiles: list[tuple[Pixels, str]], columns: int = 12) -> Pixels:
+def make_contact_sheet(tiles: list[tuple[Pixels, str]], columns: int = 12) -> Pixels:
     """Pictures side by side with their answers written below, for a person to look at.
 
     Args:

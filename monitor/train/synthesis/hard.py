@@ -17,21 +17,21 @@ from monitor.demo.drawing import (
     round_corners,
 )
 from monitor.domain import Pixels
-from monitor.train.synthesis.cloth import cloth_colour, light
+from monitor.train.synthesis.cloth import choose_cloth_colour, compute_light
 
 _BLACK = np.array((8, 8, 8), np.float32)
 
 
-def shell(face: LandmarkedFace, rng: Rng, colour: Floats) -> Floats:
+def draw_shell(face: LandmarkedFace, rng: Rng, colour: Floats) -> Floats:
     """(S, S, 3) smooth plastic of one colour with a highlight."""
-    lit = light(face, rng, hard=True) ** 0.8
+    lit = compute_light(face, rng, hard=True) ** 0.8
     layer = colour * lit[..., None]
     spot = make_ellipse(rng.uniform(-0.8, 0.8), rng.uniform(-1.1, 0.3), 0.25, 0.15)
     shine = fill_polygon(face, spot, 0.12)
     return np.asarray(layer + rng.uniform(0, 110) * shine[..., None], dtype=np.float32)
 
 
-def _mask_shape(face: LandmarkedFace, rng: Rng) -> Floats:
+def _make_mask_shape(face: LandmarkedFace, rng: Rng) -> Floats:
     """The outline of a mask that covers the face from brow to chin, in face units."""
     wide, top = rng.uniform(1.0, 1.3), rng.uniform(-1.2, -0.6)
     low = rng.uniform(1.8, 2.15)
@@ -45,19 +45,19 @@ def _mask_shape(face: LandmarkedFace, rng: Rng) -> Floats:
     return round_corners(mirror_polygon([*half, (0.0, low)], -0.1 * face.turn))
 
 
-def hard_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
+def draw_hard_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A face behind a hockey, clown, skull, gas or plain plastic mask, and its answer."""
     kind = rng.choice(
         ["hockey", "clown", "skull", "plain", "gas"], p=[0.22, 0.22, 0.18, 0.26, 0.12]
     )
     if kind == "gas":
-        return _gas_mask(face, rng), "hard_mask"
+        return _draw_gas_mask(face, rng), "hard_mask"
     kind = rng.choice(["hockey", "clown", "skull", "plain"], p=[0.25, 0.25, 0.2, 0.3])
     pale = rng.uniform(150, 250) + rng.normal(0, 12, 3)
     coloured = kind == "plain" and happens(rng, 0.55)
-    colour = cloth_colour(rng, 0.3) + 20 if coloured else pale.astype(np.float32)
-    area = fill_polygon(face, _mask_shape(face, rng), 0.02)
-    layer = shell(face, rng, np.asarray(colour, np.float32))
+    colour = choose_cloth_colour(rng, 0.3) + 20 if coloured else pale.astype(np.float32)
+    area = fill_polygon(face, _make_mask_shape(face, rng), 0.02)
+    layer = draw_shell(face, rng, np.asarray(colour, np.float32))
     layer = _PAINT[str(kind)](face, rng, layer)
     rx, ry = rng.uniform(0.2, 0.36), rng.uniform(0.1, 0.26)
     eyes = [
@@ -72,7 +72,7 @@ def hard_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     )
 
 
-def _hockey(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
+def _draw_hockey(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Rows of holes, red chevrons."""
     step = rng.uniform(0.24, 0.36)
     for y in np.arange(-0.9, 2.0, step):
@@ -88,7 +88,7 @@ def _hockey(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     return layer
 
 
-def _clown(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
+def _draw_clown(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Strong paint about eyes, nose and mouth."""
     for x, y, rx, ry in ((-0.5, -0.05, 0.38, 0.5), (0.5, -0.05, 0.38, 0.5), (0, 1.15, 0.7, 0.35)):
         spot = fill_polygon(face, make_ellipse(x, y, rx, ry), 0.03)
@@ -105,7 +105,7 @@ def _clown(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     return np.asarray(layer + (red - layer) * fill_polygon(face, grin)[..., None], dtype=np.float32)
 
 
-def _skull(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
+def _draw_skull(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Black sockets, a black nose, teeth."""
     for x in (-0.5, 0.5):
         socket = fill_polygon(face, make_ellipse(x, 0.0, rng.uniform(0.36, 0.45), 0.4), 0.06)
@@ -121,7 +121,7 @@ def _skull(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     return np.asarray(layer, dtype=np.float32)
 
 
-def _plain(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
+def _draw_plain(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     """Moulded brows, nose and lips, sometimes a drawn beard."""
     nose = fill_polygon(face, np.array([(0, -0.1), (-0.25, 0.7), (0.25, 0.7)], np.float32), 0.08)
     layer = layer * (1 + rng.uniform(-0.2, 0.2) * nose)[..., None]
@@ -135,16 +135,16 @@ def _plain(face: LandmarkedFace, rng: Rng, layer: Floats) -> Floats:
     return layer
 
 
-_PAINT = {"hockey": _hockey, "clown": _clown, "skull": _skull, "plain": _plain}
+_PAINT = {"hockey": _draw_hockey, "clown": _draw_clown, "skull": _draw_skull, "plain": _draw_plain}
 
 
-def _gas_mask(face: LandmarkedFace, rng: Rng) -> Pixels:
+def _draw_gas_mask(face: LandmarkedFace, rng: Rng) -> Pixels:
     """A rubber mask with two round glasses, and filters below or at the sides."""
-    shape = _mask_shape(face, rng) * np.array([1.1, 1.05], np.float32)
+    shape = _make_mask_shape(face, rng) * np.array([1.1, 1.05], np.float32)
     area = fill_polygon(face, shape, 0.02)
-    rubber = cloth_colour(rng, 0.75)
+    rubber = choose_cloth_colour(rng, 0.75)
     pixels = darken(face.pixels, blur(area, 0.12 * face.unit_px), 0.5)
-    pixels = blend_layer(pixels, shell(face, rng, rubber), area)
+    pixels = blend_layer(pixels, draw_shell(face, rng, rubber), area)
     clear, size = happens(rng, 0.4), rng.uniform(0.36, 0.48)
     for sign in (-1, 1):
         ring = make_ellipse(0.52 * sign + 0.15 * face.turn, 0.0, size, size)
@@ -155,7 +155,7 @@ def _gas_mask(face: LandmarkedFace, rng: Rng) -> Pixels:
         pixels = blend_layer(pixels, np.full(3, 235, np.float32), gleam * 0.6)
         pixels = blend_layer(pixels, rubber * 0.5 + 30, draw_line(face, ring, 0.09, closed=True))
     spots = [(0.2 * face.turn, 1.35)] if happens(rng, 0.5) else [(-0.75, 1.4), (0.75, 1.4)]
-    metal = cloth_colour(rng, 0.5) * 0.8 + 20
+    metal = choose_cloth_colour(rng, 0.5) * 0.8 + 20
     for x, y in spots:
         wide = rng.uniform(0.4, 0.55)
         for step in range(4):  # rings of the filter, each a little smaller and lighter

@@ -19,13 +19,13 @@ from monitor.demo.drawing import (
     round_corners,
 )
 from monitor.domain import Pixels
-from monitor.train.synthesis.cloth import cloth_colour
+from monitor.train.synthesis.cloth import choose_cloth_colour
 
 _PALM = ((-0.44, 0.05), (0.42, 0.02), (0.5, 0.45), (0.36, 0.95), (-0.36, 0.95), (-0.47, 0.5))
 _FINGERS = (0.75, 0.95, 0.9, 0.65)  # their length in face units, the little finger's last
 
 
-def _lens(rng: Rng) -> Floats:
+def _make_lens(rng: Rng) -> Floats:
     """The outline of a right lens about its own middle, in face units."""
     wide, tall = rng.uniform(0.3, 0.52), rng.uniform(0.2, 0.42)
     kind = rng.integers(4)
@@ -40,9 +40,9 @@ def _lens(rng: Rng) -> Floats:
     return round_corners(np.array(corners, np.float32) * np.array([wide, tall], np.float32))
 
 
-def glasses(face: LandmarkedFace, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
+def draw_glasses(face: LandmarkedFace, rng: Rng, *, dark: bool) -> tuple[Pixels, str]:
     """A face with clear or dark glasses, and its answer."""
-    lens = _lens(rng)
+    lens = _make_lens(rng)
     drop = rng.uniform(-0.05, 0.12)
     flip = np.array([-1, 1], np.float32)
     shift = 0.25 * face.turn
@@ -70,12 +70,12 @@ def glasses(face: LandmarkedFace, rng: Rng, *, dark: bool) -> tuple[Pixels, str]
         edge = ring[np.argmax(sign * ring[:, 0])]
         ear = np.array([sign * 1.2 - 0.4 * face.turn, rng.uniform(-0.1, 0.1)])
         frame.append(draw_line(face, np.stack([edge, ear]).astype(np.float32), 0.04))
-    return blend_layer(pixels, cloth_colour(rng, 0.6), np.max(frame, axis=0)), (
+    return blend_layer(pixels, choose_cloth_colour(rng, 0.6), np.max(frame, axis=0)), (
         "sunglasses" if dark else "none/glasses"
     )
 
 
-def skin_tone(face: LandmarkedFace, rng: Rng) -> Floats:
+def choose_skin_tone(face: LandmarkedFace, rng: Rng) -> Floats:
     """(3,) the skin of a clear face, blue-green-red, lit a little differently.
 
     Taken before anything is laid over the face, or hands come out in the thing's colour.
@@ -100,7 +100,7 @@ class Pose:
     curl: float = 0.0
 
 
-def posed(rng: Rng, at: tuple[float, float]) -> Pose:
+def choose_pose(rng: Rng, at: tuple[float, float]) -> Pose:
     """A hand held in one of the ways hands are held."""
     turn = rng.uniform(-1.0, 1.0) + (np.pi if happens(rng, 0.1) else 0)
     if happens(rng, 0.25):  # across the face, from one side
@@ -108,7 +108,7 @@ def posed(rng: Rng, at: tuple[float, float]) -> Pose:
     return Pose(at, float(turn), rng.uniform(0.5, 0.9) if happens(rng, 0.15) else 0.0)
 
 
-def hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
+def draw_hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
     """A face with a hand before it.
 
     Args:
@@ -128,20 +128,22 @@ def hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
         return np.asarray(moved, dtype=np.float32)
 
     if happens(rng, 0.1):  # a glove
-        tone = cloth_colour(rng, 0.5)
-    skin = _rough(face, rng, tone)
+        tone = choose_cloth_colour(rng, 0.5)
+    skin = _draw_rough_skin(face, rng, tone)
     pixels = face.pixels
     arm = placed([(-0.34, 0.7), (0.34, 0.7), (0.48, 4.0), (-0.48, 4.0)])
-    pixels = blend_layer(pixels, _round(face, arm, skin), fill_polygon(face, arm, 0.02))
+    pixels = blend_layer(pixels, _shade_round(face, arm, skin), fill_polygon(face, arm, 0.02))
     if happens(rng, 0.6):
         start = rng.uniform(0.9, 1.8)
         sleeve = placed([(-0.5, start), (0.5, start), (0.7, 4.0), (-0.7, 4.0)])
-        cloth = _rough(face, rng, cloth_colour(rng, 0.5))
-        pixels = blend_layer(pixels, _round(face, sleeve, cloth), fill_polygon(face, sleeve, 0.02))
+        cloth = _draw_rough_skin(face, rng, choose_cloth_colour(rng, 0.5))
+        pixels = blend_layer(
+            pixels, _shade_round(face, sleeve, cloth), fill_polygon(face, sleeve, 0.02)
+        )
     palm = placed(round_corners(np.array(_PALM, np.float32)))
     area = fill_polygon(face, palm, 0.02)
     pixels = darken(pixels, blur(area, 0.12 * face.unit_px), 0.4)
-    pixels = blend_layer(pixels, _round(face, palm, skin), area)
+    pixels = blend_layer(pixels, _shade_round(face, palm, skin), area)
     spread, back = rng.uniform(0.0, 0.22), happens(rng, 0.6)
     for i, long in enumerate(_FINGERS):
         root = -0.36 + 0.245 * i
@@ -149,12 +151,14 @@ def hand(face: LandmarkedFace, rng: Rng, pose: Pose, tone: Floats) -> Pixels:
         middle = (root + tip[0]) / 2 + rng.normal(0, 0.02), tip[1] / 2
         bone = placed([(root, 0.15), middle, tip])
         shade = np.asarray(skin * rng.uniform(0.93, 1.07), np.float32)
-        pixels = _finger(LandmarkedFace(pixels, face.points), bone, shade, scale, nail=back)
+        pixels = _draw_finger(LandmarkedFace(pixels, face.points), bone, shade, scale, nail=back)
     thumb = placed([(0.3, 0.5), (0.58, 0.15), (0.62 + spread, -0.25)])
-    return _finger(LandmarkedFace(pixels, face.points), thumb, skin, scale, nail=back)
+    return _draw_finger(LandmarkedFace(pixels, face.points), thumb, skin, scale, nail=back)
 
 
-def _finger(face: LandmarkedFace, bone: Floats, skin: Floats, size: float, *, nail: bool) -> Pixels:
+def _draw_finger(
+    face: LandmarkedFace, bone: Floats, skin: Floats, size: float, *, nail: bool
+) -> Pixels:
     """A face with one finger before it, round and with its joints."""
     wide = 0.23 * size
     shape = blur(draw_line(face, bone, wide), 0.015 * face.unit_px)
@@ -174,14 +178,14 @@ def _finger(face: LandmarkedFace, bone: Floats, skin: Floats, size: float, *, na
     return pixels
 
 
-def _rough(face: LandmarkedFace, rng: Rng, tone: Floats) -> Floats:
+def _draw_rough_skin(face: LandmarkedFace, rng: Rng, tone: Floats) -> Floats:
     """(S, S, 3) one tone, a little uneven."""
     side, unit = face.pixels.shape[0], face.unit_px
     rough = 1 + 0.04 * make_clouds(side, 0.2 * unit, rng) + 0.09 * make_clouds(side, unit, rng)
     return np.asarray(tone * rough[..., None], dtype=np.float32)
 
 
-def _round(face: LandmarkedFace, shape: Floats, layer: Floats) -> Floats:
+def _shade_round(face: LandmarkedFace, shape: Floats, layer: Floats) -> Floats:
     """A layer that grows darker towards the edges of a shape, as round things do."""
     core = fill_polygon(face, shape, 0.16)
     return np.asarray(layer * (0.62 + 0.42 * core)[..., None], dtype=np.float32)

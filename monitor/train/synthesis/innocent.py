@@ -24,8 +24,14 @@ from monitor.demo.drawing import (
 )
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
-from monitor.train.synthesis.cloth import cloth, cloth_colour, light, printed, weave
-from monitor.train.synthesis.held import skin_tone
+from monitor.train.synthesis.cloth import (
+    choose_cloth_colour,
+    compute_light,
+    draw_cloth,
+    draw_print,
+    draw_weave,
+)
+from monitor.train.synthesis.held import choose_skin_tone
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,13 +51,13 @@ def load_overlays(folder: Path | None) -> Overlays:
     """
     if folder is None:
         return Overlays([], [], [])
-    kinds = [_cut(folder / kind) for kind in ("masks", "sunglasses", "hats")]
+    kinds = [_read_overlays(folder / kind) for kind in ("masks", "sunglasses", "hats")]
     if not any(kinds):
         raise ConfigError(f"{folder}: no PNG in masks/, sunglasses/ or hats/; name another folder")
     return Overlays(*kinds)
 
 
-def _cut(folder: Path) -> list[NDArray[np.uint8]]:
+def _read_overlays(folder: Path) -> list[NDArray[np.uint8]]:
     """Every PNG of a folder, cut to its opaque part."""
     pictures = []
     for path in sorted(folder.glob("*.png")):
@@ -63,7 +69,7 @@ def _cut(folder: Path) -> list[NDArray[np.uint8]]:
     return pictures
 
 
-def pasted(
+def paste_overlay(
     face: LandmarkedFace,
     overlay: NDArray[np.uint8],
     box: tuple[float, float, float, float],
@@ -81,16 +87,16 @@ def pasted(
     given = np.array([(0, 0), (width, 0), (0, height)], np.float32)
     size = face.pixels.shape[1::-1]
     moved = cv2.warpAffine(overlay, cv2.getAffineTransform(given, wanted), size).astype(np.float32)
-    shade = np.clip(light(face, rng), 0.3, 1.2)[..., None] ** rng.uniform(0.2, 0.9)
+    shade = np.clip(compute_light(face, rng), 0.3, 1.2)[..., None] ** rng.uniform(0.2, 0.9)
     alpha = np.asarray(moved[..., 3] / 255, dtype=np.float32)
     pixels = darken(face.pixels, blur(alpha, 0.08 * face.unit_px), 0.25)
     return blend_layer(pixels, np.asarray(moved[..., :3] * shade, np.float32), alpha)
 
 
-def mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def draw_mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     """A face mask, sometimes worn below the nose, and its answer."""
     if not overlays.masks:
-        return cloth_mask(face, rng)
+        return draw_cloth_mask(face, rng)
     low = happens(rng, 0.25)
     top = rng.uniform(0.72, 0.9) if low else rng.uniform(0.12, 0.42)
     wide = rng.uniform(1.0, 1.25)
@@ -100,10 +106,10 @@ def mask(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, st
     if happens(rng, 0.35):  # other colours than the overlays have
         tinted = np.clip(picture[..., :3] * rng.uniform(0.1, 1.1, 3), 0, 255)
         picture = np.concatenate([tinted.astype(np.uint8), picture[..., 3:]], axis=-1)
-    return pasted(face, picture, box, rng), "mask_incorrect" if low else "mask"
+    return paste_overlay(face, picture, box, rng), "mask_incorrect" if low else "mask"
 
 
-def cloth_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
+def draw_cloth_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A sewn mask of any colour with its bands, and its answer."""
     top, low, wide = rng.uniform(0.1, 0.4), rng.uniform(1.75, 2.05), rng.uniform(0.95, 1.2)
     half = [(0.0, top), (wide * 0.7, top + 0.15), (wide, top + 0.35), (wide * 0.9, 1.3)]
@@ -114,7 +120,11 @@ def cloth_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
         for y in (top + 0.4, 1.3):
             ends = np.array([(sign * wide * 0.9, y), (sign * 1.35, 0.2)], np.float32)
             pixels = blend_layer(pixels, np.full(3, 200, np.float32), draw_line(face, ends, 0.04))
-    layer = cloth(face, rng, cloth_colour(rng, 0.4)) if happens(rng, 0.5) else _pale(face, rng)
+    layer = (
+        draw_cloth(face, rng, choose_cloth_colour(rng, 0.4))
+        if happens(rng, 0.5)
+        else _draw_pale_cloth(face, rng)
+    )
     pixels = blend_layer(pixels, layer, area)
     if happens(rng, 0.3):  # two halves sewn together, or folded, as respirators are
         ends = np.array([(0.25 * face.turn, top), (0.25 * face.turn, low)], np.float32)
@@ -122,13 +132,13 @@ def cloth_mask(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     return pixels, "mask"
 
 
-def _pale(face: LandmarkedFace, rng: Rng) -> Floats:
+def _draw_pale_cloth(face: LandmarkedFace, rng: Rng) -> Floats:
     """(S, S, 3) cloth whose colour is close to the skin's, plain or with a faint print.
 
     Pink, beige and grey masks are taken for bare faces where all that was seen is white,
     blue and black.
     """
-    skin = skin_tone(face, rng)
+    skin = choose_skin_tone(face, rng)
     level = float(skin.mean())
     tint = rng.choice(["skin", "pink", "beige", "grey", "white"], p=[0.35, 0.25, 0.15, 0.15, 0.1])
     if tint == "skin":
@@ -143,12 +153,12 @@ def _pale(face: LandmarkedFace, rng: Rng) -> Floats:
     base: Floats = np.broadcast_to(plain, (side, side, 3))
     if happens(rng, 0.35):
         toned = np.clip(plain + rng.choice([-1, 1]) * rng.uniform(15, 60), 5, 250)
-        base = printed(face, rng, base, np.asarray(toned, dtype=np.float32), jaws=0.0)
-    lit = light(face, rng) * weave(face, rng, knit=happens(rng, 0.15))
+        base = draw_print(face, rng, base, np.asarray(toned, dtype=np.float32), jaws=0.0)
+    lit = compute_light(face, rng) * draw_weave(face, rng, knit=happens(rng, 0.15))
     return np.asarray(base * lit[..., None], dtype=np.float32)
 
 
-def hat(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
+def draw_hat(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str]:
     """A hat from a picture, or a drawn beanie or cap; the face stays clear."""
     brow = rng.uniform(-0.95, -0.45)
     if overlays.hats and happens(rng, 0.4):
@@ -157,13 +167,13 @@ def hat(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str
         tall = 2 * wide * picture.shape[0] / picture.shape[1]
         shift = -0.25 * face.turn
         box = (shift - wide, brow - tall, shift + wide, brow + 0.1)
-        return pasted(face, picture, box, rng), "none/hat"
+        return paste_overlay(face, picture, box, rng), "none/hat"
     wide = rng.uniform(1.3, 1.5)
     half = [(0.0, -2.1), (0.8, -2.0), (wide, -1.3), (wide, brow + 0.15), (0.7, brow), (0, brow)]
     dome = fill_polygon(face, round_corners(mirror_polygon(half, -0.3 * face.turn)), 0.02)
     knit = happens(rng, 0.5)
-    colour = cloth_colour(rng, 0.45)
-    pixels = blend_layer(face.pixels, cloth(face, rng, colour, knit=knit), dome)
+    colour = choose_cloth_colour(rng, 0.45)
+    pixels = blend_layer(face.pixels, draw_cloth(face, rng, colour, knit=knit), dome)
     if not knit:  # a cap's peak, and its shadow
         peak = make_ellipse(
             0.8 * face.turn, brow + 0.05, rng.uniform(0.9, 1.3), rng.uniform(0.12, 0.35)
@@ -175,7 +185,7 @@ def hat(face: LandmarkedFace, rng: Rng, overlays: Overlays) -> tuple[Pixels, str
     return pixels, "none/hat"
 
 
-def beard(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
+def draw_beard(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """Hair on cheeks, chin and lip; the mouth stays free."""
     high, low = rng.uniform(0.5, 1.1), rng.uniform(1.7, 2.5)
     outer = [(0, low), (0.5, low - 0.1), (0.95, 1.4), (1.1, high), (0.95, high), (0.7, 1.1)]
@@ -190,14 +200,14 @@ def beard(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     side = face.pixels.shape[0]
     hair = rng.choice([15, 30, 60, 130]) + rng.normal(0, 8, 3)
     strands = blur(rng.standard_normal((side, side)).astype(np.float32), 0.6) * 28
-    layer = (hair + strands[..., None]) * light(face, rng)[..., None]
+    layer = (hair + strands[..., None]) * compute_light(face, rng)[..., None]
     strength = rng.uniform(0.45, 0.95)
     return blend_layer(
         face.pixels, layer.astype(np.float32), area * (1 - mouth) * strength
     ), "none/beard"
 
 
-def fringe(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
+def draw_fringe(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """Hair that falls over the forehead and the sides of the face."""
     colour = rng.choice([15, 30, 50, 120]) * np.array([0.6, 0.8, 1.0]) + rng.normal(0, 5, 3)
     strands, swing = [], rng.normal(0, 0.35)
@@ -207,18 +217,18 @@ def fringe(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
         line = np.array([(x * 0.5 + swing, -1.75), (x + swing / 2, -1.0), (x * 1.05, low)])
         strands.append(draw_line(face, line.astype(np.float32), rng.uniform(0.01, 0.06)))
     area = blur(np.max(strands, axis=0), 0.03 * face.unit_px)
-    tone = colour * (light(face, rng) * rng.uniform(0.8, 1.3))[..., None]
+    tone = colour * (compute_light(face, rng) * rng.uniform(0.8, 1.3))[..., None]
     return blend_layer(face.pixels, tone.astype(np.float32), area * 0.95), "none"
 
 
-def band(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
+def draw_band(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
     """A headband, or ear-muffs with their bow."""
-    colour = cloth_colour(rng, 0.4)
+    colour = choose_cloth_colour(rng, 0.4)
     if happens(rng, 0.5):
         y = rng.uniform(-1.1, -0.6)
         line = np.array([(-1.35, y + 0.1), (0, y - 0.1), (1.35, y + 0.1)], np.float32)
         area = draw_line(face, line, rng.uniform(0.15, 0.45))
-        return blend_layer(face.pixels, cloth(face, rng, colour), area), "none/hat"
+        return blend_layer(face.pixels, draw_cloth(face, rng, colour), area), "none/hat"
     arc = np.linspace(np.pi, 2 * np.pi, 16)
     bow = np.stack([1.4 * np.cos(arc), 0.1 + 1.9 * np.sin(arc)], axis=1).astype(np.float32)
     shift = np.array([-0.3 * face.turn, 0], np.float32)
@@ -227,5 +237,5 @@ def band(face: LandmarkedFace, rng: Rng) -> tuple[Pixels, str]:
         cup = (
             make_ellipse(sign * 1.38, 0.25, rng.uniform(0.22, 0.4), rng.uniform(0.4, 0.55)) + shift
         )
-        pixels = blend_layer(pixels, cloth(face, rng, colour), fill_polygon(face, cup, 0.03))
+        pixels = blend_layer(pixels, draw_cloth(face, rng, colour), fill_polygon(face, cup, 0.03))
     return pixels, "none/hat"

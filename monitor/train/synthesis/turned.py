@@ -26,7 +26,7 @@ from monitor.demo.drawing import (
     round_corners,
 )
 from monitor.domain import Pixels
-from monitor.train.synthesis.cloth import cloth, cloth_colour
+from monitor.train.synthesis.cloth import choose_cloth_colour, draw_cloth
 
 _PARTS: Final = (
     ((0.0, -0.35, -0.1), (1.22, 1.3, 1.45)),  # skull
@@ -37,10 +37,10 @@ _PARTS: Final = (
 )
 """Middle and semi-axes in face units: x to the picture's right, y down, z to the camera."""
 _MARKS: Final = ((-0.5, 0, 1.1), (0.5, 0, 1.1), (0, 0.6, 1.5), (-0.4, 1.1, 1.15), (0.4, 1.1, 1.15))
-_LEAST_SHOWN: Final = 0.012  # of the picture; with less, nobody could tell it from a head's back
+_LEAST_SHOWN: Final = 0.012  # of the picture; with less it looks like the back of a head
 
 
-def turned_balaclava(
+def draw_turned_balaclava(
     face: LandmarkedFace, background: Pixels, rng: Rng
 ) -> tuple[LandmarkedFace, str] | None:
     """A head in a balaclava that looks aside, before a background; None if it looks away.
@@ -53,17 +53,17 @@ def turned_balaclava(
     side = face.pixels.shape[0]
     unit = rng.uniform(0.13, 0.22) * side
     middle = side * np.array([0.5 + rng.normal(0, 0.04), 0.42 + rng.normal(0, 0.04)])
-    turn = _rotation(rng.choice([-1, 1]) * rng.uniform(0.1, 1.35), *rng.normal(0, (0.22, 0.1)))
+    turn = _make_rotation(rng.choice([-1, 1]) * rng.uniform(0.1, 1.35), *rng.normal(0, (0.22, 0.1)))
     marks = (np.array(_MARKS) @ turn.T)[:, :2] * unit + middle
-    placed = LandmarkedFace(_behind(background, side, rng), marks.astype(np.float32))
-    body, depth = _cast(side, unit, middle, turn)
-    on_head = _surface(side, unit, middle, depth) @ turn  # pixels to places on the head
-    free, key = _openings(on_head, depth, rng)
+    placed = LandmarkedFace(_choose_background(background, side, rng), marks.astype(np.float32))
+    body, depth = _cast_body(side, unit, middle, turn)
+    on_head = _find_surface(side, unit, middle, depth) @ turn  # pixels to places on the head
+    free, key = _make_openings(on_head, depth, rng)
     if float((free * body).mean()) < _LEAST_SHOWN:
         return None
-    shade = _lit(depth, unit, body, rng)
-    colour = cloth_colour(rng, 0.7)
-    pixels = _shoulders(placed, colour, rng, unit, middle)
+    shade = _compute_light(depth, unit, body, rng)
+    colour = choose_cloth_colour(rng, 0.7)
+    pixels = _draw_shoulders(placed, colour, rng, unit, middle)
     knit = 1 + rng.uniform(0, 0.2) * np.sin(
         rng.uniform(12, 30) * np.arctan2(on_head[..., 0], on_head[..., 2])
     )
@@ -72,7 +72,7 @@ def turned_balaclava(
         colour * (shade * folds * knit)[..., None] + 12 * np.clip(shade - 0.8, 0, None)[..., None]
     )
     pixels = blend_layer(pixels, np.asarray(layer, np.float32), body)
-    skin = _skin(face, on_head) * (0.35 + 0.65 * shade)[..., None] * rng.uniform(0.5, 1.05)
+    skin = _project_skin(face, on_head) * (0.35 + 0.65 * shade)[..., None] * rng.uniform(0.5, 1.05)
     rim = np.clip(blur(free, 0.09 * unit) * 2, 0, 1) * (1 - free)
     pixels = blend_layer(pixels, np.asarray(layer * rng.uniform(0.5, 1.3), np.float32), rim * body)
     soft = blur(free, rng.uniform(0.01, 0.05) * unit)
@@ -81,7 +81,7 @@ def turned_balaclava(
     ), key
 
 
-def _rotation(yaw: float, pitch: float, roll: float) -> Floats:
+def _make_rotation(yaw: float, pitch: float, roll: float) -> Floats:
     """(3, 3): turns places on the head to where the camera sees them; radians."""
     cy, sy, cp, sp = np.cos(yaw), np.sin(yaw), np.cos(pitch), np.sin(pitch)
     cr, sr = np.cos(roll), np.sin(roll)
@@ -91,7 +91,7 @@ def _rotation(yaw: float, pitch: float, roll: float) -> Floats:
     return np.asarray(around_z @ around_x @ around_y, dtype=np.float32)
 
 
-def _behind(background: Pixels, side: int, rng: Rng) -> Pixels:
+def _choose_background(background: Pixels, side: int, rng: Rng) -> Pixels:
     """A picture to stand before: a scene, or the plain wall of a studio."""
     if happens(rng, 0.6):
         return np.asarray(cv2.resize(background, (side, side)), dtype=np.uint8)
@@ -101,7 +101,7 @@ def _behind(background: Pixels, side: int, rng: Rng) -> Pixels:
     return np.clip(wall, 0, 255).astype(np.uint8)
 
 
-def _cast(side: int, unit: float, middle: Floats, turn: Floats) -> tuple[Floats, Floats]:
+def _cast_body(side: int, unit: float, middle: Floats, turn: Floats) -> tuple[Floats, Floats]:
     """(S, S) coverage of the body and (S, S) the depth of its front, in face units."""
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
     x, y = (xs - middle[0]) / unit, (ys - middle[1]) / unit
@@ -123,13 +123,13 @@ def _cast(side: int, unit: float, middle: Floats, turn: Floats) -> tuple[Floats,
     return body, blur(level * hit, 0.08 * unit) / weight
 
 
-def _surface(side: int, unit: float, middle: Floats, depth: Floats) -> Floats:
+def _find_surface(side: int, unit: float, middle: Floats, depth: Floats) -> Floats:
     """(S, S, 3) where each pixel meets the body, in face units, as the camera sees it."""
     ys, xs = np.mgrid[0:side, 0:side].astype(np.float32)
     return np.stack([(xs - middle[0]) / unit, (ys - middle[1]) / unit, depth], axis=-1)
 
 
-def _openings(on_head: Floats, depth: Floats, rng: Rng) -> tuple[Floats, str]:
+def _make_openings(on_head: Floats, depth: Floats, rng: Rng) -> tuple[Floats, str]:
     """(S, S) what the cloth leaves free, in 0..1, and which sentence tells it."""
     around = np.arctan2(on_head[..., 0], on_head[..., 2]) * 1.2  # along the skin, in face units
     height = on_head[..., 1]
@@ -152,7 +152,7 @@ def _openings(on_head: Floats, depth: Floats, rng: Rng) -> tuple[Floats, str]:
     return (free & ahead).astype(np.float32), f"balaclava/{kind}"
 
 
-def _lit(depth: Floats, unit: float, body: Floats, rng: Rng) -> Floats:
+def _compute_light(depth: Floats, unit: float, body: Floats, rng: Rng) -> Floats:
     """(S, S) the light of one lamp on the body, about 1."""
     across = cv2.Sobel(depth, cv2.CV_32F, 1, 0, scale=unit / 8)
     down = cv2.Sobel(depth, cv2.CV_32F, 0, 1, scale=unit / 8)
@@ -164,7 +164,7 @@ def _lit(depth: Floats, unit: float, body: Floats, rng: Rng) -> Floats:
     return np.asarray((ambient + (1.25 - ambient) * shine) * np.clip(body, 0.2, 1), np.float32)
 
 
-def _skin(face: LandmarkedFace, on_head: Floats) -> Floats:
+def _project_skin(face: LandmarkedFace, on_head: Floats) -> Floats:
     """(S, S, 3) the clear face, laid on the head from the front."""
     axes = face.axes
     at = on_head[..., :2] @ axes[:, :2].T + axes[:, 2]
@@ -175,13 +175,13 @@ def _skin(face: LandmarkedFace, on_head: Floats) -> Floats:
     return np.asarray(skin, dtype=np.float32)
 
 
-def _shoulders(
+def _draw_shoulders(
     placed: LandmarkedFace, colour: Floats, rng: Rng, unit: float, middle: Floats
 ) -> Pixels:
     """The background with a torso before it, of the balaclava's cloth or another."""
     half = [(0.0, 1.9), (0.8, 2.0), (1.3, 2.5), (rng.uniform(2.2, 3.2), 3.1), (3.3, 7.0)]
     upright = np.array([[-0.5, 0], [0.5, 0], [0, 0.6], [-0.4, 1.15], [0.4, 1.15]]) * unit + middle
     ground = LandmarkedFace(placed.pixels, upright.astype(np.float32))
-    dye = colour if happens(rng, 0.3) else cloth_colour(rng, 0.4)
+    dye = colour if happens(rng, 0.3) else choose_cloth_colour(rng, 0.4)
     torso = fill_polygon(ground, round_corners(mirror_polygon(half, rng.normal(0, 0.2))), 0.03)
-    return blend_layer(placed.pixels, cloth(ground, rng, dye), torso)
+    return blend_layer(placed.pixels, draw_cloth(ground, rng, dye), torso)

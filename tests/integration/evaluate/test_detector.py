@@ -16,10 +16,10 @@ from monitor.evaluate.detector import evaluate
 from monitor.evaluate.scoring import (
     Scored,
     TrueBox,
-    average_precision,
-    best_threshold,
-    recall_at,
-    score,
+    compute_average_precision,
+    find_best_threshold,
+    find_recall_at,
+    match_detections,
 )
 from monitor.geometry import Box
 
@@ -62,7 +62,7 @@ def scored(right: Sequence[bool], boxes: int) -> Scored:
 def test_average_precision_as_worked_out_by_hand(
     right: list[bool], boxes: int, expected: float | None
 ) -> None:
-    assert average_precision(scored(right, boxes)) == pytest.approx(expected)
+    assert compute_average_precision(scored(right, boxes)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_best_threshold_balances_finding_and_being_right(
     scores: list[float], right: list[bool], boxes: int, best: float | None
 ) -> None:
     found = Scored(np.array(scores), np.array(right, np.bool_), boxes)
-    assert best_threshold(found) == pytest.approx(best)
+    assert find_best_threshold(found) == pytest.approx(best)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_best_threshold_balances_finding_and_being_right(
 def test_recall_is_given_where_nine_of_ten_are_right(
     right: list[bool], boxes: int, expected: float | None
 ) -> None:
-    assert recall_at(scored(right, boxes), 0.9) == pytest.approx(expected)
+    assert find_recall_at(scored(right, boxes), 0.9) == pytest.approx(expected)
 
 
 def test_a_curve_is_drawn_from_recall_and_precision(tmp_path: Path) -> None:
@@ -117,26 +117,26 @@ def test_a_curve_is_drawn_from_recall_and_precision(tmp_path: Path) -> None:
 def test_a_box_is_found_once_and_the_second_finding_is_wrong() -> None:
     truth = {"a": [TrueBox(Kind.HEAD, HERE)]}
     found = {"a": [head(HERE, 0.9), head(HERE, 0.8)]}
-    assert score(truth, found, Kind.HEAD, iou=0.5).right.tolist() == [True, False]
+    assert match_detections(truth, found, Kind.HEAD, iou=0.5).right.tolist() == [True, False]
 
 
 def test_a_finding_takes_the_box_it_covers_best() -> None:
     truth = {"a": [TrueBox(Kind.HEAD, Box(0, 0, 10, 9)), TrueBox(Kind.HEAD, HERE)]}
     found = {"a": [head(HERE, 0.9), head(Box(0, 0, 10, 8.2), 0.8)]}
-    assert score(truth, found, Kind.HEAD, iou=0.85).right.tolist() == [True, True]
+    assert match_detections(truth, found, Kind.HEAD, iou=0.85).right.tolist() == [True, True]
 
 
 def test_overlap_below_the_limit_does_not_count_and_at_the_limit_does() -> None:
     truth = {"a": [TrueBox(Kind.HEAD, HERE)]}
     half = {"a": [head(Box(0, 0, 10, 5), 0.9)]}  # IoU exactly one half
-    assert score(truth, half, Kind.HEAD, iou=0.5).right.tolist() == [True]
-    assert score(truth, half, Kind.HEAD, iou=0.51).right.tolist() == [False]
+    assert match_detections(truth, half, Kind.HEAD, iou=0.5).right.tolist() == [True]
+    assert match_detections(truth, half, Kind.HEAD, iou=0.51).right.tolist() == [False]
 
 
 def test_scores_are_ranked_over_all_pictures() -> None:
     truth = {"a": [TrueBox(Kind.HEAD, HERE)], "b": [TrueBox(Kind.HEAD, HERE)]}
     found = {"a": [head(HERE, 0.5)], "b": [head(THERE, 0.9), head(HERE, 0.4)]}
-    ranked = score(truth, found, Kind.HEAD, iou=0.5)
+    ranked = match_detections(truth, found, Kind.HEAD, iou=0.5)
     assert ranked.scores.tolist() == [0.9, 0.5, 0.4]
     assert ranked.right.tolist() == [False, True, True]
     assert ranked.boxes == 2
@@ -181,7 +181,7 @@ def test_the_report_is_json_with_the_kinds_by_name(folder: Path) -> None:
 def test_hard_boxes_are_neither_missed_nor_false() -> None:
     truth = {"a": [TrueBox(Kind.HEAD, HERE), TrueBox(Kind.HEAD, THERE, hard=True)]}
     found = {"a": [head(THERE, 0.9), head(HERE, 0.8), head(Box(20, 0, 30, 10), 0.7)]}
-    counted = score(truth, found, Kind.HEAD, iou=0.5)
+    counted = match_detections(truth, found, Kind.HEAD, iou=0.5)
     assert counted.boxes == 1
     assert counted.right.tolist() == [True, False], "what lies on the hard one does not count"
 

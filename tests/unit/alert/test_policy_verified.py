@@ -6,7 +6,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.alert.policy import AlertPolicy
@@ -201,7 +201,6 @@ STEPS = st.lists(
 )
 
 
-@settings(deadline=None)  # the machine is shared
 @given(STEPS)
 def test_every_alert_goes_through_its_states_in_order(
     steps: list[tuple[float, str, bool]],

@@ -220,7 +220,7 @@ BEHIND_THEM = Standing(Box(140, 40, 240, 340), Box(170, 42, 215, 98), found=Fals
 
 @given(st.lists(standing(), min_size=2, max_size=5))
 @example([SHOWN_IN_FRONT, BEHIND_THEM]).via("the head that was found fits both")
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_bystander_can_be_recognised_whether_the_head_was_found_or_not(
     people: list[Standing],
 ) -> None:

@@ -1,9 +1,7 @@
 """An alert's way from the outbox to a subscriber, across every kind of failure."""
 
-import subprocess
-import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -22,7 +20,7 @@ from monitor.runtime.clock import SystemClock
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.support.broker import Mosquitto, Witness
-from tests.support.carrier import key, numbered
+from tests.support.carrier import carrier, key, numbered, read_stored
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -171,36 +169,14 @@ def outbox_drains(outbox: Outbox, within_s: float) -> bool:
     return len(outbox) < before
 
 
-@contextmanager
-def carrier(folder: Path, port: int, first: int, count: int) -> Iterator[subprocess.Popen[str]]:
-    """A process that stores and carries; killed with SIGKILL at the end of the block."""
-    arguments: Sequence[object] = (folder / "outbox", port, first, count)
-    with subprocess.Popen(  # noqa: S603  (our own code)
-        [sys.executable, "-m", "tests.support.carrier", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        yield process
-        process.kill()
-
-
-def stored(process: subprocess.Popen[str], upto: int) -> int:
-    """Read until the process has stored this message. How many there are then."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if int(line) == upto:
-            return upto + 1
-    raise AssertionError("the carrier ended by itself")
-
-
 def test_a_carrier_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
     """SIGKILL between storing and sending, between sending and removing, and in between."""
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
         first = 0
         for last in (40, 90, 130):
-            with carrier(tmp_path, broker.port, first, 500) as process:
+            with carrier(tmp_path / "outbox", broker.port, first, 500) as process:
                 until(lambda: witness.payloads(STATUS)[-1:] == [b"online"])
-                stored(process, upto=last)
+                read_stored(process, last)
             with Outbox(tmp_path / "outbox") as left:
                 first = 1 + max(
                     [3 * m.seq + m.id.int for m in left]
@@ -214,11 +190,11 @@ def test_a_carrier_killed_at_any_moment_loses_nothing(tmp_path: Path) -> None:
 
 def test_a_carrier_killed_while_the_broker_is_away_loses_nothing(tmp_path: Path) -> None:
     port = free_port()
-    with carrier(tmp_path, port, 0, 20) as process:
-        stored(process, upto=19)
+    with carrier(tmp_path / "outbox", port, 0, 20) as process:
+        read_stored(process, 19)
     with Mosquitto(tmp_path, port=port) as broker, Witness(port) as witness:
-        with carrier(tmp_path, broker.port, 20, 1) as process:
-            stored(process, upto=20)
+        with carrier(tmp_path / "outbox", broker.port, 20, 1) as process:
+            read_stored(process, 20)
             assert_all_arrived(witness, 21)
         assert witness.keys() == [key(n) for n in range(21)]
 
@@ -226,7 +202,7 @@ def test_a_carrier_killed_while_the_broker_is_away_loses_nothing(tmp_path: Path)
 def test_a_killed_site_is_offline_until_it_is_back(tmp_path: Path) -> None:
     with Mosquitto(tmp_path) as broker, Witness(broker.port, STATUS) as witness:
         for _ in range(2):
-            with carrier(tmp_path, broker.port, 0, 1):
+            with carrier(tmp_path / "outbox", broker.port, 0, 1):
                 until(lambda: witness.payloads(STATUS)[-1:] == [b"online"])
             until(lambda: witness.payloads(STATUS)[-1:] == [b"offline"], "the will")
         assert witness.payloads(STATUS) == [b"online", b"offline"] * 2

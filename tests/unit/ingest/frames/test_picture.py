@@ -6,7 +6,7 @@ import av
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.domain import Picture, Pixels
@@ -64,7 +64,6 @@ def test_formats_that_cannot_be_cut_are_converted_whole_and_once(pixel_format: s
     assert cuts[2].any(), "a cut is the taker's own"
 
 
-@settings(deadline=None)
 @given(
     left=st.floats(-50, 850),
     top=st.floats(-50, 550),

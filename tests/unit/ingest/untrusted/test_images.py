@@ -97,7 +97,7 @@ def test_what_is_no_picture_is_of_the_wrong_kind(content: bytes) -> None:
         list(decode_images(content))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(["JPEG", "PNG", "WEBP", "GIF", "TIFF"]), st.data())
 def test_a_changed_picture_is_read_or_refused(kind: str, data: st.DataObject) -> None:
     content = bytearray(encoded(GREY, kind))

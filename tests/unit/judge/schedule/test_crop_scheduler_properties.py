@@ -123,5 +123,5 @@ def test_no_second_has_more_crops_than_its_own_and_those_saved_up(
         assert sum(n for at, n in taken if start <= at <= start + 1) <= rate + max(rate, 1) + 1e-6
 
 
-SchedulerInUse.TestCase.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+SchedulerInUse.TestCase.settings = settings(max_examples=60, stateful_step_count=30)
 TestSchedulerInUse = SchedulerInUse.TestCase

@@ -191,7 +191,7 @@ class AnyDisk(RuleBasedStateMachine):
 
 
 TestAnyDisk = AnyDisk.TestCase
-TestAnyDisk.settings = settings(max_examples=60, stateful_step_count=30, deadline=None)
+TestAnyDisk.settings = settings(max_examples=60, stateful_step_count=30)
 
 FULL_AT_START = """
 import resource, signal, sys

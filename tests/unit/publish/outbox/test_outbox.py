@@ -82,7 +82,7 @@ class OutboxIsAList(RuleBasedStateMachine):
 
 
 TestOutboxIsAList = OutboxIsAList.TestCase
-TestOutboxIsAList.settings = settings(max_examples=30, stateful_step_count=25, deadline=None)
+TestOutboxIsAList.settings = settings(max_examples=30, stateful_step_count=25)
 
 
 def test_the_folder_is_made_if_it_is_missing(tmp_path: Path) -> None:

@@ -26,9 +26,12 @@ SHAPES = {
     "efficient": Shape(crop_px=64, text_width=32, tower="efficient"),
     "deeper text": Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32, text_layers=2),
 }
+SLOW = pytest.mark.slow
 
 
-@pytest.fixture(params=SHAPES)
+@pytest.fixture(
+    params=["deeper text", *(pytest.param(name, marks=SLOW) for name in ("residual", "efficient"))]
+)
 def shape(request: pytest.FixtureRequest) -> Shape:
     return SHAPES[request.param]
 
@@ -72,6 +75,7 @@ def test_the_graph_computes_what_transformers_does(folder: Path, shape: Shape) -
     assert np.abs(found - expected).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_the_graph_takes_hardly_more_room_than_the_weights(folder: Path) -> None:
     graph = export_judge(folder)
     weights = (folder / "model.safetensors").stat().st_size

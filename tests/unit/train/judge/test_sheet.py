@@ -8,29 +8,29 @@ import pytest
 
 from monitor.errors import ConfigError, OutputError
 from monitor.train.judge.faces import Landmarks
-from monitor.train.judge.sheet import Sources, draw_sheet, write_sheet
+from monitor.train.judge.sheet import SheetSources, draw_sheet, write_sheet
 from monitor.train.synthesis.dress import KINDS
 from monitor.train.synthesis.innocent import Overlays
 
 
 @pytest.fixture
-def sources(tmp_path: Path) -> Sources:
+def sources(tmp_path: Path) -> SheetSources:
     """Two clear faces, as even pictures, and one masked; no scenes, no overlays."""
     lines = ["file,split,label,source"]
     for number, (grey, label) in enumerate([(90, "none"), (160, "none"), (10, "mask")]):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((40, 40, 3), grey, np.uint8))
         lines.append(f"{number}.png,train,{label},made")
     (tmp_path / "labels.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return Sources(tmp_path, None, Landmarks(None), Overlays([], [], []))
+    return SheetSources(tmp_path, None, Landmarks(None), Overlays([], [], []))
 
 
-def test_a_sheet_has_a_row_for_each_kind(sources: Sources) -> None:
+def test_a_sheet_has_a_row_for_each_kind(sources: SheetSources) -> None:
     sheet = draw_sheet(sources, [], 2, np.random.default_rng(0))
     assert sheet.shape == (len(KINDS) * 140, 2 * 128, 3)
     assert all(sheet[140 * row : 140 * row + 128].std() > 1 for row in range(len(KINDS)))
 
 
-def test_equal_seeds_draw_equal_sheets_of_the_kinds_asked_for(sources: Sources) -> None:
+def test_equal_seeds_draw_equal_sheets_of_the_kinds_asked_for(sources: SheetSources) -> None:
     first, second, other = (
         draw_sheet(sources, ["scarf", "helmet"], 3, np.random.default_rng(seed))
         for seed in (1, 1, 2)
@@ -40,12 +40,12 @@ def test_equal_seeds_draw_equal_sheets_of_the_kinds_asked_for(sources: Sources) 
     assert not np.array_equal(first, other)
 
 
-def test_an_unknown_kind_is_named(sources: Sources) -> None:
+def test_an_unknown_kind_is_named(sources: SheetSources) -> None:
     with pytest.raises(ConfigError, match="unknown covering 'veil'; known are none, hood"):
         draw_sheet(sources, ["veil"], 1, np.random.default_rng(0))
 
 
-def test_a_folder_without_clear_faces_is_named(sources: Sources) -> None:
+def test_a_folder_without_clear_faces_is_named(sources: SheetSources) -> None:
     table = sources.heads / "labels.csv"
     table.write_text("file,split,label,source\n2.png,train,mask,made\n", encoding="utf-8")
     with pytest.raises(ConfigError, match="no clear face in its train split"):

@@ -10,15 +10,15 @@ import torch  # noqa: TID253  (the tests of the training need what the training 
 
 from monitor.domain import ANSWERS
 from monitor.errors import ConfigError
-from monitor.train.judge.data import OTHER, SHARES, Pool, share_of
+from monitor.train.judge.data import OTHER_SHARE, SHARES, Pool, get_share
 from monitor.train.judge.faces import SIDE, HeadSample
 from monitor.train.judge.loss import Targets
 from monitor.train.judge.model import Shape, build_model, build_processor, save_weights
-from monitor.train.judge.natural import WIDE, Teacher, natural_samples
+from monitor.train.judge.natural import WIDE, Teacher, find_natural_faces
 from monitor.train.judge.pool import write_shard
-from monitor.train.judge.stream import stream
+from monitor.train.judge.stream import stream_batches
 from monitor.train.judge.teacher import EnsembleFiles, TeacherRun, build_teacher, train_teacher
-from monitor.train.judge.train import take_over, take_tower
+from monitor.train.judge.train import copy_tower, copy_weights
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
 
@@ -53,9 +53,9 @@ class SureOf(Teacher):
         super().__init__(judge)
         self._answer = answer
 
-    def probabilities(self, views: list[np.ndarray]) -> np.ndarray:
+    def compute_probabilities(self, views: list[np.ndarray]) -> np.ndarray:
         """All of it on one answer, in as many rows as the model gives."""
-        shares = super().probabilities(views)
+        shares = super().compute_probabilities(views)
         return np.eye(len(ANSWERS))[[ANSWERS.index(self._answer)] * len(shares)]
 
 
@@ -63,7 +63,7 @@ def test_what_fits_is_taken_over_and_the_rest_is_left(judge: Path) -> None:
     wider = Shape(crop_px=32, widths=(8, 24), depths=(1, 1), text_width=32)
     model = build_model(wider, build_processor(wider).tokenizer)
     before = {name: weights.clone() for name, weights in model.state_dict().items()}
-    taken = take_over(model, judge)
+    taken = copy_weights(model, judge)
     after = model.state_dict()
     first = "model.vision_tower.encoder.stages.0.layers.0.layer.0.convolution.weight"
     assert not torch.equal(before[first], after[first])
@@ -75,19 +75,19 @@ def test_what_fits_is_taken_over_and_the_rest_is_left(judge: Path) -> None:
 def test_a_folder_without_a_judge_is_named(tmp_path: Path) -> None:
     model = build_model(TINY, build_processor(TINY).tokenizer)
     with pytest.raises(ConfigError, match="nothing-here: no judge to start from"):
-        take_over(model, tmp_path / "nothing-here")
+        copy_weights(model, tmp_path / "nothing-here")
 
 
 def test_a_teacher_gives_probabilities(judge: Path) -> None:
     views = [np.full((50, 50, 3), grey, np.uint8) for grey in (20, 200)]
-    shares = Teacher(judge).probabilities(views)
+    shares = Teacher(judge).compute_probabilities(views)
     assert shares.shape == (2, len(ANSWERS))
     assert shares.sum(axis=1) == pytest.approx([1, 1])
     assert not np.allclose(shares[0], shares[1])
 
 
 def test_a_face_the_teacher_is_sure_of_is_kept_in_a_wide_view(judge: Path, scenes: Path) -> None:
-    (kept,) = natural_samples(scenes, SureOf(judge, "mask"))
+    (kept,) = find_natural_faces(scenes, SureOf(judge, "mask"))
     assert (kept.key, kept.source) == ("mask", "natural")
     assert kept.face_px == pytest.approx(SIDE / WIDE)
     assert kept.pixels[SIDE // 2, SIDE // 2].tolist() == [200, 220, 240]
@@ -97,14 +97,14 @@ def test_a_face_the_teacher_is_sure_of_is_kept_in_a_wide_view(judge: Path, scene
 def test_a_face_named_doubtfully_or_by_what_a_teacher_knows_badly_is_left_out(
     judge: Path, scenes: Path
 ) -> None:
-    assert list(natural_samples(scenes, Teacher(judge))) == []
-    assert list(natural_samples(scenes, SureOf(judge, "helmet"))) == []
+    assert list(find_natural_faces(scenes, Teacher(judge))) == []
+    assert list(find_natural_faces(scenes, SureOf(judge, "helmet"))) == []
 
 
 def test_a_source_that_is_in_no_table_is_seen_but_its_few_pictures_not_all_the_time() -> None:
-    assert share_of(("weapons", "none"), 3) == SHARES["weapons", "none"]
-    assert share_of(("our shop", "none"), 5000) == OTHER
-    assert share_of(("our shop", "helmet"), 5) == pytest.approx(OTHER / 20)
+    assert get_share(("weapons", "none"), 3) == SHARES["weapons", "none"]
+    assert get_share(("our shop", "none"), 5000) == OTHER_SHARE
+    assert get_share(("our shop", "helmet"), 5) == pytest.approx(OTHER_SHARE / 20)
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_another_process_makes_the_batches(tmp_path: Path) -> None:
     pixels = np.full((SIDE, SIDE, 3), 100, np.uint8)
     sample = HeadSample(pixels, (SIDE / 2, SIDE / 2), SIDE / 1.5, "mask", "natural")
     write_shard(tmp_path / "natural", [sample] * 3)
-    batches = stream(Pool(tmp_path), 4, 32, (1, 2))
+    batches = stream_batches(Pool(tmp_path), 4, 32, (1, 2))
     (first, keys, said), (second, _, _) = next(batches), next(batches)
     assert (first.shape, keys, said) == ((4, 32, 32, 3), ["mask"] * 4, None)
     assert not np.array_equal(first, second)
@@ -137,10 +137,10 @@ def test_a_convolutional_teacher_is_trained_and_asked_together_with_an_earlier_j
     weights = train_teacher(pool, tmp_path / "teacher.pt", TeacherRun(4.0, 32, seed=1))
     alone, both = EnsembleFiles(weights, None).load(), EnsembleFiles(weights, judge).load()
     crops = np.stack([np.full((32, 32, 3), grey, np.uint8) for grey in (30, 220)])
-    shares = alone.of(crops)
+    shares = alone.predict(crops)
     assert shares.sum(axis=1) == pytest.approx([1, 1], abs=1e-5)
     assert shares[0, ANSWERS.index("mask")] > shares[1, ANSWERS.index("mask")]
-    assert not np.allclose(shares, both.of(crops))
+    assert not np.allclose(shares, both.predict(crops))
 
 
 def test_the_teachers_are_believed_less_where_they_call_a_face_clear(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_the_teachers_are_believed_less_where_they_call_a_face_clear(tmp_path: P
     torch.save(build_teacher().state_dict(), weights)
     crops = np.full((1, 32, 32, 3), 120, np.uint8)
     plain, shifted = (
-        EnsembleFiles(weights, None, shift).load().of(crops)[0] for shift in (0.0, 1.0)
+        EnsembleFiles(weights, None, shift).load().predict(crops)[0] for shift in (0.0, 1.0)
     )
     clear = ANSWERS.index("none")
     others = np.arange(len(ANSWERS)) != clear
@@ -162,7 +162,7 @@ def test_the_teachers_layers_become_the_judges_tower(tmp_path: Path) -> None:
     torch.save(teacher.state_dict(), tmp_path / "teacher.pt")
     shape = Shape(crop_px=64, text_width=32, tower="efficient")
     model = build_model(shape, build_processor(shape).tokenizer).eval()
-    take_tower(model, tmp_path / "teacher.pt")
+    copy_tower(model, tmp_path / "teacher.pt")
     crops = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(3))
     with torch.inference_mode():
         seen = model.model.vision_tower(crops, return_dict=True).last_hidden_state
@@ -177,16 +177,16 @@ def test_other_weights_are_no_tower(tmp_path: Path) -> None:
     shape = Shape(crop_px=32, text_width=32, tower="efficient")
     model = build_model(shape, build_processor(shape).tokenizer)
     with pytest.raises(ConfigError, match="not the weights of an EfficientNet-lite0"):
-        take_tower(model, tmp_path / "teacher.pt")
+        copy_tower(model, tmp_path / "teacher.pt")
 
 
 @pytest.mark.slow
 def test_what_the_teachers_say_comes_with_the_batch(tmp_path: Path, pool: Pool) -> None:
     torch.save(build_teacher().state_dict(), tmp_path / "teacher.pt")
-    batches = stream(pool, 3, 32, (1, 2), EnsembleFiles(tmp_path / "teacher.pt", None))
+    batches = stream_batches(pool, 3, 32, (1, 2), EnsembleFiles(tmp_path / "teacher.pt", None))
     pixels, _, said = next(batches)
     assert said is not None
-    again = EnsembleFiles(tmp_path / "teacher.pt", None).load().of(pixels)
+    again = EnsembleFiles(tmp_path / "teacher.pt", None).load().predict(pixels)
     assert said == pytest.approx(again, abs=1e-4)
 
 
@@ -196,12 +196,12 @@ def test_teachers_are_believed_but_for_what_was_only_ever_drawn() -> None:
     logits = torch.zeros(1, len(tokenizer))
     logits[0, tokenizer.convert_tokens_to_ids("mask")] = 4.0
     said = np.eye(len(ANSWERS), dtype=np.float32)[[ANSWERS.index("mask")]]
-    assert 0 < float(targets.taught_loss(logits, ["none"], said)) < 0.5
-    assert float(targets.taught_loss(-logits, ["none"], said)) > 4.0
-    assert float(targets.taught_loss(-logits, ["balaclava/knit"], said)) == 0.0
+    assert 0 < float(targets.compute_taught_loss(logits, ["none"], said)) < 0.5
+    assert float(targets.compute_taught_loss(-logits, ["none"], said)) > 4.0
+    assert float(targets.compute_taught_loss(-logits, ["balaclava/knit"], said)) == 0.0
 
 
 def test_a_teacher_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "efficientnet_lite_pytorch", None)
-    with pytest.raises(ConfigError, match=r"pip install 'monitor\[teacher\]'"):
+    with pytest.raises(ConfigError, match=r"pip install 'monitor\[train\]'"):
         build_teacher()

@@ -16,20 +16,28 @@ from monitor.domain import ANSWERS
 from monitor.errors import ConfigError
 from monitor.judge.local.embedded_judge import EmbeddedJudge
 from monitor.train.judge.config import TrainJudgeConfig
-from monitor.train.judge.data import SHARES, Pool, degraded, framed, normalised, set_before, wasted
-from monitor.train.judge.dev import fit_temperature, occluded_share, score
+from monitor.train.judge.data import (
+    SHARES,
+    Pool,
+    degrade,
+    frame_face,
+    normalise,
+    place_on_canvas,
+    spoil,
+)
+from monitor.train.judge.dev import compute_occluded_share, fit_temperature, score_answers
 from monitor.train.judge.faces import (
     SIDE,
     HeadSample,
     LabelledScene,
     Landmarks,
+    find_turned_heads,
     read_rows,
-    turned_heads,
 )
 from monitor.train.judge.loss import Targets
 from monitor.train.judge.model import QUESTION, Shape, build_model, build_processor
 from monitor.train.judge.pool import read_shard, write_shard
-from monitor.train.judge.train import train
+from monitor.train.judge.train import train_judge
 from tests.support.crops import SteppingClock
 
 TINY = Shape(crop_px=32, widths=(8, 16), depths=(1, 1), text_width=32)
@@ -75,7 +83,7 @@ def test_each_answer_is_one_token_and_the_prompt_is_known() -> None:
 def test_the_training_sees_what_the_processor_gives() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (1, 32, 32, 3), np.uint8)
     given = build_processor(TINY)(images=[pixels[0]], text=[QUESTION], return_tensors="pt")
-    assert normalised(pixels) == pytest.approx(given["pixel_values"].numpy(), abs=1e-5)
+    assert normalise(pixels) == pytest.approx(given["pixel_values"].numpy(), abs=1e-5)
     assert (given["input_ids"] == 4).sum() == TINY.image_tokens
 
 
@@ -95,8 +103,8 @@ def test_the_model_reads_the_question_and_the_words_it_should_have_written() -> 
     tokenizer = processor.tokenizer
     prompt = tokenizer(QUESTION, return_tensors="pt")["input_ids"]
     targets = Targets(tokenizer)
-    labels = targets.of(["scarf/gaiter", "none"])
-    read = targets.read(prompt, labels)
+    labels = targets.encode(["scarf/gaiter", "none"])
+    read = targets.build_inputs(prompt, labels)
     assert tokenizer.convert_ids_to_tokens(labels[:, 0]) == ["scarf", "none"]
     assert torch.equal(read[0, : prompt.shape[1]], prompt[0])
     assert torch.equal(read[:, prompt.shape[1]], labels[:, 0])
@@ -107,14 +115,14 @@ def test_the_model_reads_the_question_and_the_words_it_should_have_written() -> 
 def test_the_loss_is_least_for_the_right_answer() -> None:
     tokenizer = build_processor(TINY).tokenizer
     targets = Targets(tokenizer)
-    label = targets.of(["balaclava"])[:, 0]
+    label = targets.encode(["balaclava"])[:, 0]
 
     def loss_of(said: str) -> float:
         logits = torch.zeros(1, len(tokenizer))
         logits[0, tokenizer.convert_tokens_to_ids(said)] = 4.0
-        return float(targets.answer_loss(logits, label))
+        return float(targets.compute_answer_loss(logits, label))
 
-    unsaid = float(targets.answer_loss(torch.zeros(1, len(tokenizer)), label))
+    unsaid = float(targets.compute_answer_loss(torch.zeros(1, len(tokenizer)), label))
     assert loss_of("balaclava") < unsaid < loss_of("none")
 
 
@@ -122,7 +130,7 @@ def test_variation_keeps_the_shape_and_never_repeats() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (SIDE, SIDE, 3), np.uint8)
     frame = np.array([80, 80, 100], np.float32)
     rng = np.random.default_rng(1)
-    crops = [degraded(framed(pixels, frame, 48, rng), rng)[0] for _ in range(60)]
+    crops = [degrade(frame_face(pixels, frame, 48, rng), rng)[0] for _ in range(60)]
     assert {(crop.shape, crop.dtype.name) for crop in crops} == {((48, 48, 3), "uint8")}
     assert len({crop.tobytes() for crop in crops}) == 60
 
@@ -132,14 +140,14 @@ def test_a_frame_keeps_the_face_in_view() -> None:
     cv2.circle(pixels, (100, 60), 6, (255, 255, 255), -1)
     frame = np.array([100, 60, 60], np.float32)
     rng = np.random.default_rng(2)
-    seen = [framed(pixels, frame, 64, rng).max() > 128 for _ in range(80)]
+    seen = [frame_face(pixels, frame, 64, rng).max() > 128 for _ in range(80)]
     assert np.mean(seen) > 0.97
 
 
 def test_a_head_set_before_a_canvas_is_whole_and_small() -> None:
     head, canvas = np.full((20, 20, 3), 250, np.uint8), np.zeros((48, 48, 3), np.uint8)
     for seed in range(20):
-        crop = set_before(head, canvas, np.random.default_rng(seed))
+        crop = place_on_canvas(head, canvas, np.random.default_rng(seed))
         assert crop.shape == canvas.shape
         assert 12 * 12 <= (crop[..., 0] > 200).sum() <= 20 * 48
     assert not canvas.any(), "the canvas is drawn on again and again"
@@ -148,7 +156,7 @@ def test_a_head_set_before_a_canvas_is_whole_and_small() -> None:
 def test_what_is_wasted_shows_next_to_nothing() -> None:
     pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
     rng = np.random.default_rng(3)
-    spreads = [wasted(pixels, rng).std() for _ in range(30)]
+    spreads = [spoil(pixels, rng).std() for _ in range(30)]
     assert max(spreads) < 0.5 * pixels.std()
 
 
@@ -159,12 +167,12 @@ def test_the_pool_draws_by_source_and_takes_up_new_shards(
     write_shard(tmp_path / "real", known)
     pool = Pool(tmp_path)
     rng = np.random.default_rng(0)
-    keys = [pool.draw(16, rng)[1] for _ in range(200)]
+    keys = [pool.draw_sample(16, rng)[1] for _ in range(200)]
     wanted = SHARES["synthetic", "*"] / (SHARES["synthetic", "*"] + SHARES["weapons", "none"])
     assert keys.count("balaclava/knit") / 200 == pytest.approx(wanted, abs=0.12)
     write_shard(tmp_path / "synthetic-000", [sample("helmet", "synthetic")] * 9)
     pool.refresh()
-    assert "helmet" in [pool.draw(16, rng)[1] for _ in range(50)]
+    assert "helmet" in [pool.draw_sample(16, rng)[1] for _ in range(50)]
 
 
 def test_a_shard_is_read_as_it_was_written(
@@ -181,7 +189,7 @@ def test_a_person_with_a_face_is_not_turned_away() -> None:
     pixels = np.zeros((200, 200, 3), np.uint8)
     persons = np.array([[20, 20, 80, 190], [110, 20, 170, 190]], np.float32)
     faces = np.array([[35, 25, 60, 55]], np.float32)
-    found = list(turned_heads(LabelledScene("a", pixels, faces, persons), Landmarks(None)))
+    found = list(find_turned_heads(LabelledScene("a", pixels, faces, persons), Landmarks(None)))
     assert [head.key for head in found] == ["away"]
 
 
@@ -193,7 +201,7 @@ def test_temperature_undoes_overconfidence() -> None:
     logits[:, ANSWERS.index("mask")] = np.where(hidden ^ (rng.random(600) < 0.1), 6.6, -6.6)
     labels = ["mask" if h else "none" for h in hidden]
     temperature = fit_temperature(logits, labels)
-    sure = occluded_share(logits, temperature)
+    sure = compute_occluded_share(logits, temperature)
     assert temperature > 2
     assert np.maximum(sure, 1 - sure).mean() == pytest.approx(0.9, abs=0.03)
 
@@ -202,7 +210,7 @@ def test_the_score_leaves_out_what_is_neither_clear_nor_occluded() -> None:
     labels = ["none", "mask", "balaclava", "away", "not_a_face", "unusable", "mask_incorrect"]
     logits = np.zeros((7, len(ANSWERS)))
     logits[:, ANSWERS.index("balaclava")] = 9.0
-    result = score(logits, labels)
+    result = score_answers(logits, labels)
     assert result.count == 3
     assert result.accuracy == pytest.approx(2 / 3)
     assert (result.clear_as_clear, result.occluded_as_occluded) == (0, 1)
@@ -222,7 +230,7 @@ def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: 
         "crop_px": 64,
         "small_px": 32,
     }
-    folder = train(TrainJudgeConfig.model_validate({**settings, "seconds": 1.0}))
+    folder = train_judge(TrainJudgeConfig.model_validate({**settings, "seconds": 1.0}))
     first = torch.load(data / "out" / "checkpoint.pt", weights_only=True)["progress"]
 
     EmbeddedJudge(folder, clock=SteppingClock()).warm_up()  # the exported graph runs
@@ -243,7 +251,7 @@ def test_a_training_leaves_a_folder_that_answers_and_goes_on_where_it_was(data: 
     )
 
     later = {"teacher": folder, "more": [data / "heads"], "seconds": 2.0}
-    train(TrainJudgeConfig.model_validate({**settings, **later}))
+    train_judge(TrainJudgeConfig.model_validate({**settings, **later}))
     second = torch.load(data / "out" / "checkpoint.pt", weights_only=True)["progress"]
     assert second[0] > first[0] >= 1
     assert second[1] >= 2.0

@@ -8,7 +8,7 @@ from monitor.domain import Pixels
 from monitor.train.judge.words import SENTENCES
 from monitor.train.synthesis.dress import dress
 from monitor.train.synthesis.innocent import Overlays
-from monitor.train.synthesis.turned import turned_balaclava
+from monitor.train.synthesis.turned import draw_turned_balaclava
 
 SIDE = 160
 GREEN = np.full((SIDE, SIDE, 3), (0, 255, 0), np.uint8)  # neither wall nor cloth
@@ -27,7 +27,7 @@ def seen(pixels: Pixels) -> float:
 
 
 def test_a_turned_head_shows_a_little_skin_and_its_landmarks_lie_in_the_picture() -> None:
-    drawn = [turned_balaclava(skin(), GREEN, np.random.default_rng(n)) for n in range(40)]
+    drawn = [draw_turned_balaclava(skin(), GREEN, np.random.default_rng(n)) for n in range(40)]
     heads = [head for head in drawn if head is not None]
     assert len(heads) > 30
     for face, key in heads:
@@ -38,14 +38,16 @@ def test_a_turned_head_shows_a_little_skin_and_its_landmarks_lie_in_the_picture(
 
 
 def test_heads_look_to_both_sides_and_many_far_aside() -> None:
-    drawn = [turned_balaclava(skin(), GREEN, np.random.default_rng(n)) for n in range(60)]
+    drawn = [draw_turned_balaclava(skin(), GREEN, np.random.default_rng(n)) for n in range(60)]
     turns = [head[0].turn for head in drawn if head is not None]
     assert min(turns) < -0.3
     assert max(turns) > 0.3
 
 
 def test_equal_seeds_draw_equal_heads() -> None:
-    first, second = (turned_balaclava(skin(), GREEN, np.random.default_rng(7)) for _ in range(2))
+    first, second = (
+        draw_turned_balaclava(skin(), GREEN, np.random.default_rng(7)) for _ in range(2)
+    )
     assert first is not None
     assert second is not None
     assert np.array_equal(first[0].pixels, second[0].pixels)

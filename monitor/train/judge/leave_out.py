@@ -1,4 +1,4 @@
-"""Training without one source, so that the judge can be measured on what it never saw.
+"""Training without one source, to measure the judge on unseen data.
 
 A source's pictures come by several ways: as labelled crops, as whole pictures from which
 wider views are cut, and under the drawn coverings. All of them are left out. A pool's
@@ -23,22 +23,22 @@ _KIN: Final[Mapping[str, frozenset[str]]] = {
 whole pictures, and faceparts took some of andrewmvd's photos."""
 
 
-def left_out(source: str) -> frozenset[str]:
+def list_left_out(source: str) -> frozenset[str]:
     """The sources that a training without ``source`` must not see; none when it is empty."""
     return frozenset({source}) | _KIN.get(source, frozenset()) if source else frozenset()
 
 
-def drawn_on(source: str) -> str:
-    """What a picture is called whose covering was drawn on a face of ``source``."""
+def name_drawn_source(source: str) -> str:
+    """The source name of a picture whose covering was drawn on a face of ``source``."""
     return f"{DRAWN}/{source}"
 
 
-def family(source: str, unseen: frozenset[str]) -> str | None:
-    """The source that a sample is counted under; None if it must not be seen.
+def find_family(source: str, unseen: frozenset[str]) -> str | None:
+    """The source that a sample counts for; None if it must not be used.
 
     Args:
         source: As in a shard: ``utkface``, ``utkface+`` or ``synthetic/utkface+``.
-        unseen: From ``left_out``.
+        unseen: From ``list_left_out``.
 
     Raises:
         ConfigError: Something is left out, and an older shard does not say whose face it shows.
@@ -56,7 +56,7 @@ def family(source: str, unseen: frozenset[str]) -> str | None:
 
 
 def check_left_out(config: TrainJudgeConfig) -> None:
-    """Refuse to leave out what is not there, or what earlier weights have seen.
+    """Refuse to leave out an unknown source, or one that earlier weights have seen.
 
     Raises:
         ConfigError: labels.csv cannot be read or does not know the source, or earlier weights

@@ -9,8 +9,8 @@ from monitor.errors import ConfigError
 from monitor.train.judge.config import TrainJudgeConfig
 from monitor.train.judge.data import Pool
 from monitor.train.judge.faces import SIDE, HeadSample, Landmarks
-from monitor.train.judge.leave import check_left_out, family, left_out
-from monitor.train.judge.pool import Amount, draw, read_shard, write_shard
+from monitor.train.judge.leave_out import check_left_out, find_family, list_left_out
+from monitor.train.judge.pool import Amount, draw_shards, read_shard, write_shard
 from monitor.train.synthesis.innocent import Overlays
 
 GREYS = {"utkface+": 40, "jolignier+": 120, "scenes": 200}
@@ -33,13 +33,13 @@ def pool(tmp_path: Path) -> Path:
 
 
 def drawn(pool: Path) -> None:
-    draw(pool, Landmarks(None), Overlays([], [], []), Amount(1, 12, 3))
+    draw_shards(pool, Landmarks(None), Overlays([], [], []), Amount(1, 12, 3))
 
 
 def test_a_source_takes_those_with_it_that_hold_its_pictures() -> None:
-    assert left_out("") == frozenset()
-    assert left_out("utkface") == {"utkface"}
-    assert left_out("jolignier") == {"jolignier", "scenes", "natural"}
+    assert list_left_out("") == frozenset()
+    assert list_left_out("utkface") == {"utkface"}
+    assert list_left_out("jolignier") == {"jolignier", "scenes", "natural"}
 
 
 def test_what_is_left_out_is_never_drawn(pool: Path) -> None:
@@ -52,7 +52,7 @@ def test_what_is_left_out_is_never_drawn(pool: Path) -> None:
     ]
     assert sources[0] == {"utkface", "jolignier", "scenes", "background", "synthetic"}
     assert sources[1] == {"utkface", "background", "synthetic"}
-    assert without.draw(32, rng)[0].shape == (32, 32, 3)
+    assert without.draw_sample(32, rng)[0].shape == (32, 32, 3)
 
 
 def test_coverings_are_drawn_on_the_faces_of_the_others_only(pool: Path) -> None:
@@ -68,22 +68,22 @@ def test_coverings_are_drawn_on_the_faces_of_the_others_only(pool: Path) -> None
 
 
 def test_a_sample_is_counted_under_its_source_and_left_out_with_its_face() -> None:
-    unseen = left_out("lfw")
-    assert family("synthetic", frozenset()) == "synthetic"
-    assert family("synthetic/utkface+", unseen) == "synthetic"
-    assert family("synthetic/lfw+", unseen) is None
-    assert family("lfw+", unseen) is None
-    assert family("weapons+", unseen) == "weapons"
-    assert family("site/lfw", unseen) == "site/lfw"
-    assert family("site/a+", left_out("site/a")) is None
-    assert family("c+cam", unseen) == "c+cam"
+    unseen = list_left_out("lfw")
+    assert find_family("synthetic", frozenset()) == "synthetic"
+    assert find_family("synthetic/utkface+", unseen) == "synthetic"
+    assert find_family("synthetic/lfw+", unseen) is None
+    assert find_family("lfw+", unseen) is None
+    assert find_family("weapons+", unseen) == "weapons"
+    assert find_family("site/lfw", unseen) == "site/lfw"
+    assert find_family("site/a+", list_left_out("site/a")) is None
+    assert find_family("c+cam", unseen) == "c+cam"
 
 
 def test_an_older_pool_that_does_not_say_whose_faces_it_shows_is_refused(pool: Path) -> None:
     drawn(pool)
     table = dict(np.load(pool / "synthetic-000.npz"))
     np.savez(pool / "synthetic-000.npz", **table | {"sources": np.full(12, "synthetic")})
-    assert Pool(pool).draw(32, np.random.default_rng(0))[0].shape == (32, 32, 3)
+    assert Pool(pool).draw_sample(32, np.random.default_rng(0))[0].shape == (32, 32, 3)
     with pytest.raises(ConfigError, match="do not say on whose faces they were drawn; remove them"):
         Pool(pool, "utkface")
 
