@@ -13,13 +13,7 @@ from uuid import UUID
 import pytest
 
 from monitor.config.schema import Mqtt
-from monitor.domain import (
-    Alert,
-    CameraId,
-    CameraState,
-    Severity,
-    StreamState,
-)
+from monitor.domain import Alert, CameraId, CameraState, Severity, StreamState
 from monitor.publish.contract.payload import (
     alert_topic,
     encode_alert,

@@ -12,8 +12,9 @@ import pytest
 from monitor.cli.evaluate import thresholds
 from monitor.detect.yolo import Yolo
 from monitor.domain import Kind
-from tests.integration.detect.test_yolo import Still, frame
+from monitor.ingest.frames.picture import ArrayPicture
 from tests.support.clips import photo
+from tests.support.tiny_detectors import draw_rectangles
 
 EMBEDDED = Path(__file__).parents[3] / "models" / "detector"
 
@@ -25,9 +26,11 @@ def test_the_embedded_weights_are_small_and_know_people_and_heads() -> None:
     scores = {kind: profile["min_scores"][kind] for kind in Kind}
     assert all(0.1 <= score <= 0.9 for score in scores.values())
     detector = Yolo(weights, input_px=profile["input_px"], min_scores=scores)
-    assert detector.detect([frame(640, 360), frame(96, 96)]) == [[], []], "empty rooms"
+    assert detector.detect([draw_rectangles(640, 360), draw_rectangles(96, 96)]) == [[], []], (
+        "empty rooms"
+    )
     eager = Yolo(weights, input_px=96, min_scores=dict.fromkeys(Kind, 0.0))
-    assert {found.kind for found in eager.detect([frame(96, 96)])[0]} == set(Kind)
+    assert {found.kind for found in eager.detect([draw_rectangles(96, 96)])[0]} == set(Kind)
 
 
 @pytest.mark.slow
@@ -36,7 +39,7 @@ def test_thresholds_are_chosen_on_labelled_scenes_and_written_beside_the_weights
 ) -> None:
     weights = tmp_path / "mine.pt"
     shutil.copyfile(EMBEDDED / "monitor-detector.pt", weights)
-    scene = replace(frame(64, 64), picture=Still(photo()))
+    scene = replace(draw_rectangles(64, 64), picture=ArrayPicture(photo()))
     cv2.imwrite(str(tmp_path / "photo.png"), photo())
     drawn = Yolo(weights, input_px=416, min_scores=dict.fromkeys(Kind, 0.5)).detect([scene])[0]
     assert {one.kind for one in drawn} == set(Kind), "something of each to find"

@@ -11,7 +11,7 @@ from monitor.detect.engine import Engine, load_engine
 from monitor.domain import Pixels
 from monitor.errors import ConfigError
 from monitor.train.detector.export import export_openvino
-from tests.integration.detect.test_yolo import save, tiny_model
+from tests.support.tiny_detectors import build_tiny_model, save_checkpoint
 
 ROOT = Path(__file__).parents[3]
 
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint with random weights; its scores are all near 0."""
     path = tmp_path_factory.mktemp("weights") / "tiny.pt"
-    return save(tiny_model(), path, {0: "person", 1: "head"})
+    return save_checkpoint(build_tiny_model(), path, {0: "person", 1: "head"})
 
 
 @pytest.fixture(scope="module")

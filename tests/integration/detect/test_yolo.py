@@ -3,73 +3,27 @@
 import subprocess
 import sys
 import warnings
-from copy import deepcopy
 from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 import torch  # noqa: TID253  (the tests train a model)
 
 from monitor.detect.ultralytics_runtime import open_ultralytics
 from monitor.detect.yolo import Yolo
-from monitor.domain import CameraId, Detection, Frame, Kind, Moment, Pixels
+from monitor.domain import CameraId, Detection, Kind
 from monitor.domain.framing import head_around_face
 from monitor.errors import ConfigError
 from monitor.geometry import Box
-
-MOMENT = Moment(0.0, datetime(2026, 1, 2, tzinfo=UTC))
-EVERYTHING = {Kind.PERSON: 0.3, Kind.HEAD: 0.3}
-TINY: dict[str, Any] = {
-    "yaml_file": "tiny.yaml",
-    "nc": 2,
-    "reg_max": 4,
-    "depth_multiple": 1.0,
-    "width_multiple": 1.0,
-    "backbone": [
-        [-1, 1, "Conv", [8, 3, 2]],
-        [-1, 1, "Conv", [16, 3, 2]],
-        [-1, 1, "Conv", [16, 3, 2]],
-        [-1, 1, "Conv", [24, 3, 2]],
-        [-1, 1, "Conv", [24, 3, 2]],
-    ],
-    "head": [[[2, 3, 4], 1, "Detect", ["nc"]]],
-}
-
-
-class Still:
-    """A Picture in memory."""
-
-    def __init__(self, pixels: Pixels) -> None:
-        self._pixels = pixels
-
-    @property
-    def width(self) -> int:
-        return int(self._pixels.shape[1])
-
-    @property
-    def height(self) -> int:
-        return int(self._pixels.shape[0])
-
-    def resize(self, width: int, height: int) -> Pixels:
-        resized = cv2.resize(self._pixels, (width, height), interpolation=cv2.INTER_AREA)
-        return resized.astype(np.uint8, copy=False)
-
-    def cut(self, box: Box) -> Pixels:
-        return self._pixels[int(box.top) : int(box.bottom), int(box.left) : int(box.right)]
-
-
-def frame(width: int, height: int, *boxes: tuple[int, int, int, int]) -> Frame:
-    """A dark picture with bright rectangles: wide ones are blue, tall ones red."""
-    pixels = np.full((height, width, 3), 60, np.uint8)
-    for left, top, right, bottom in boxes:
-        tall = bottom - top > right - left
-        pixels[top:bottom, left:right] = (40, 40, 250) if tall else (250, 160, 40)
-    return Frame(CameraId("yard"), 0, MOMENT, Still(pixels), decode_ms=0.0)
+from tests.support.tiny_detectors import (
+    EVERYTHING,
+    build_tiny_model,
+    draw_rectangles,
+    save_checkpoint,
+)
 
 
 def inside(box: Box) -> bool:
@@ -91,7 +45,7 @@ def random_batch(rng: np.random.Generator, side: int, count: int) -> dict[str, t
         wide, high = (short, long) if number == 0 else (long, short)
         left, top = int(rng.integers(0, side - wide)), int(rng.integers(0, side - high))
         box = (left, top, left + wide, top + high)
-        pictures.append(frame(side, side, box).resize(side, side)[..., ::-1].copy())
+        pictures.append(draw_rectangles(side, side, box).resize(side, side)[..., ::-1].copy())
         boxes.append([left + wide / 2, top + high / 2, wide, high])
         classes.append(number)
     return {
@@ -102,32 +56,11 @@ def random_batch(rng: np.random.Generator, side: int, count: int) -> dict[str, t
     }
 
 
-def save(model: torch.nn.Module, path: Path, names: dict[int, str]) -> Path:
-    """Write a checkpoint as ultralytics does."""
-    model.names = names
-    model.criterion = None
-    torch.save({"model": model.half(), "train_args": {}}, path)
-    model.float()
-    return path
-
-
-def tiny_model() -> torch.nn.Module:
-    """Random weights."""
-    open_ultralytics()
-    from ultralytics.cfg import get_cfg  # the door is open
-    from ultralytics.nn.tasks import DetectionModel
-
-    torch.manual_seed(0)
-    model = DetectionModel(deepcopy(TINY), ch=3, nc=2, verbose=False)
-    model.args = get_cfg(overrides={"task": "detect"})
-    return model
-
-
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that tells tall red rectangles (person) from wide blue ones (head)."""
     torch.set_num_threads(1)
-    model = tiny_model()
+    model = build_tiny_model()
     model.criterion = model.init_criterion()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.005)
     rng = np.random.default_rng(0)
@@ -141,7 +74,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         optimizer.step()
     path = tmp_path_factory.mktemp("yolo") / "tiny.pt"
     model.args = {}
-    return save(model.eval(), path, {0: "person", 1: "head"})
+    return save_checkpoint(model.eval(), path, {0: "person", 1: "head"})
 
 
 def export(checkpoint: Path, **settings: object) -> Path:
@@ -163,7 +96,7 @@ def exported(trained: Path) -> Path:
 def test_what_is_found_lies_where_it_was_painted(trained: Path) -> None:
     detector = Yolo(trained, input_px=96, min_scores=EVERYTHING)
     person, head = (20, 30, 42, 74), (48, 8, 90, 28)
-    (found,) = detector.detect([frame(96, 96, person, head)])
+    (found,) = detector.detect([draw_rectangles(96, 96, person, head)])
     kinds = {detection.kind: detection for detection in found}
     assert len(found) == 2
     assert overlap(kinds[Kind.PERSON], person) > 0.7
@@ -177,9 +110,9 @@ def test_boxes_come_in_the_pixels_of_their_own_frame_whatever_the_batch(trained:
     detector = Yolo(trained, input_px=96, min_scores=EVERYTHING)
     truths = [(20, 30, 42, 74), (200, 40, 280, 200), (40, 180, 120, 350)]
     frames = [
-        frame(96, 96, truths[0]),
-        frame(384, 216, truths[1]),
-        frame(200, 384, truths[2]),
+        draw_rectangles(96, 96, truths[0]),
+        draw_rectangles(384, 216, truths[1]),
+        draw_rectangles(200, 384, truths[2]),
     ]
     together = detector.detect(frames)
     for found, truth in zip(together, truths, strict=True):
@@ -193,7 +126,7 @@ def test_boxes_come_in_the_pixels_of_their_own_frame_whatever_the_batch(trained:
 @pytest.mark.slow
 def test_a_camera_is_looked_at_in_its_own_size_whatever_the_batch(trained: Path) -> None:
     truth = (300, 100, 322, 144)
-    near = frame(384, 216, truth)
+    near = draw_rectangles(384, 216, truth)
     far = replace(near, camera=CameraId("far"))
     sizes = {far.camera: 384}  # at 64 it is too small to be found
     detector = Yolo(trained, input_px=64, min_scores=EVERYTHING, camera_px=sizes)
@@ -204,7 +137,10 @@ def test_a_camera_is_looked_at_in_its_own_size_whatever_the_batch(trained: Path)
 
 @pytest.mark.slow
 def test_an_export_sees_the_same_as_its_checkpoint(trained: Path, exported: Path) -> None:
-    frames = [frame(96, 96, (20, 30, 42, 74), (48, 8, 90, 28)), frame(160, 90, (60, 20, 90, 80))]
+    frames = [
+        draw_rectangles(96, 96, (20, 30, 42, 74), (48, 8, 90, 28)),
+        draw_rectangles(160, 90, (60, 20, 90, 80)),
+    ]
     ours = Yolo(trained, input_px=96, min_scores=EVERYTHING).detect(frames)
     theirs = Yolo(exported, input_px=96, min_scores=EVERYTHING).detect(frames)
     assert [len(found) for found in ours] == [len(found) for found in theirs] != [0, 0]
@@ -222,14 +158,16 @@ def test_an_export_for_one_size_is_asked_at_that_size(trained: Path, tmp_path: P
     copy.write_bytes(trained.read_bytes())
     truth = (60, 20, 90, 80)
     detector = Yolo(export(copy, imgsz=(64, 96)), input_px=640, min_scores=EVERYTHING)
-    both = detector.detect([frame(144, 96, truth), frame(288, 192, (120, 40, 180, 160))])
+    both = detector.detect(
+        [draw_rectangles(144, 96, truth), draw_rectangles(288, 192, (120, 40, 180, 160))]
+    )
     assert overlap(both[0][0], truth) > 0.6
     assert overlap(both[1][0], (120, 40, 180, 160)) > 0.6
 
 
 @pytest.mark.slow
 def test_each_kind_has_its_own_threshold(trained: Path) -> None:
-    picture = frame(96, 96, (20, 30, 42, 74), (48, 8, 90, 28))
+    picture = draw_rectangles(96, 96, (20, 30, 42, 74), (48, 8, 90, 28))
     strict = Yolo(trained, input_px=96, min_scores={Kind.PERSON: 1.0, Kind.HEAD: 0.3})
     assert {found.kind for found in strict.detect([picture])[0]} == {Kind.HEAD}
     only_people = Yolo(trained, input_px=96, min_scores={Kind.PERSON: 0.3})
@@ -245,9 +183,9 @@ def test_classes_count_by_name_and_faces_are_widened_to_heads(tmp_path: Path) ->
     names = ({0: "Head", 1: "dog"}, {0: "Face", 1: "dog"}, {0: "head", 1: "face"})
     found = []
     for number, classes in enumerate(names):
-        weights = save(tiny_model(), tmp_path / f"{number}.pt", classes)
+        weights = save_checkpoint(build_tiny_model(), tmp_path / f"{number}.pt", classes)
         detector = Yolo(weights, input_px=64, min_scores={Kind.PERSON: 0.0, Kind.HEAD: 0.0})
-        found.append(detector.detect([frame(64, 64)])[0])
+        found.append(detector.detect([draw_rectangles(64, 64)])[0])
         assert {one.kind for one in found[-1]} == {Kind.HEAD}
     heads, faces, both = found
     assert both == heads, "a face is a part of a head, never reported beside it"
@@ -256,7 +194,7 @@ def test_classes_count_by_name_and_faces_are_widened_to_heads(tmp_path: Path) ->
 
 
 def test_a_model_without_a_usable_class_is_refused_with_the_classes_it_has(tmp_path: Path) -> None:
-    weights = save(tiny_model(), tmp_path / "pets.pt", {0: "cat", 1: "dog"})
+    weights = save_checkpoint(build_tiny_model(), tmp_path / "pets.pt", {0: "cat", 1: "dog"})
     with pytest.raises(ConfigError, match=r"pets\.pt: .*only cat, dog; give a model"):
         Yolo(weights, min_scores=EVERYTHING)
 
@@ -311,10 +249,10 @@ seen = []
 sys.addaudithook(lambda event, args: seen.append((event, args)) if event in watched else None)
 sys.path.insert(0, {str(Path(__file__).parents[3])!r})
 from pathlib import Path
-from tests.integration.detect.test_yolo import EVERYTHING, frame
+from tests.support.tiny_detectors import EVERYTHING, draw_rectangles
 from monitor.detect.yolo import Yolo
 detector = Yolo(Path({str(trained)!r}), input_px=96, min_scores=EVERYTHING)
-print(len(detector.detect([frame(96, 96, (20, 30, 42, 74))])[0]), seen)
+print(len(detector.detect([draw_rectangles(96, 96, (20, 30, 42, 74))])[0]), seen)
 """
     done = subprocess.run(  # noqa: S603  (our own interpreter, our own script)
         [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False

@@ -11,14 +11,7 @@ from monitor.errors import JudgeUnavailableError
 from monitor.geometry import Box
 from monitor.inference.inference import Inference
 from monitor.ingest.frames.picture import ArrayPicture
-from tests.support.fakes import (
-    BlueJudge,
-    ScriptedDetector,
-    frame,
-    head,
-    person,
-    textured,
-)
+from tests.support.fakes import BlueJudge, ScriptedDetector, frame, head, person, textured
 
 BLUE = (1.0, 0.3, 0.3)
 LEFT = Box(40, 40, 100, 110)

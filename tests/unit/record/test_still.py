@@ -12,25 +12,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from monitor.domain import (
-    Detection,
-    Pixels,
-    Subject,
-    SubjectId,
-)
+from monitor.domain import Detection, Pixels, Subject, SubjectId
 from monitor.errors import EvidenceError
 from monitor.geometry import Box
 from monitor.ingest.frames.picture import ArrayPicture
 from monitor.record.still import AlertPictures, EvidenceFolder, render_still
 from monitor.track.bodies import find_private_areas
-from tests.support.fakes import (
-    ALERT,
-    frame,
-    head,
-    person,
-    subject,
-    textured,
-)
+from tests.support.fakes import ALERT, frame, head, person, subject, textured
 
 WIDTH, HEIGHT = 640, 360
 SHOWN, BYSTANDER = Box(100, 100, 160, 180), Box(400, 100, 460, 180)

@@ -13,12 +13,7 @@ import pytest
 
 from monitor.config.sources import DeviceSource, RtspSource
 from monitor.domain import CameraId, Frame, StreamState
-from monitor.errors import (
-    ConfigError,
-    SourceError,
-    SourceRejectedError,
-    SourceUnavailableError,
-)
+from monitor.errors import ConfigError, SourceError, SourceRejectedError, SourceUnavailableError
 from monitor.ingest.live.live_video import LiveVideo
 from monitor.ingest.live.reader import Reader
 from monitor.runtime.backoff import Backoff

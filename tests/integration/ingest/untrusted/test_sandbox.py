@@ -14,13 +14,7 @@ import pytest
 from monitor.errors import SourceRejectedError, TooLargeError, WrongMediaError
 from monitor.ingest.untrusted.child import MEMORY_BYTES
 from monitor.ingest.untrusted.images import DecodedPicture
-from monitor.ingest.untrusted.sandbox import (
-    REPLY,
-    ReplyKind,
-    Sandbox,
-    is_video,
-    receive_pictures,
-)
+from monitor.ingest.untrusted.sandbox import REPLY, ReplyKind, Sandbox, is_video, receive_pictures
 from tests.support.clips import panning, photo, write_clip
 from tests.support.pictures import encoded, image, png_of
 
