@@ -1,5 +1,6 @@
 """``monitor demo``: what a user sees first."""
 
+import json
 import re
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from monitor.demo.clip import write_demo_clip
 from tests.support.commands import monitor
 
 
@@ -25,6 +27,17 @@ def test_the_demo_shows_an_alert_and_its_end(tmp_path: Path) -> None:
     assert "1 alert(s)" in done.stdout
     (crop,) = tmp_path.glob("demo/evidence/*/crop.jpg")
     assert f"head: {crop}" in done.stdout
+
+
+@pytest.mark.slow
+def test_in_a_small_picture_each_person_is_one_subject_and_one_act_one_alert(
+    tmp_path: Path,
+) -> None:
+    write_demo_clip(tmp_path / "small.mp4", seconds=12, width=640, height=360)
+    done = monitor("replay", tmp_path / "small.mp4", "--out", tmp_path / "out")
+    assert done.exit_code == 0, done.stdout + done.stderr
+    summary = json.loads((tmp_path / "out" / "small" / "summary.json").read_text())
+    assert (summary["subjects"], summary["alerts"]) == (2, 1)
 
 
 def test_a_camera_and_a_recording_at_once_are_refused(tmp_path: Path) -> None:
