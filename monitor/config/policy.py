@@ -54,7 +54,7 @@ class Policy(Section):
     evidence_limit: PositiveFloat = 6
     """Bound of the fused log-odds, so that old evidence can be outweighed."""
     cooldown_s: Annotated[float, Field(ge=0)] = 30
-    """The same subject raises no second alert for this long after one ended."""
+    """A subject that stays in view raises no second alert for this long after one ended."""
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Self:
