@@ -135,8 +135,8 @@ def open_teachers(
             )
         except cv2.error as error:
             raise ConfigError(f"{faces}: not a face detector; name YuNet's weights") from error
-    networks = _read_yolo(people, poses=False), _read_yolo(poses, poses=True)
-    return Teachers(*(_compile_yolo(network) for network in networks), yunet, views)
+    for_people, for_poses = _read_yolo(people, poses=False), _read_yolo(poses, poses=True)
+    return Teachers(_compile_yolo(for_people), _compile_yolo(for_poses), yunet, views)
 
 
 def _read_yolo(start: str, *, poses: bool) -> Any:  # noqa: ANN401  (ultralytics has no types)
