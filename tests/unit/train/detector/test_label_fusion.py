@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ def test_every_fused_box_lies_in_the_hull_of_what_it_is_made_of(
 def test_a_view_without_the_object_takes_its_share_of_the_score() -> None:
     there, nothing = to_view([(0, 0, 10, 20, 0.8)]), to_view([])
     _, scores = fuse_views([there, nothing, nothing, there], [3, 1, 2, 2])
-    assert scores.tolist() == np.float32([0.8 * 5 / 8]).tolist()
+    assert scores.tolist() == pytest.approx([0.8 * 5 / 8])
 
 
 def test_boxes_of_two_views_are_averaged_by_score_and_one_of_each_view_counts() -> None:

@@ -93,7 +93,7 @@ def test_of_two_boxes_in_one_place_the_surer_one_stays() -> None:
     teacher = YoloTeacher(lambda _: columns, person=1, classes=3, poses=False)
     found = teacher.find(np.zeros((64, 64, 3), np.uint8), 64, mirrored=False)
     assert found.boxes.tolist() == [[16, 5, 26, 35], [45, 20, 55, 40]]
-    assert found.scores.tolist() == np.float32([0.7, 0.3]).tolist()
+    assert found.scores.tolist() == pytest.approx([0.7, 0.3])
 
 
 def test_a_picture_without_anything_gives_nothing() -> None:
@@ -129,7 +129,7 @@ def test_faces_are_looked_for_in_three_views_and_given_in_pixels_of_the_picture(
     assert len(found) == 3
     for view in found:
         assert np.abs(view.boxes - [[20, 10, 36, 30]]).max() <= 0.5
-        assert view.scores.tolist() == np.float32([0.9]).tolist()
+        assert view.scores.tolist() == pytest.approx([0.9])
     nothing = list(_find_faces(Bright(), picture * 0))  # type: ignore[arg-type]
     assert [len(view.boxes) for view in nothing] == [0, 0, 0]
 
