@@ -54,7 +54,7 @@ class Policy(Section):
     evidence_limit: PositiveFloat = 6
     """Bound of the fused log-odds, so that old evidence can be outweighed."""
     cooldown_s: Annotated[float, Field(ge=0)] = 30
-    """After an alert has ended, the same subject raises no other for this time."""
+    """A subject that stays in view raises no second alert for this long after one ended."""
 
     @model_validator(mode="after")
     def _thresholds_in_order(self) -> Self:

@@ -12,7 +12,8 @@ import pytest
 
 from monitor.demo.clip import DemoScript, render_frames, write_demo_clip
 from monitor.domain import Pixels
-from monitor.geometry import Box, square_around
+from monitor.domain.framing import crop_window, head_around_face
+from monitor.geometry import Box
 from tests.support.clips import photo
 
 pytestmark = pytest.mark.slow
@@ -97,7 +98,8 @@ def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: P
     for name, seconds in (("bare", BARE_S), ("covered", COVERED_S)):
         cv2.imwrite(str(tmp_path / f"{name}.png"), at(frames, seconds))
         faces = (SCRIPT.locate_face(seconds), SCRIPT.locate_bystander(seconds))
-        rows += [(f"{name}.png", "face", *map(str, face.edges)) for face in faces]
+        heads = [head_around_face(face).clip(SCRIPT.width, SCRIPT.height) for face in faces]
+        rows += [(f"{name}.png", "head", *map(str, head.edges)) for head in heads]
     _write(tmp_path / "boxes.csv", ("file", "kind", "x0", "y0", "x1", "y1"), rows)
     words = ("evaluate", "detector", tmp_path, "--json", tmp_path / "out.json", "--iou", "0.3")
     printed = monitor(*words)
@@ -109,7 +111,7 @@ def test_the_detector_is_evaluated_on_a_folder(frames: list[Pixels], tmp_path: P
 
 
 def _crop(picture: Pixels, face: Box) -> Pixels:
-    window = square_around(face, 1.5 * face.longer_side).clip(SCRIPT.width, SCRIPT.height)
+    window = crop_window(head_around_face(face)).clip(SCRIPT.width, SCRIPT.height)
     left, top = round(window.left), round(window.top)
     return picture[top : round(window.bottom), left : round(window.right)]
 

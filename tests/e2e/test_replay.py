@@ -71,8 +71,10 @@ def test_the_summary_adds_up(results: Path) -> None:
     in_turn = sum(ms for stage, ms in summary["stage_ms"].items() if stage not in alongside)
     assert 0 < in_turn <= 1000 * summary["taken_s"]
     with (results / "tracks.csv").open() as tracks:
-        subjects = {row["subject"] for row in csv.DictReader(tracks)}
-    assert len(subjects) == summary["subjects"]
+        rows = list(csv.DictReader(tracks))
+    assert len({row["subject"] for row in rows}) == summary["subjects"]
+    assert all((row["head_found"] == "1") == bool(row["head_x0"]) for row in rows)
+    assert {row["head_found"] for row in rows} >= {"1"}
 
 
 def test_the_evidence_is_where_the_alert_says(results: Path) -> None:

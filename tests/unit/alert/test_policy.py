@@ -116,6 +116,15 @@ def test_the_cooldown_keeps_a_subject_from_crying_wolf() -> None:
     assert ended_at + 10 <= second.raised_at.seconds <= ended_at + 10 + STEP_S
 
 
+def test_a_subject_that_left_and_comes_back_is_reported_again_at_once() -> None:
+    """The id is kept by place and colours, so it may be another person, as covered as the first."""
+    watched = Watched(Policy(min_crops=2, cooldown_s=30))
+    watched.watch(*[0.95] * 4)
+    assert states(watched.step(6, seen=())) == ["ended 1"]
+    (second,) = watched.watch(*[0.95] * 4, start=8)
+    assert (second.id, second.state) == (UUID(int=2), AlertState.RAISED)
+
+
 def test_without_a_cooldown_the_next_alert_comes_at_once() -> None:
     watched = Watched(Policy(min_crops=2, cooldown_s=0))
     changes = watched.watch(*[0.95] * 4, *[0.02] * 6, *[0.98] * 8)

@@ -18,7 +18,7 @@ PERSON = Box(80, 60, 240, 400)
 BORDER = 6  # pixels a line may be thick
 
 
-def standing(number: int, head: Box = HEAD, person: Box | None = PERSON) -> Subject:
+def standing(number: int, head: Box | None = HEAD, person: Box | None = PERSON) -> Subject:
     return Subject(
         id=SubjectId(number),
         camera=YARD,
@@ -116,6 +116,16 @@ def test_boxes_lie_where_the_subject_is() -> None:
     assert abs(top + height - PERSON.bottom) <= BORDER
     assert drawn[115, 120], "the head's own box"
     assert not drawn[115, 150], "the face stays visible"
+
+
+def test_a_subject_without_a_head_has_the_label_on_the_person() -> None:
+    plain, labelled = grey(), grey()
+    draw_subjects(plain, [standing(1, None)], {}, alarmed=set())
+    assert cv2.boundingRect(changed(plain))[3] >= PERSON.height
+    assert not changed(plain)[115, 120], "no head's box"
+    draw_subjects(labelled, [standing(1, None)], {SubjectId(1): "#1"}, alarmed=set())
+    left, _, width, _ = cv2.boundingRect((plain != labelled).any(axis=2).astype(np.uint8))
+    assert PERSON.left - BORDER <= left <= left + width <= PERSON.right
 
 
 def test_an_alarm_is_red_and_the_rest_is_not() -> None:
