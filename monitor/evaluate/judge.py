@@ -33,9 +33,9 @@ def evaluate_judge(folder: Path, judge: Judge, row_filter: RowFilter = _EVERYTHI
         JudgeUnavailableError: The judge cannot answer.
     """
     rows = read_rows(folder / "labels.csv", row_filter)
-    shown = track(rows, "judging", console=Console(stderr=True), transient=True)
+    progress = track(rows, "judging", console=Console(stderr=True), transient=True)
     predictions = [
-        _predict(folder, row, number, judge, row_filter) for number, row in enumerate(shown)
+        _predict(folder, row, number, judge, row_filter) for number, row in enumerate(progress)
     ]
     return JudgeReport(judge.name.name, judge.name.version, tuple(predictions))
 

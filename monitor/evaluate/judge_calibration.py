@@ -62,10 +62,10 @@ def fit_abstain_limits(
     Raises:
         ConfigError: Too few crops are as large as that.
     """
-    found = {
+    limits = {
         size: fit_abstain_limit(*judge_reduced(folder, judge, size, row_filter)) for size in sizes
     }
-    return {size: limit for size, limit in found.items() if limit is not None}
+    return {size: limit for size, limit in limits.items() if limit is not None}
 
 
 def fit_factor(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) -> float:
@@ -100,10 +100,10 @@ def fit_abstain_limit(verdicts: Sequence[Verdict], hidden: NDArray[np.bool_]) ->
     Returns:
         0.001 to 0.5; None where the judge is right often enough without.
     """
-    said = np.array([verdict.occluded for verdict in verdicts])
-    counts = np.array([verdict.evaluable for verdict in verdicts])
-    wrong = counts & ((said >= OCCLUDED_FROM) != hidden)
-    doubts = np.sort(np.minimum(said, 1 - said)[wrong])
+    occluded = np.array([verdict.occluded for verdict in verdicts])
+    evaluable = np.array([verdict.evaluable for verdict in verdicts])
+    wrong = evaluable & ((occluded >= OCCLUDED_FROM) != hidden)
+    doubts = np.sort(np.minimum(occluded, 1 - occluded)[wrong])
     allowed = int(MAX_WRONG * len(verdicts))
     if len(doubts) <= allowed:
         return None

@@ -123,8 +123,10 @@ class JudgeReport:
     def reliability(self) -> list[Bin]:
         """How often the judge is right at each level of certainty; empty levels are left out."""
         levels: dict[int, list[Prediction]] = {}
-        for each in self.decided:
-            levels.setdefault(min(int(each.certainty * _BINS), _BINS - 1), []).append(each)
+        for prediction in self.decided:
+            levels.setdefault(min(int(prediction.certainty * _BINS), _BINS - 1), []).append(
+                prediction
+            )
         return [
             Bin(
                 level / _BINS,
@@ -176,20 +178,20 @@ class JudgeReport:
 
     def group_predictions(self) -> dict[str, dict[str, list[Prediction]]]:
         """The decided by grouping and group, in the groups' order."""
-        found: dict[str, dict[str, list[Prediction]]] = {}
-        for each in self.decided:
-            for name, value in each.groups.items():
-                found.setdefault(name, {}).setdefault(value, []).append(each)
+        tables: dict[str, dict[str, list[Prediction]]] = {}
+        for prediction in self.decided:
+            for name, value in prediction.groups.items():
+                tables.setdefault(name, {}).setdefault(value, []).append(prediction)
         return {
             name: {value: table[value] for value in sorted(table, key=_sort_key)}
-            for name, table in found.items()
+            for name, table in tables.items()
         }
 
     def format_lines(self) -> list[str]:
         """The report as a person reads it."""
         count = len(self.decided)
         low, high = wilson_interval(self.right, count)
-        said = [
+        lines = [
             (
                 f"{count} crops: accuracy {self.accuracy:.4f} ({low:.4f} to {high:.4f}), "
                 f"balanced {self.balanced_accuracy:.4f}, calibration error "
@@ -199,21 +201,21 @@ class JudgeReport:
         for label, share in self.called_occluded.items():
             group = [p for p in self.predictions if p.label == label]
             low, high = wilson_interval(round(share * len(group)), len(group))
-            said.append(
+            lines.append(
                 f"  {label} ({len(group)}): called occluded {share:.3f} "
                 f"({low:.3f} to {high:.3f}), named {self.recall[label]:.3f}"
             )
         for name, table in self.group_predictions().items():
-            said.append(f"  by {name}:")
+            lines.append(f"  by {name}:")
             for value, group in table.items():
                 clear = [p for p in group if p.label == "none"]
                 alarms = sum(not p.right for p in clear)
                 low, high = wilson_interval(alarms, len(clear))
-                said.append(
+                lines.append(
                     f"    {value}: right {sum(p.right for p in group)} of {len(group)}, "
                     f"false alarms {alarms} of {len(clear)} ({low:.3f} to {high:.3f})"
                 )
-        return said
+        return lines
 
     def _count_label(self, label: str) -> dict[str, object]:
         """Counts and intervals of one label."""

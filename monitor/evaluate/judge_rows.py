@@ -105,8 +105,8 @@ def find_groups(row: Row, pixels: Pixels, by: Sequence[str]) -> dict[str, str]:
         elif name == "crop_px":
             groups[name] = _bin_number(name, str(max(pixels.shape[:2])))
         else:
-            words = row.columns[name].split(";")
-            pairs = [word.partition("=") for word in words] if "=" in row.columns[name] else []
+            pairs_text = row.columns[name].split(";")
+            pairs = [word.partition("=") for word in pairs_text] if "=" in row.columns[name] else []
             groups |= {key: _bin_number(key, value) for key, _, value in pairs}
             if not pairs:
                 groups[name] = _bin_number(name, row.columns[name])

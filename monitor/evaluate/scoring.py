@@ -55,14 +55,14 @@ def match_detections(
     right: list[bool] = []
     total = 0
     for name, boxes in truth.items():
-        wanted = [true.box for true in boxes if true.kind is kind and not true.hard]
-        spared = [true.box for true in boxes if true.kind is kind and true.hard]
-        seen = [detection for detection in found.get(name, []) if detection.kind is kind]
-        places = _stack_boxes([detection.box for detection in seen])
-        overlaps = iou_matrix(places, _stack_boxes(wanted))
-        excused = iou_matrix(places, _stack_boxes(spared)).max(axis=1, initial=0.0) >= iou
-        total += len(wanted)
-        for detection, row, excuse in zip(seen, overlaps, excused, strict=True):
+        true_boxes = [true.box for true in boxes if true.kind is kind and not true.hard]
+        hard_boxes = [true.box for true in boxes if true.kind is kind and true.hard]
+        detections = [detection for detection in found.get(name, []) if detection.kind is kind]
+        places = _stack_boxes([detection.box for detection in detections])
+        overlaps = iou_matrix(places, _stack_boxes(true_boxes))
+        excused = iou_matrix(places, _stack_boxes(hard_boxes)).max(axis=1, initial=0.0) >= iou
+        total += len(true_boxes)
+        for detection, row, excuse in zip(detections, overlaps, excused, strict=True):
             best = int(row.argmax()) if len(row) else -1
             hit = best >= 0 and row[best] >= iou
             if hit:

@@ -84,19 +84,19 @@ class Profile(BaseModel):
     @model_validator(mode="after")
     def _every_answer_once(self) -> Self:
         if set(self.answers) != set(ANSWERS):
-            odd = ", ".join(sorted(set(self.answers) ^ set(ANSWERS)))
-            raise ValueError(f"answers must be the coverings and unusable, check {odd}")
+            differing = ", ".join(sorted(set(self.answers) ^ set(ANSWERS)))
+            raise ValueError(f"answers must be the coverings and unusable, check {differing}")
         return self
 
     def get_temperature(self, side_px: int) -> float:
         """The temperature for a crop whose longer side is so many pixels."""
-        fitting = [side for side in self.temperatures if side >= side_px]
-        return self.temperatures[min(fitting)] if fitting else self.temperature
+        sides = [side for side in self.temperatures if side >= side_px]
+        return self.temperatures[min(sides)] if sides else self.temperature
 
     def get_abstain_limit(self, side_px: int) -> float:
         """The limit for a crop whose longer side is so many pixels; infinite where none is set."""
-        fitting = [side for side in self.abstain_above if side >= side_px]
-        return self.abstain_above[min(fitting)] if fitting else math.inf
+        sides = [side for side in self.abstain_above if side >= side_px]
+        return self.abstain_above[min(sides)] if sides else math.inf
 
     @property
     def words(self) -> list[str]:
@@ -171,11 +171,13 @@ def store_temperatures(folder: Path, factors: Mapping[int, float]) -> Mapping[in
         ConfigError: The file cannot be read or written.
     """
     profile = read_profile(folder)
-    found = {side: round(profile.get_temperature(side) * factors[side], 4) for side in factors}
-    largest = max(found)
-    smaller = {str(side): found[side] for side in sorted(found) if side != largest}
-    _update_profile(folder, {"temperature": found[largest], "temperatures": smaller})
-    return found
+    temperatures = {
+        side: round(profile.get_temperature(side) * factors[side], 4) for side in factors
+    }
+    largest = max(temperatures)
+    smaller = {str(side): temperatures[side] for side in sorted(temperatures) if side != largest}
+    _update_profile(folder, {"temperature": temperatures[largest], "temperatures": smaller})
+    return temperatures
 
 
 def store_abstain_limits(folder: Path, abstain_above: Mapping[int, float]) -> None:
@@ -194,7 +196,7 @@ def store_abstain_limits(folder: Path, abstain_above: Mapping[int, float]) -> No
     )
 
 
-def _update_profile(folder: Path, found: Mapping[str, object]) -> None:
+def _update_profile(folder: Path, changes: Mapping[str, object]) -> None:
     """Change some keys of the file; a missing file is created.
 
     Raises:
@@ -207,6 +209,6 @@ def _update_profile(folder: Path, found: Mapping[str, object]) -> None:
     else:
         raw = profile.model_dump(mode="json")
     try:
-        path.write_text(json.dumps(raw | found, indent=2) + "\n", encoding="utf-8")
+        path.write_text(json.dumps(raw | changes, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; make it writable") from error

@@ -84,7 +84,7 @@ def find_flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> 
         size: Width and height of the picture, in pixels.
     """
     luma = _shrink_to_luma(face)
-    found = {
+    checks = {
         Flaw.BLURRED: measure_quality(crop).sharpness < MIN_SHARPNESS,
         Flaw.DARK: float(np.mean(luma)) / 255 < MIN_BRIGHTNESS,
         Flaw.OVEREXPOSED: float(np.mean(luma >= _BURNT)) > MAX_BURNT_SHARE,
@@ -92,7 +92,7 @@ def find_flaws(crop: Pixels, face: Pixels, head: Box, size: tuple[int, int]) -> 
         Flaw.CUT_OFF: is_cut_off(head, *size),
         Flaw.TILTED: _is_tilted(luma),
     }
-    return tuple(flaw for flaw, there in found.items() if there)
+    return tuple(flaw for flaw, holds in checks.items() if holds)
 
 
 def is_cut_off(head: Box, width: int, height: int) -> bool:
@@ -103,9 +103,11 @@ def is_cut_off(head: Box, width: int, height: int) -> bool:
     """
     wide, tall = head.width, head.height
     near_x, near_y = EDGE_SHARE * wide + 1, EDGE_SHARE * tall + 1
-    beside = head.left <= near_x or head.right >= width - near_x
-    over = head.top <= near_y or head.bottom >= height - near_y
-    return (beside and wide < MIN_WIDTH_RATIO * tall) or (over and tall < MIN_HEIGHT_RATIO * wide)
+    at_side = head.left <= near_x or head.right >= width - near_x
+    at_top_or_bottom = head.top <= near_y or head.bottom >= height - near_y
+    return (at_side and wide < MIN_WIDTH_RATIO * tall) or (
+        at_top_or_bottom and tall < MIN_HEIGHT_RATIO * wide
+    )
 
 
 def measure_tilt(luma: Grey) -> tuple[float, float]:
@@ -137,8 +139,8 @@ def measure_tilt(luma: Grey) -> tuple[float, float]:
 
 def _is_tilted(luma: Grey) -> bool:
     degrees, agreement = measure_tilt(luma)
-    least, most = TILT_RANGE_DEG
-    return agreement > MIN_EDGE_AGREEMENT and least < abs(degrees) < most
+    low, high = TILT_RANGE_DEG
+    return agreement > MIN_EDGE_AGREEMENT and low < abs(degrees) < high
 
 
 def _shrink_to_luma(crop: Pixels) -> Grey:

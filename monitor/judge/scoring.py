@@ -79,19 +79,21 @@ def find_answer_tokens(tokenise: Tokenise, before: str, answers: Sequence[str]) 
     Raises:
         ValueError: An answer is several tokens, or two answers are the same one.
     """
-    ways = [" ", ""] if before and (before[-1].isalnum() or before[-1] in ":?") else ["", " "]
+    separators = [" ", ""] if before and (before[-1].isalnum() or before[-1] in ":?") else ["", " "]
     start = tokenise(before)
-    for space in ways:
+    for space in separators:
         texts = [f"{space}{answer}" for answer in answers]
         tokens = [_find_added_token(start, tokenise(before + text)) for text in texts]
-        found = [token for token in tokens if token is not None]
-        if len(set(found)) == len(answers):
-            return found
-    spoilt = [
-        a for a in answers if _find_added_token(start, tokenise(f"{before}{ways[0]}{a}")) is None
+        answer_tokens = [token for token in tokens if token is not None]
+        if len(set(answer_tokens)) == len(answers):
+            return answer_tokens
+    unusable_answers = [
+        a
+        for a in answers
+        if _find_added_token(start, tokenise(f"{before}{separators[0]}{a}")) is None
     ]
-    if spoilt:
-        raise ValueError(f"answer {spoilt[0]!r} is not one token")
+    if unusable_answers:
+        raise ValueError(f"answer {unusable_answers[0]!r} is not one token")
     raise ValueError("two answers are the same token")
 
 

@@ -33,8 +33,8 @@ def encode_jpeg(pixels: Pixels, side: int) -> str:
     if scale < 1:
         size = max(round(width * scale), 1), max(round(height * scale), 1)
         pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
-    done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
-    if not done:
+    encoded, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])
+    if not encoded:
         raise JudgeAnswerError("a crop could not be encoded")
     return base64.b64encode(data.tobytes()).decode("ascii")
 

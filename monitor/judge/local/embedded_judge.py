@@ -90,13 +90,13 @@ def choose_sentence(sentences: Sequence[str], logits: NDArray[np.float32]) -> st
         logits: (K, T) of each word, and of the end behind the last, after the words before it.
     """
     words = [[*sentence.split(), ""] for sentence in sentences]
-    left = list(range(len(sentences)))
+    candidates = list(range(len(sentences)))
     place = 0
-    while len(left) > 1:
-        best = max(left, key=lambda row: logits[row, place])
-        left = [row for row in left if words[row][place] == words[best][place]]
+    while len(candidates) > 1:
+        best = max(candidates, key=lambda row: logits[row, place])
+        candidates = [row for row in candidates if words[row][place] == words[best][place]]
         place += 1
-    return sentences[left[0]]
+    return sentences[candidates[0]]
 
 
 def _read_graph(path: Path) -> tuple[Any, list[str]]:

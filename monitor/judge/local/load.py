@@ -179,11 +179,12 @@ def _check_weights(folder: Path, report: dict[str, Any]) -> None:
         ConfigError: Weights are missing or have another shape than ``config.json`` says.
     """
     missing = list(report["missing_keys"])
-    unfit = [name for name, _here, _wanted in report["mismatched_keys"]]
-    if missing or unfit:
-        trouble = "are missing" if missing else "do not fit config.json"
+    mismatched = [name for name, _here, _wanted in report["mismatched_keys"]]
+    if missing or mismatched:
+        problem = "are missing" if missing else "do not fit config.json"
         raise ConfigError(
-            f"{folder}: weights {trouble}, such as {min(missing or unfit)}; fetch the model again"
+            f"{folder}: weights {problem}, such as {min(missing or mismatched)}; "
+            "fetch the model again"
         )
 
 
@@ -202,10 +203,10 @@ def _set_precision(model: Any, device: str, precision: Precision) -> Any:  # noq
 def _cpu_has_bfloat16() -> bool:
     """Whether this processor has instructions for bfloat16."""
     try:
-        facts = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
+        cpuinfo = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
         return False
-    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(facts.split())
+    return not {"avx512_bf16", "amx_bf16", "bf16"}.isdisjoint(cpuinfo.split())
 
 
 def _move_to_device(model: Any, device: str) -> Any:  # noqa: ANN401

@@ -81,8 +81,8 @@ def stretch_to_square(pixels: Pixels, side: int) -> Pixels:
         (side, side, 3).
     """
     shrinks = min(pixels.shape[:2]) >= side
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized = cv2.resize(pixels, (side, side), interpolation=how)
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    resized = cv2.resize(pixels, (side, side), interpolation=interpolation)
     return np.asarray(cv2.cvtColor(resized, cv2.COLOR_BGR2RGB), np.uint8)
 
 

@@ -87,9 +87,9 @@ def pull_model(name: str, to: Path, revision: str | None) -> PulledModel:
         raise ConfigError(f"{name}: comes with the program; there is nothing to fetch")
     if not _REPOSITORY.fullmatch(repository):
         raise ConfigError(f"{name}: not in the catalogue; name one of it, or OWNER/NAME")
-    wanted = revision or (entry.revision if entry is not None else None)
+    chosen_revision = revision or (entry.revision if entry is not None else None)
     folder = to / repository.rpartition("/")[2]
-    commit = _download(repository, wanted, folder)
+    commit = _download(repository, chosen_revision, folder)
     if not any(folder.glob("*.safetensors")):
         raise ConfigError(f"{repository}: no *.safetensors there; take another model")
     origin = {"repository": repository, "revision": commit}
@@ -97,7 +97,7 @@ def pull_model(name: str, to: Path, revision: str | None) -> PulledModel:
         (folder / ORIGIN).write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
-    pinned = _COMMIT.fullmatch(wanted or "") is not None
+    pinned = _COMMIT.fullmatch(chosen_revision or "") is not None
     return PulledModel(folder, repository, commit, write_pins(folder), pinned)
 
 
@@ -165,13 +165,13 @@ def _download(repository: str, revision: str | None, folder: Path) -> str:
             repository, revision=commit, local_dir=folder, allow_patterns=list(_WANTED)
         )
     except (HfHubHTTPError, HFValidationError) as error:
-        words = " ".join(str(error).split())[:120]
-        raise ConfigError(f"{repository}: refused: {words}; check name and terms") from error
+        reason = " ".join(str(error).split())[:120]
+        raise ConfigError(f"{repository}: refused: {reason}; check name and terms") from error
     except PermissionError as error:
         raise OutputError(f"{folder}: {error.strerror}; name another folder") from error
     except _list_client_errors() as error:
-        words = " ".join(str(error).split())[:120]
-        raise ConfigError(f"{repository}: cannot be fetched: {words}; try again later") from error
+        reason = " ".join(str(error).split())[:120]
+        raise ConfigError(f"{repository}: cannot be fetched: {reason}; try again later") from error
     return str(commit)
 
 

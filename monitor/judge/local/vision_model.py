@@ -97,11 +97,11 @@ class VisionModel:
             numbers: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
             return numbers
 
-        found = find_answer_tokens(tokenise, "" if self.is_encoder_decoder else prompt, answers)
-        if self._tokenizer.unk_token_id in found:
-            unknown = answers[found.index(self._tokenizer.unk_token_id)]
+        tokens = find_answer_tokens(tokenise, "" if self.is_encoder_decoder else prompt, answers)
+        if self._tokenizer.unk_token_id in tokens:
+            unknown = answers[tokens.index(self._tokenizer.unk_token_id)]
             raise ValueError(f"answer {unknown!r} is not one token")
-        return found
+        return tokens
 
     def score_answers(
         self, pictures: Sequence[Pixels], prompt: str, tokens: Sequence[int]
@@ -190,6 +190,6 @@ def _choose_image_options(image_processor: Any) -> dict[str, Any]:  # noqa: ANN4
 
 def _choose_forward_options(model: Any) -> dict[str, Any]:  # noqa: ANN401
     """Only the last position's scores, and no cache, where the model has these options."""
-    wanted = {"logits_to_keep": 1, "use_cache": False}
-    known = inspect.signature(model.forward).parameters
-    return {name: value for name, value in wanted.items() if name in known}
+    options = {"logits_to_keep": 1, "use_cache": False}
+    parameters = inspect.signature(model.forward).parameters
+    return {name: value for name, value in options.items() if name in parameters}

@@ -91,10 +91,10 @@ class BynnJudge(HostedJudge):
 
 def _spread_probability(response: _BynnResponse) -> Mapping[str, float]:
     """Probabilities from a yes or no: on the covering that it names, else on all alike."""
-    sure = _SURE if response.occluded else 1 - _SURE
+    probability = _SURE if response.occluded else 1 - _SURE
     stated = response.probability
     if stated is not None and (stated >= OCCLUDED_FROM) == response.occluded:
-        sure = stated
-    named = [covering for covering in OCCLUDED if covering == response.covering]
-    coverings = named or OCCLUDED
-    return dict.fromkeys(coverings, sure / len(coverings)) | {Covering.NONE: 1 - sure}
+        probability = stated
+    named_coverings = [covering for covering in OCCLUDED if covering == response.covering]
+    coverings = named_coverings or OCCLUDED
+    return dict.fromkeys(coverings, probability / len(coverings)) | {Covering.NONE: 1 - probability}

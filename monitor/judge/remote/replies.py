@@ -124,15 +124,21 @@ def read_letter_logits(answer: Reply) -> NDArray[np.float32] | None:
         return None
     listed = logprobs.content[0].top_logprobs
     floor = min(token.logprob for token in listed) - 1
-    found: dict[str, float] = {}
+    logprob_by_letter: dict[str, float] = {}
     for token in listed:
         # Besides white space, what tokenisers write for one.
         letter = token.token.strip(" \t\r\n\u2581\u0120\u010a")
-        found[letter] = float(np.logaddexp(found.get(letter, -math.inf), token.logprob))
-    mass = sum(math.exp(found[letter]) for letter in LETTERS.values() if letter in found)
+        logprob_by_letter[letter] = float(
+            np.logaddexp(logprob_by_letter.get(letter, -math.inf), token.logprob)
+        )
+    mass = sum(
+        math.exp(logprob_by_letter[letter])
+        for letter in LETTERS.values()
+        if letter in logprob_by_letter
+    )
     if mass < _MIN_LETTER_SHARE:
         raise JudgeAnswerError("the model does not answer with a letter")
-    return np.array([[found.get(LETTERS[name], floor) for name in ANSWERS]], np.float32)
+    return np.array([[logprob_by_letter.get(LETTERS[name], floor) for name in ANSWERS]], np.float32)
 
 
 def strip_letter(text: str) -> str:
@@ -162,19 +168,19 @@ def read_stated_verdict(text: str) -> tuple[Mapping[str, float], str]:
     if stated.covering not in ANSWERS:
         raise JudgeAnswerError("the model names a covering that there is not")
     low, high = _CONFIDENCE_RANGE
-    sure = min(max(stated.confidence, low), high)
+    confidence = min(max(stated.confidence, low), high)
     shares = dict.fromkeys(ANSWERS, 0.0)
     if stated.covering == Covering.NONE:
-        shares |= dict.fromkeys(OCCLUDED, (1 - sure) / len(OCCLUDED))
+        shares |= dict.fromkeys(OCCLUDED, (1 - confidence) / len(OCCLUDED))
     else:
-        shares[Covering.NONE] = 1 - sure
-    shares[stated.covering] = sure
+        shares[Covering.NONE] = 1 - confidence
+    shares[stated.covering] = confidence
     return shares, to_one_line(stated.thinking)
 
 
 def _refuse_duplicate_names(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A JSON object; a name that occurs twice is refused."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         raise ValueError("a name stands twice")
-    return found
+    return result

@@ -174,11 +174,11 @@ class VerificationQueue:
         self._drop_expired()
         if len(self._waiting) >= self._settings.waiting:
             self._counts["refused"] += 1
-            least = max(self._waiting, key=lambda name: self._waiting[name].urgency)
-            if self._waiting[least].urgency <= request.urgency:
+            last = max(self._waiting, key=lambda name: self._waiting[name].urgency)
+            if self._waiting[last].urgency <= request.urgency:
                 self._give_up(request)
                 return
-            self._give_up(self._waiting.pop(least))
+            self._give_up(self._waiting.pop(last))
         self._waiting[name] = request
         self._changed.notify()
 

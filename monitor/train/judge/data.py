@@ -124,8 +124,8 @@ class Pool:
             crop = place_on_canvas(head, self._draw_canvas(head, crop_px, rng), rng)
         else:
             crop = frame_face(pixels, frame, crop_px, rng, wide=name[0] == _NATURAL)
-        crop, spoilt = degrade(crop, rng)
-        return np.ascontiguousarray(crop[..., ::-1]), UNUSABLE if spoilt else key
+        crop, unusable = degrade(crop, rng)
+        return np.ascontiguousarray(crop[..., ::-1]), UNUSABLE if unusable else key
 
     def _draw_canvas(self, head: Pixels, crop_px: int, rng: Rng) -> Pixels:
         """A background for a small head: a scene, a blur of its own picture, or one colour."""
@@ -143,8 +143,8 @@ class Pool:
     def draw_batches(self, size: int, crop_px: int, rng: Rng) -> Iterator[tuple[Pixels, list[str]]]:
         """Endless batches: (size, crop_px, crop_px, 3) red-green-blue, and their answers."""
         while True:
-            drawn = [self.draw_sample(crop_px, rng) for _ in range(size)]
-            yield np.stack([pixels for pixels, _ in drawn]), [key for _, key in drawn]
+            samples = [self.draw_sample(crop_px, rng) for _ in range(size)]
+            yield np.stack([pixels for pixels, _ in samples]), [key for _, key in samples]
             if happens(rng, 0.01):
                 self.refresh()
 
@@ -280,9 +280,9 @@ def wear_out(crop: Pixels, rng: Rng) -> Pixels:
     if happens(rng, 0.15):
         crop = np.asarray(cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.4, 1.4)), dtype=np.uint8)
     if happens(rng, 0.06):  # moved while the shutter was open
-        long = int(rng.integers(3, 8))
-        kernel = np.zeros((long, long), np.float32)
-        kernel[long // 2] = 1 / long
+        length = int(rng.integers(3, 8))
+        kernel = np.zeros((length, length), np.float32)
+        kernel[length // 2] = 1 / length
         kernel = kernel if happens(rng, 0.7) else kernel.T
         crop = np.asarray(cv2.filter2D(crop, -1, kernel), dtype=np.uint8)
     if happens(rng, 0.25):
@@ -292,8 +292,8 @@ def wear_out(crop: Pixels, rng: Rng) -> Pixels:
         coded = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(18, 85))])
         crop = np.asarray(cv2.imdecode(coded[1], cv2.IMREAD_COLOR), dtype=np.uint8)
     if crop.shape[0] != side:
-        how = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
-        crop = _resize(crop, side, how[rng.integers(4)])
+        interpolations = (cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_CUBIC, cv2.INTER_NEAREST)
+        crop = _resize(crop, side, interpolations[rng.integers(4)])
     return crop
 
 
@@ -308,8 +308,8 @@ def spoil(crop: Pixels, rng: Rng) -> Pixels:
     return np.clip(dark, 0, 255).astype(np.uint8)
 
 
-def _resize(pixels: Pixels, side: int, how: int) -> Pixels:
-    return np.asarray(cv2.resize(pixels, (side, side), interpolation=how), dtype=np.uint8)
+def _resize(pixels: Pixels, side: int, interpolation: int) -> Pixels:
+    return np.asarray(cv2.resize(pixels, (side, side), interpolation=interpolation), dtype=np.uint8)
 
 
 def normalise(pixels: Pixels) -> NDArray[np.float32]:

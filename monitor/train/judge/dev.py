@@ -66,7 +66,7 @@ def read_dev(folder: Path, processor: Any, reduce_px: int = 0) -> DevSet:  # noq
 
 def compute_answer_logits(model: Any, processor: Any, dev: DevSet) -> NDArray[np.float64]:  # noqa: ANN401
     """(N, 11): the answers' logits, in the order of ANSWERS."""
-    words = processor.tokenizer.convert_tokens_to_ids(list(ANSWERS))
+    tokens = processor.tokenizer.convert_tokens_to_ids(list(ANSWERS))
     blank = np.zeros((8, 8, 3), np.uint8)
     text = processor(images=[blank], text=[QUESTION], return_tensors="pt")["input_ids"]
     rows = []
@@ -74,7 +74,7 @@ def compute_answer_logits(model: Any, processor: Any, dev: DevSet) -> NDArray[np
     with torch.inference_mode():
         for pixels in dev.pixels.split(_BATCH):
             out = model(input_ids=text.expand(len(pixels), -1), pixel_values=pixels)
-            rows.append(out.logits[:, -1, words].double())
+            rows.append(out.logits[:, -1, tokens].double())
     return np.asarray(torch.cat(rows).numpy(), dtype=np.float64)
 
 
@@ -87,38 +87,38 @@ def compute_occluded_share(logits: NDArray[np.float64], temperature: float) -> N
 
 def fit_temperature(logits: NDArray[np.float64], labels: list[str]) -> float:
     """The temperature, from 0.5 to 4, with the lowest loss of occluded against clear."""
-    known = [i for i, label in enumerate(labels) if _is_judged(label)]
-    hidden = np.array([labels[i] != "none" for i in known])
+    decided = [i for i, label in enumerate(labels) if _is_judged(label)]
+    hidden = np.array([labels[i] != "none" for i in decided])
 
-    def surprise(temperature: float) -> float:
+    def mean_loss(temperature: float) -> float:
         """The mean loss at a temperature."""
-        share = np.clip(compute_occluded_share(logits[known], temperature), 1e-6, 1 - 1e-6)
+        share = np.clip(compute_occluded_share(logits[decided], temperature), 1e-6, 1 - 1e-6)
         return float(-np.log(np.where(hidden, share, 1 - share)).mean())
 
     tried: list[float] = np.geomspace(0.5, 4.0, 60).tolist()
-    return min(tried, key=surprise)
+    return min(tried, key=mean_loss)
 
 
 def score_answers(logits: NDArray[np.float64], labels: list[str]) -> DevScore:
     """The figures by which the best weights are chosen."""
     temperature = fit_temperature(logits, labels)
-    known = np.array([_is_judged(label) for label in labels])
-    truth = np.array([label != "none" for label in labels])[known]
-    said = compute_occluded_share(logits, temperature)[known]
-    right = (said >= OCCLUDED_FROM) == truth
-    named = [
+    decided = np.array([_is_judged(label) for label in labels])
+    truth = np.array([label != "none" for label in labels])[decided]
+    occluded = compute_occluded_share(logits, temperature)[decided]
+    right = (occluded >= OCCLUDED_FROM) == truth
+    named_balaclavas = [
         ANSWERS[int(row.argmax())] == label
         for row, label in zip(logits, labels, strict=True)
         if label == "balaclava"
     ]
-    surprise = -np.log(np.clip(np.where(truth, said, 1 - said), 1e-6, 1))
+    losses = -np.log(np.clip(np.where(truth, occluded, 1 - occluded), 1e-6, 1))
     return DevScore(
-        count=int(known.sum()),
+        count=int(decided.sum()),
         accuracy=float(right.mean()),
         clear_as_clear=float(right[~truth].mean()),
         occluded_as_occluded=float(right[truth].mean()),
-        balaclavas_named=float(np.mean(named)) if named else 0.0,
-        loss=float(surprise.mean()),
+        balaclavas_named=float(np.mean(named_balaclavas)) if named_balaclavas else 0.0,
+        loss=float(losses.mean()),
         temperature=temperature,
     )
 

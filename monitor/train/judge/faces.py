@@ -130,8 +130,10 @@ def cut_square(picture: Pixels, middle: tuple[float, float], side: float) -> Pix
     move = np.array(
         [[scale, 0, SIDE / 2 - scale * middle[0]], [0, scale, SIDE / 2 - scale * middle[1]]]
     )
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    cut = cv2.warpAffine(picture, move, (SIDE, SIDE), flags=how, borderMode=cv2.BORDER_REPLICATE)
+    interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    cut = cv2.warpAffine(
+        picture, move, (SIDE, SIDE), flags=interpolation, borderMode=cv2.BORDER_REPLICATE
+    )
     return np.asarray(cut, dtype=np.uint8)
 
 

@@ -26,8 +26,8 @@ class Targets:
             key: [*tokenizer.convert_tokens_to_ids(split_answer(key)), tokenizer.eos_token_id]
             for key in SENTENCES
         }
-        long = max(len(row) for row in rows.values())
-        self._rows = {key: row + [_IGNORED] * (long - len(row)) for key, row in rows.items()}
+        longest = max(len(row) for row in rows.values())
+        self._rows = {key: row + [_IGNORED] * (longest - len(row)) for key, row in rows.items()}
         self._pad = tokenizer.pad_token_id
         self._answers = torch.tensor(tokenizer.convert_tokens_to_ids(list(ANSWERS)))
 
@@ -52,13 +52,13 @@ class Targets:
             logits: (N, V) of the first word.
             labels: (N,) tokens of the right answers.
         """
-        which = (labels[:, None] == self._answers).int().argmax(dim=1)
+        targets = (labels[:, None] == self._answers).int().argmax(dim=1)
         chosen = logits[:, self._answers]
-        told = functional.cross_entropy(chosen, which, label_smoothing=_SMOOTHING)
-        return told + _WHOLE * functional.cross_entropy(logits, labels)
+        answer_loss = functional.cross_entropy(chosen, targets, label_smoothing=_SMOOTHING)
+        return answer_loss + _WHOLE * functional.cross_entropy(logits, labels)
 
     def compute_taught_loss(
-        self, logits: Tensor, keys: list[str], said: NDArray[np.float32]
+        self, logits: Tensor, keys: list[str], teacher_shares: NDArray[np.float32]
     ) -> Tensor:
         """The loss of the first word against the teachers' probabilities.
 
@@ -67,13 +67,17 @@ class Targets:
         Args:
             logits: (N, V) of the first word.
             keys: (N,) answers with their detail.
-            said: (N, 11) shares.
+            teacher_shares: (N, 11) shares.
         """
         names = [key.partition("/")[0] for key in keys]
-        given = said[np.arange(len(names)), [ANSWERS.index(name) for name in names]]
-        trusted = torch.from_numpy((given >= _SURE) | ~np.isin(names, _DRAWN)).float()
-        each = -(torch.from_numpy(said) * logits[:, self._answers].log_softmax(dim=1)).sum(dim=1)
-        return (each * trusted).sum() / trusted.sum().clamp(min=1)
+        label_shares = teacher_shares[
+            np.arange(len(names)), [ANSWERS.index(name) for name in names]
+        ]
+        trusted = torch.from_numpy((label_shares >= _SURE) | ~np.isin(names, _DRAWN)).float()
+        losses = -(
+            torch.from_numpy(teacher_shares) * logits[:, self._answers].log_softmax(dim=1)
+        ).sum(dim=1)
+        return (losses * trusted).sum() / trusted.sum().clamp(min=1)
 
 
 def compute_sentence_loss(logits: Tensor, labels: Tensor) -> Tensor:

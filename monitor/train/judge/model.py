@@ -80,10 +80,10 @@ class Shape:
 def build_processor(shape: Shape) -> LlavaProcessor:
     """Pictures of any size and text, to the tensors the model takes."""
     ids = {word: i for i, word in enumerate([*SPECIALS, *list_vocabulary()])}
-    words = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    word_tokenizer = Tokenizer(models.WordLevel(ids, unk_token=UNKNOWN))
+    word_tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=words,
+        tokenizer_object=word_tokenizer,
         bos_token=START,
         eos_token=END,
         pad_token=PAD,

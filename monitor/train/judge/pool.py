@@ -61,16 +61,17 @@ def write_shard(path: Path, samples: Iterable[HeadSample]) -> int:
 
     Pictures that another training has mapped stay as they are: files are replaced whole.
     """
-    kept = list(samples)
-    frames = np.array([(*s.middle, s.face_px) for s in kept], np.float32)
-    keys, sources = np.array([s.key for s in kept]), np.array([s.source for s in kept])
+    samples_list = list(samples)
+    frames = np.array([(*s.middle, s.face_px) for s in samples_list], np.float32)
+    keys = np.array([s.key for s in samples_list])
+    sources = np.array([s.source for s in samples_list])
     with TemporaryDirectory(dir=path.parent) as folder:
         part = Path(folder) / path.name
-        np.save(part.with_suffix(".npy"), np.stack([s.pixels for s in kept]))
+        np.save(part.with_suffix(".npy"), np.stack([s.pixels for s in samples_list]))
         np.savez(part.with_suffix(".npz"), frames=frames, keys=keys, sources=sources)
         for suffix in (".npy", ".npz"):
             part.with_suffix(suffix).replace(path.with_suffix(suffix))
-    return len(kept)
+    return len(samples_list)
 
 
 def read_shard(path: Path) -> Shard:
@@ -96,12 +97,12 @@ def read_real_samples(folder: Path, landmarks: Landmarks) -> Iterator[HeadSample
 def cut_scene_samples(heads: Path, scenes: Path, landmarks: Landmarks) -> Iterator[HeadSample]:
     """Wide views of heads whose crop is labelled in ``heads``, and turned heads."""
     rows = [r for r in read_rows(heads, "train") if r[2] in ("andrewmvd", "jolignier")]
-    known = np.stack([_read_thumbnail(path) for path, _, _ in rows])
+    thumbnails = np.stack([_read_thumbnail(path) for path, _, _ in rows])
     for scene in read_scenes(scenes):
         for sample, thumb in cut_loose_heads(scene):
-            apart = np.abs(known - thumb.astype(np.int16).ravel()).mean(axis=1)
-            best = int(apart.argmin())
-            if apart[best] < _MAX_DIFFERENCE:
+            differences = np.abs(thumbnails - thumb.astype(np.int16).ravel()).mean(axis=1)
+            best = int(differences.argmin())
+            if differences[best] < _MAX_DIFFERENCE:
                 label = rows[best][1]
                 yield HeadSample(sample.pixels, sample.middle, sample.face_px, label, "scenes")
         yield from find_turned_heads(scene, landmarks)

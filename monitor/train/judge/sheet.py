@@ -101,10 +101,10 @@ def _choose_face(clear: list[Path], landmarks: Landmarks, rng: Rng) -> Landmarke
 
 def _collect_backgrounds(scenes: Path | None, rng: Rng) -> list[Pixels]:
     """Some squares without a face; one of even grey where there are none."""
-    found: list[Pixels] = []
+    squares: list[Pixels] = []
     if scenes is not None:
         for scene in read_scenes(scenes):
-            found += cut_backgrounds(scene, rng)
-            if len(found) >= _BACKGROUNDS:
+            squares += cut_backgrounds(scene, rng)
+            if len(squares) >= _BACKGROUNDS:
                 break
-    return found or [np.full((160, 160, 3), _GREY, np.uint8)]
+    return squares or [np.full((160, 160, 3), _GREY, np.uint8)]

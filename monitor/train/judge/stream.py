@@ -51,9 +51,9 @@ class _Draws(IterableDataset):  # type: ignore[misc]  # torch goes untyped here
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         rng = np.random.default_rng(self._seed)
-        asked = self._teachers.load() if self._teachers else None
+        teachers = self._teachers.load() if self._teachers else None
         for pixels, keys in self._pool.draw_batches(self._size, self._crop_px, rng):
-            yield pixels, keys, asked.predict(pixels) if asked else None
+            yield pixels, keys, teachers.predict(pixels) if teachers else None
 
 
 def stream_batches(

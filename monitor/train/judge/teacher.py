@@ -76,11 +76,11 @@ class TeacherEnsemble:
         """(N, 11) shares, summing to 1, of (N, S, S, 3) red-green-blue crops."""
         crops = torch.from_numpy(normalise(pixels))
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):  # in half the time
-            said = compute_teacher_logits(self._teacher, crops).float().log_softmax(dim=1)
+            logits = compute_teacher_logits(self._teacher, crops).float().log_softmax(dim=1)
             if self._judge is not None:
-                said = said + self._judge.compute_logits(crops).log_softmax(dim=1)
-            said[:, _CLEAR] -= self._shift
-            return np.asarray(said.softmax(dim=1).numpy(), dtype=np.float32)
+                logits = logits + self._judge.compute_logits(crops).log_softmax(dim=1)
+            logits[:, _CLEAR] -= self._shift
+            return np.asarray(logits.softmax(dim=1).numpy(), dtype=np.float32)
 
 
 def build_teacher() -> Any:  # noqa: ANN401  (the package has no types)
@@ -132,8 +132,8 @@ def train_teacher(pool: Pool, out: Path, run: TeacherRun) -> Path:
         for group, rate in zip(optimiser.param_groups, rates, strict=True):
             group["lr"] = cooled * rate
         labels = torch.tensor([ANSWERS.index(key.partition("/")[0]) for key in keys])
-        said = compute_teacher_logits(model.train(), torch.from_numpy(normalise(pixels)))
-        loss = functional.cross_entropy(said, labels, label_smoothing=_SMOOTHING)
+        logits = compute_teacher_logits(model.train(), torch.from_numpy(normalise(pixels)))
+        loss = functional.cross_entropy(logits, labels, label_smoothing=_SMOOTHING)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 2.0)

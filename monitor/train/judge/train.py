@@ -67,9 +67,9 @@ def train_judge(config: TrainJudgeConfig) -> Path:
     prepare_shards(config.heads, config.scenes, landmarks, pool_folder, rng)
     prepare_extra_shards(config.more, landmarks, pool_folder)
     if config.teacher is not None and not (pool_folder / "natural.npz").exists():
-        named = list(find_natural_faces(config.scenes, Teacher(config.teacher)))
-        if named:
-            write_shard(pool_folder / "natural", named)
+        samples = list(find_natural_faces(config.scenes, Teacher(config.teacher)))
+        if samples:
+            write_shard(pool_folder / "natural", samples)
         else:
             _LOG.warning("%s names none of the faces in %s", config.teacher, config.scenes)
     amount = Amount(config.shards, config.shard_size, config.seed)
@@ -139,8 +139,8 @@ class Training:
             bar = progress.add_task("judge", total=config.seconds)
             for crop_px, until in self._plan_phases():
                 for step, loss in self._run_phase(crop_px, until, dev):
-                    said = f"{crop_px} px, step {step}, loss {loss:.3f}"
-                    progress.update(bar, completed=self._spent, description=said)
+                    description = f"{crop_px} px, step {step}, loss {loss:.3f}"
+                    progress.update(bar, completed=self._spent, description=description)
         self._measure(dev)
         return config.out / "model"
 
@@ -173,7 +173,7 @@ class Training:
 
     def _run_step(self, batch: Batch) -> float:
         """One step; returns the loss of the answers."""
-        pixels, keys, said = batch
+        pixels, keys, teacher_shares = batch
         config = self._config
         share = self._spent / config.seconds
         rate = config.rate * max(0.5 * (1 + math.cos(math.pi * min(share, 1.0))), 1e-3)
@@ -188,8 +188,8 @@ class Training:
             logits = self._model(input_ids=read, pixel_values=crops).logits.float()
         words = logits[:, self._prompt.shape[1] - 1 :]  # (N, T, V): each stands before its word
         answer = self._targets.compute_answer_loss(words[:, 0], labels[:, 0])
-        if said is not None:
-            taught = self._targets.compute_taught_loss(words[:, 0], keys, said)
+        if teacher_shares is not None:
+            taught = self._targets.compute_taught_loss(words[:, 0], keys, teacher_shares)
             answer = answer + config.taught_weight * (taught - answer)
         loss = answer + config.hint_weight * self._hint.compute_loss(keys)
         loss = loss + config.sentence_weight * compute_sentence_loss(words, labels)
@@ -302,11 +302,13 @@ def copy_tower(model: Any, teacher: Path) -> None:  # noqa: ANN401
     """
     tower = model.model.vision_tower
     own = tower.state_dict()
-    told = torch.load(teacher, weights_only=True)
-    given = [weights for name, weights in told.items() if not name.startswith("_fc")]
+    teacher_state = torch.load(teacher, weights_only=True)
+    teacher_weights = [
+        weights for name, weights in teacher_state.items() if not name.startswith("_fc")
+    ]
     names = [name for name in own if "squeeze_excite" not in name]
-    if [own[name].shape for name in names] != [weights.shape for weights in given]:
+    if [own[name].shape for name in names] != [weights.shape for weights in teacher_weights]:
         raise ConfigError(f"{teacher}: not the weights of an EfficientNet-lite0; remove tower")
-    state = dict(zip(names, given, strict=True))
+    state = dict(zip(names, teacher_weights, strict=True))
     state["embeddings.convolution.weight"] = state["embeddings.convolution.weight"] / 2
     tower.load_state_dict(own | state)
