@@ -38,6 +38,7 @@ def teachers(weights: Path) -> Teachers:
     return open_teachers(str(weights / "people.pt"), str(weights / "poses.pt"), None, VIEWS)
 
 
+@pytest.mark.slow
 def test_all_teachers_are_asked_in_all_views(teachers: Teachers) -> None:
     answers = teachers.ask(street(1, 96)[:60])
     assert answers.size == (96, 60)
