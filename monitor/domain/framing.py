@@ -10,7 +10,7 @@ from monitor.geometry import Box
 _HEAD_OF_FACE: Final = (0.69, 0.9, 0.69, 0.63)
 """A head's left, top, right and bottom edge from the face's centre, in the face's longer sides:
 medians over 246 heads labelled by eye on surveillance pictures, faces found by YuNet."""
-_CROP_SIDE: Final = 1.0  # of a judge's crop, in longer sides of the head
+_CROP_SIDE: Final = 1.1  # of a judge's crop, in longer sides of the head
 _CROP_DOWN: Final = 0.08  # of the crop's centre below the head's, in heights of the head
 
 

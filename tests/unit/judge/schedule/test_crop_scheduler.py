@@ -65,13 +65,13 @@ def test_somebody_new_is_looked_at_at_once() -> None:
     (crop,) = at.take(5)
     assert (crop.camera, crop.subject, crop.moment.seconds) == (YARD, 1, 5)
     assert crop.head_px == 80
-    assert crop.pixels.shape == (81, 80, 3), "a square of the longer side, in whole pixels"
+    assert crop.pixels.shape == (89, 88, 3), "a square of 1.1 longer sides, in whole pixels"
 
 
 def test_a_crop_at_the_edge_is_clipped_to_the_picture() -> None:
     at = Counter()
     at.offer(0, 1, head=Box(0, 0, 60, 80))
-    assert at.take(0)[0].pixels.shape == (81, 70, 3)
+    assert at.take(0)[0].pixels.shape == (89, 74, 3)
 
 
 def test_a_subject_without_a_head_is_neither_looked_at_nor_poor() -> None:
