@@ -1,6 +1,6 @@
 """Passes through a backend that writes every answer to the same place, as exports on GPUs do."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
