@@ -5,6 +5,7 @@ The graph takes bytes as the cameras give them, so that nothing is converted out
 
 import importlib.util
 import json
+import logging
 import shutil
 import tempfile
 import warnings
@@ -126,6 +127,7 @@ def _quantise(model: Any, sheets: Sequence[Pixels]) -> Any:  # noqa: ANN401
     """Weights and layers in 256 levels; the decoding of boxes stays as it is."""
     import nncf  # noqa: PLC0415  (for releases only)
 
+    nncf.set_log_level(logging.WARNING)  # not a line for each layer
     decoding = nncf.IgnoredScope(
         patterns=[
             ".*model.23/.*Sigmoid",
