@@ -38,7 +38,6 @@ def test_the_export_gives_the_boxes_that_torch_gives(checkpoint: Path, tmp_path:
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 @pytest.mark.timeout(600)  # half a minute alone on a core
 def test_an_export_that_is_calibrated_computes_in_int8(checkpoint: Path, tmp_path: Path) -> None:
     sheets = [street(seed, 64) for seed in range(4)]
