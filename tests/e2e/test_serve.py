@@ -42,7 +42,7 @@ def test_the_daemon_answers_beside_its_cameras_and_says_that_the_broker_is_gone(
     }
     url = f"http://127.0.0.1:{port}"
     with Daemon(tmp_path, settings) as daemon:
-        until(lambda: "answering on" in daemon.log, "the HTTP door", START_S)
+        until(lambda: "answering on" in daemon.log, "the HTTP service", START_S)
         until(lambda: 'streaming{camera="yard"} 1.0' in metrics(url), "frames", START_S)
         ready = httpx.get(url + "/readyz", timeout=60)
         assert (ready.status_code, ready.json()["problems"]) == (503, ["broker"])

@@ -13,7 +13,7 @@ from typing import Self
 from monitor.publish.outbox.outbox import Outbox
 from tests.stress.fault_bench import Key, keys
 from tests.support.broker import Mosquitto, Witness
-from tests.support.road import Road
+from tests.support.broker_proxy import BrokerProxy
 
 SETTLE_S = 0.3
 
@@ -44,13 +44,13 @@ def heard(name: str) -> Iterator[list[str]]:
 
 
 @contextmanager
-def on_the_road(folder: Path) -> Iterator[tuple[Road, Witness]]:
+def behind_proxy(folder: Path) -> Iterator[tuple[BrokerProxy, Witness]]:
     with (
         Mosquitto(folder, durable=True) as broker,
         Witness(broker.port) as witness,
-        Road(broker.port) as road,
+        BrokerProxy(broker.port) as proxy,
     ):
-        yield road, witness
+        yield proxy, witness
 
 
 class SmallDisk:

@@ -24,7 +24,7 @@ from tests.stress.fault_bench import HEAD, TIMEOUT_S, Key, Row, carrying, draine
 from tests.stress.fault_daemon import SETTINGS
 from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
-from tests.support.scenes import scene
+from tests.support.scenes import draw_scene
 from tests.support.waiting import until
 
 AUDIT = """
@@ -41,7 +41,7 @@ class Site:
         self.folder = folder
         self._config = folder / "monitor.yaml"
         self.outbox = folder / "outbox"
-        clip = write_clip(folder / "clip.mp4", [scene()] * 200)
+        clip = write_clip(folder / "clip.mp4", [draw_scene()] * 200)
         settings = SETTINGS | {
             "site": "site",
             "cameras": {"yard": {"source": {"kind": "file", "path": str(clip)}}},

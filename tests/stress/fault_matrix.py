@@ -17,13 +17,13 @@ from typing import Any
 
 from tests.stress.fault_bench import HEAD, Key, Row, carrying, drained, keys, raise_all, story
 from tests.stress.fault_disk import disk_full, one_client_id_for_two, outbox_full
-from tests.stress.fault_help import away, on_the_road, refused_at_first, waiting
+from tests.stress.fault_help import away, behind_proxy, refused_at_first, waiting
 from tests.stress.fault_kills import daemon_killed
 from tests.support.broker import Mosquitto, Witness
+from tests.support.broker_proxy import LinkFault
 from tests.support.carrier import carrier, read_stored
 from tests.support.certificates import certificate
 from tests.support.ports import free_port
-from tests.support.road import Weather
 from tests.support.waiting import until
 
 OUTAGE_S = 2.0  # stands for ten minutes; several times ACK_S
@@ -60,10 +60,10 @@ def restarted(folder: Path) -> Row:
 def unreachable(folder: Path) -> Row:
     """Packets vanish, also those of new connections: a cable is pulled."""
     with (
-        on_the_road(folder) as (road, witness),
-        carrying(folder / "us", road.port, ack_timeout_s=ACK_S) as outbox,
+        behind_proxy(folder) as (proxy, witness),
+        carrying(folder / "us", proxy.port, ack_timeout_s=ACK_S) as outbox,
     ):
-        with road.under(Weather.SWALLOW):
+        with proxy.fault(LinkFault.SWALLOW):
             raised = raise_all(outbox, story(200), OUTAGE_S / 400)
         return drained("unreachable, 200 alerts meanwhile", raised, witness, outbox)
 
@@ -71,27 +71,27 @@ def unreachable(folder: Path) -> Row:
 def half_open(folder: Path) -> Row:
     """The connection stands but carries nothing; a new one would."""
     with (
-        on_the_road(folder) as (road, witness),
-        carrying(folder / "us", road.port, ack_timeout_s=ACK_S) as outbox,
+        behind_proxy(folder) as (proxy, witness),
+        carrying(folder / "us", proxy.port, ack_timeout_s=ACK_S) as outbox,
     ):
         raised = raise_all(outbox, story(10))
         until(lambda: len(outbox) == 0)
-        with road.under(Weather.SWALLOW, new_ones_too=False):
+        with proxy.fault(LinkFault.SWALLOW, new_ones_too=False):
             raised += raise_all(outbox, story(40, first=10))
             row = drained("TCP half-open", raised, witness, outbox)
-        assert road.swallowed, "nothing was swallowed: the case did not happen"
+        assert proxy.swallowed, "nothing was swallowed: the case did not happen"
         return row
 
 
 def reset_before_the_acknowledgement(folder: Path) -> Row:
     with (
-        on_the_road(folder) as (road, witness),
-        carrying(folder / "us", road.port) as outbox,
+        behind_proxy(folder) as (proxy, witness),
+        carrying(folder / "us", proxy.port) as outbox,
     ):
-        with road.under(Weather.CUT):
+        with proxy.fault(LinkFault.CUT):
             raised = raise_all(outbox, story(10))
-            until(lambda: road.cuts >= 5, "five resets")
-        remark = f"{road.cuts} resets"
+            until(lambda: proxy.cuts >= 5, "five resets")
+        remark = f"{proxy.cuts} resets"
         return drained("reset after PUBLISH, before PUBACK", raised, witness, outbox, remark=remark)
 
 
@@ -181,12 +181,12 @@ def certificate_mended(folder: Path, case: str, days: int) -> Row:
 
 def acknowledgements_vanish(folder: Path) -> Row:
     with (
-        on_the_road(folder) as (road, witness),
-        carrying(folder / "us", road.port, ack_timeout_s=ACK_S) as outbox,
+        behind_proxy(folder) as (proxy, witness),
+        carrying(folder / "us", proxy.port, ack_timeout_s=ACK_S) as outbox,
     ):
-        with road.under(Weather.NO_ACKS):
+        with proxy.fault(LinkFault.NO_ACKS):
             raised = raise_all(outbox, story(40), OUTAGE_S / 80)
-        assert road.swallowed
+        assert proxy.swallowed
         return drained("acknowledgements dropped for a while", raised, witness, outbox)
 
 

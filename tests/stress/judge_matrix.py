@@ -29,7 +29,7 @@ from tests.support.broker import Mosquitto
 from tests.support.clips import write_clip
 from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.judge_process import JudgeProcess
-from tests.support.scenes import BOTH, scene
+from tests.support.scenes import BOTH, draw_scene
 
 WITHIN_S: Final = 4.0  # for the verifier
 FRAMES: Final = 60  # of the recording, ten a second
@@ -109,7 +109,7 @@ class Ear:
 def play(case: Case, folder: Path, broker: Mosquitto, server: JudgeProcess) -> Row:
     """One case, from start to end."""
     folder.mkdir(parents=True)
-    clip = write_clip(folder / "clip.mp4", [scene()] * FRAMES)
+    clip = write_clip(folder / "clip.mp4", [draw_scene()] * FRAMES)
     server.mode(case.mode, case.seconds)
     if case.down:
         server.stop()

@@ -196,7 +196,7 @@ class Witness:
         return [(body["id"], body["seq"]) for body in bodies]
 
 
-class OldDoor:
+class Mqtt311Proxy:
     """A port in front of a broker that lets only MQTT 3.1.1 through.
 
     Args:

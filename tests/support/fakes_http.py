@@ -94,7 +94,7 @@ def answering_server(
     status: FakeStatus | None = None,
     token: str | None = None,
 ) -> Iterator[Server]:
-    """A real server on a free loopback port within the block; the gate is opened at its end."""
+    """A real server on a free loopback port within the block; at its end the gate is opened."""
     settings = settings or Http(port=0)
     executor = RequestExecutor(service, settings.limit_s)
     app = make_app(settings, executor, status or FakeStatus(), token)
@@ -111,7 +111,8 @@ def answering_server(
         assert worker.failure is None
 
 
-def opened() -> FakeService:
+def open_service() -> FakeService:
+    """A service that answers at once."""
     service = FakeService()
     service.gate.set()
     return service

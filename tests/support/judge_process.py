@@ -71,7 +71,7 @@ class JudgeProcess:
 
     @property
     def base(self) -> str:
-        """Of the OpenAI door."""
+        """The address of its OpenAI-compatible API."""
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property

@@ -15,7 +15,7 @@ LOST_AFTER_S = 2.0
 STEP_S = 0.4
 
 
-class Watched:
+class PolicySteps:
     """One camera's policy; each step it sees, then decides."""
 
     def __init__(self, policy: Policy | None = None) -> None:

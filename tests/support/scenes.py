@@ -14,14 +14,14 @@ LEFT = Box(40, 40, 100, 110)
 RIGHT = Box(200, 40, 260, 110)
 
 
-def scene() -> Pixels:
+def draw_scene() -> Pixels:
     """Everything left of the middle is blue, which is a balaclava to our judge."""
     pixels = textured(640, 360)
     pixels[:, :320] = textured(320, 360, tint=(1, 0.5, 0.3))
     return pixels
 
 
-def blue_boxes(*blue: Box) -> Pixels:
+def draw_blue_boxes(*blue: Box) -> Pixels:
     """A textured picture of 320 by 240 in which some boxes are blue."""
     pixels = textured(320, 240)
     for box in blue:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from monitor.publish.outbox.outbox import Outbox, OutboxMessage
-from tests.support.broker import Mosquitto, OldDoor, Witness
+from tests.support.broker import Mosquitto, Mqtt311Proxy, Witness
 from tests.support.clips import panning, write_clip
 from tests.support.commands import monitor
 from tests.support.outboxes import broken_in_the_middle
@@ -112,11 +112,11 @@ def test_an_outbox_that_is_not_there_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.broker
 def test_a_probe_says_which_version_was_accepted(tmp_path: Path) -> None:
-    with Mosquitto(tmp_path) as broker, OldDoor(broker.port, polite=True) as door:
+    with Mosquitto(tmp_path) as broker, Mqtt311Proxy(broker.port, polite=True) as proxy:
         done = monitor("check", configured(tmp_path, broker.port), "--probe")
         assert done.exit_code == 0, done.output
         assert "broker: accepted us, MQTT 5" in done.stdout
-        done = monitor("check", configured(tmp_path, door.port), "--probe")
+        done = monitor("check", configured(tmp_path, proxy.port), "--probe")
         assert "broker: accepted us, MQTT 3.1.1" in done.stdout
 
 

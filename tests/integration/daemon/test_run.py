@@ -15,12 +15,12 @@ from monitor.daemon.run import run
 from monitor.errors import JudgeUnavailableError
 from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
-from tests.support.commanding import Asker
 from tests.support.daemon import site_config
 from tests.support.fakes import BlueJudge, ScriptedDetector
 from tests.support.http_server import http_camera
+from tests.support.mqtt_commands import CommandClient
 from tests.support.outboxes import broken_in_the_middle
-from tests.support.scenes import BOTH, scene
+from tests.support.scenes import BOTH, draw_scene
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
@@ -58,8 +58,8 @@ def test_a_camera_is_paused_and_resumed_and_asked_for_a_picture(tmp_path: Path) 
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port) as witness,
-        http_camera({"sound.ts": b""}, [scene()] * 5) as camera,
-        Asker(broker.port) as asker,
+        http_camera({"sound.ts": b""}, [draw_scene()] * 5) as camera,
+        CommandClient(broker.port) as asker,
     ):
 
         def act() -> None:
@@ -85,7 +85,7 @@ def test_a_camera_is_paused_and_resumed_and_asked_for_a_picture(tmp_path: Path) 
 def test_a_broken_outbox_and_a_dead_judge_are_told_and_stop_nothing(tmp_path: Path) -> None:
     broken_in_the_middle(tmp_path / "outbox")
     dead = [JudgeUnavailableError("out of memory")] * 3
-    clip = write_clip(tmp_path / "clip.mp4", [scene()] * 80)
+    clip = write_clip(tmp_path / "clip.mp4", [draw_scene()] * 80)
 
     with Mosquitto(tmp_path) as broker, Witness(broker.port) as witness:
 

@@ -21,10 +21,10 @@ from tests.support.fakes import BlueJudge, ScriptedDetector, head, textured
 from tests.support.fakes_http import FakeStatus, post
 from tests.support.http_server import answering
 from tests.support.pictures import encoded, image, png_of
-from tests.support.scenes import LEFT, RIGHT, blue_boxes
+from tests.support.scenes import LEFT, RIGHT, draw_blue_boxes
 
 LOOPBACK = Fetching(private_networks=("127.0.0.0/8",))
-COVERED = encoded(image(blue_boxes(RIGHT)), "PNG")
+COVERED = encoded(image(draw_blue_boxes(RIGHT)), "PNG")
 
 
 @contextmanager
@@ -76,15 +76,15 @@ def test_a_picture_is_judged_face_by_face(server: Server) -> None:
 
 
 def test_an_animation_is_as_covered_as_its_worst_picture(server: Server) -> None:
-    bare = image(blue_boxes())
-    rest = [bare, image(blue_boxes(RIGHT)), bare]
+    bare = image(draw_blue_boxes())
+    rest = [bare, image(draw_blue_boxes(RIGHT)), bare]
     content = encoded(bare, "WEBP", save_all=True, append_images=rest, lossless=True)
     found = told(server, base64_image=text(content))
     assert (found["covering"], found["moderation_type"]) == ("balaclava", "image")
 
 
 def test_a_recording_is_judged_as_one(server: Server, tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "a.mp4", [blue_boxes(RIGHT)] * 50)
+    clip = write_clip(tmp_path / "a.mp4", [draw_blue_boxes(RIGHT)] * 50)
     found = told(server, base64_video=text(clip.read_bytes()), media_type="video")
     assert (found["covering"], found["moderation_type"]) == ("balaclava", "video")
     assert found["complete"] is True

@@ -16,7 +16,7 @@ from monitor.publish.retained.retained_topics import RetainedPublisher
 from monitor.runtime.stop import StopSwitch
 from monitor.runtime.worker import Worker
 from tests.support.broker import Mosquitto, Witness
-from tests.support.commanding import Asker, FakeCamera, handler
+from tests.support.mqtt_commands import CommandClient, FakeCamera, command_handler
 from tests.support.waiting import until
 
 HEALTH = "monitor/v1/site/health"
@@ -78,7 +78,7 @@ def test_one_device_that_may_not_be_announced_does_not_keep_back_the_others(
     with (
         broker,
         Witness(broker.port, "homeassistant/#") as witness,
-        handler(tmp_path, broker.port, FakeCamera(), shown),
+        command_handler(tmp_path, broker.port, FakeCamera(), shown),
     ):
         until(lambda: witness.payloads(announced), "the other one")
         assert not witness.payloads(refused)
@@ -93,9 +93,9 @@ def test_nobody_makes_us_publish_under_another_prefix_of_home_assistant_either(
     (topic,) = shown
     with (
         Mosquitto(tmp_path) as broker,
-        handler(tmp_path, broker.port, FakeCamera(), shown),
+        command_handler(tmp_path, broker.port, FakeCamera(), shown),
         Witness(broker.port, "house/#") as witness,
-        Asker(broker.port) as asker,
+        CommandClient(broker.port) as asker,
     ):
         asker.ask(b"pause", answer_to=topic)
         asker.ask(b"resume", answer_to="answers/here")

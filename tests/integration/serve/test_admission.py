@@ -16,7 +16,7 @@ from tests.support.fakes_http import (
     FakeService,
     answering_server,
     head,
-    opened,
+    open_service,
     post,
 )
 
@@ -87,7 +87,7 @@ async def crowd(port: int, size: int) -> list[tuple[int, float]]:
 
 
 def test_a_sender_who_stops_in_the_middle_holds_no_slot_for_ever() -> None:
-    with answering_server(opened(), settings=Http(port=0, waiting=1, limit_s=1)) as server:
+    with answering_server(open_service(), settings=Http(port=0, waiting=1, limit_s=1)) as server:
         with socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel:
             channel.sendall(head(99) + b'{"base64')
         started = time.monotonic()
@@ -99,7 +99,7 @@ def test_a_sender_who_stops_in_the_middle_holds_no_slot_for_ever() -> None:
 
 
 def test_who_sends_no_token_is_refused_before_the_body_is_read() -> None:
-    service = opened()
+    service = open_service()
     with (
         answering_server(service, token="hunter2") as server,  # noqa: S106
         socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel,

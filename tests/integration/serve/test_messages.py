@@ -17,7 +17,7 @@ from schemathesis.checks import CHECKS, load_all_checks
 
 from monitor.serve.messages import FaceOcclusionAnswer, FaceOcclusionRequest
 from monitor.serve.server import Server
-from tests.support.fakes_http import FakeService, answering_server, opened
+from tests.support.fakes_http import FakeService, answering_server, open_service
 
 pytestmark = pytest.mark.slow
 
@@ -40,7 +40,7 @@ WHERE = [
 
 @pytest.fixture(scope="module")
 def service() -> FakeService:
-    return opened()
+    return open_service()
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_the_examples_are_true(server: Server, service: FakeService) -> None:
 
 @pytest.mark.parametrize("token", [None, "hunter2"])
 def test_the_document_says_where_a_token_is_needed(token: str | None) -> None:
-    with answering_server(opened(), token=token) as server:
+    with answering_server(open_service(), token=token) as server:
         document = httpx.get(f"{server.address}/openapi.json").json()
     guarded = {
         path

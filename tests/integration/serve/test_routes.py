@@ -26,7 +26,7 @@ from tests.support.fakes_http import (
     FakeStatus,
     answering_server,
     head,
-    opened,
+    open_service,
     post,
 )
 
@@ -41,7 +41,7 @@ def detail(response: httpx.Response) -> str:
 def test_the_hosted_apis_published_example_gets_its_published_answer() -> None:
     """Documented at docs and model pages of the hosted API, January 2026."""
     request = {"model": "face-occlusion-detection", "image_url": "https://example.com/image.jpg"}
-    service = opened()
+    service = open_service()
     with answering_server(service) as server:
         response = post(server, request)
     assert response.status_code == 200
@@ -62,7 +62,7 @@ def test_the_hosted_apis_published_example_gets_its_published_answer() -> None:
 @pytest.mark.parametrize("field", ["base64_image", "base64_video"])
 @pytest.mark.parametrize("before", ["", "data:image/jpeg;base64,", "\n"])
 def test_a_file_comes_through_as_it_is(field: str, before: str) -> None:
-    service = opened()
+    service = open_service()
     with answering_server(service) as server:
         body = {field: before + base64.encodebytes(bytes(range(256))).decode()}
         assert post(server, body | {"media_type": "image"}).status_code == 200
@@ -87,7 +87,7 @@ def test_a_file_comes_through_as_it_is(field: str, before: str) -> None:
     ],
 )
 def test_what_is_no_request_is_explained(body: object, said: str) -> None:
-    with answering_server(opened()) as server:
+    with answering_server(open_service()) as server:
         response = post(server, body)
     assert response.status_code == 422
     assert said in detail(response)
@@ -97,7 +97,7 @@ def test_what_is_no_request_is_explained(body: object, said: str) -> None:
     "content", [b"", b"{", b"\xff\xfe", b"null", b"[" * 100_000, b'{"a":1e999}']
 )
 def test_what_is_no_json_is_explained(content: bytes) -> None:
-    with answering_server(opened()) as server:
+    with answering_server(open_service()) as server:
         response = httpx.post(
             server.address + PATH,
             content=content,
@@ -120,7 +120,7 @@ def test_what_is_no_json_is_explained(content: bytes) -> None:
     ],
 )
 def test_each_trouble_has_its_status(error: Exception, status: int) -> None:
-    service = opened()
+    service = open_service()
     service.error = error
     with answering_server(service) as server:
         response = post(server, GOOD)
@@ -130,7 +130,7 @@ def test_each_trouble_has_its_status(error: Exception, status: int) -> None:
 
 
 def test_a_bug_costs_one_answer_and_no_slot() -> None:
-    service = opened()
+    service = open_service()
     service.error = ZeroDivisionError()
     with answering_server(service, settings=Http(port=0, waiting=1)) as server:
         assert post(server, GOOD).status_code == 500
@@ -143,7 +143,7 @@ def test_a_bug_costs_one_answer_and_no_slot() -> None:
 
 
 def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None:
-    service = opened()
+    service = open_service()
     with (
         answering_server(service) as server,
         socket.create_connection(("127.0.0.1", server.port), LIMIT_S) as channel,
@@ -156,7 +156,7 @@ def test_a_body_that_says_it_is_too_large_is_refused_before_it_is_sent() -> None
 def test_a_file_of_21_mb_is_refused_and_its_sender_hears_it() -> None:
     """Whoever sends before it listens must not find the connection reset."""
     body = json.dumps({"base64_image": base64.b64encode(bytes(21_000_000)).decode()})
-    with answering_server(opened()) as server:
+    with answering_server(open_service()) as server:
         response = httpx.post(
             server.address + PATH,
             content=body,
@@ -174,7 +174,7 @@ def test_a_body_without_a_length_is_read_only_so_far() -> None:
         for _ in range(400):
             yield b"A" * 100_000
 
-    service = opened()
+    service = open_service()
     with answering_server(service) as server:
         response = httpx.post(
             server.address + PATH,
@@ -187,7 +187,7 @@ def test_a_body_without_a_length_is_read_only_so_far() -> None:
 
 
 def test_a_file_of_20_mb_is_taken() -> None:
-    service = opened()
+    service = open_service()
     with answering_server(service) as server:
         body = {"base64_image": base64.b64encode(bytes(FILE_BYTES)).decode()}
         assert post(server, body).status_code == 200
@@ -197,7 +197,7 @@ def test_a_file_of_20_mb_is_taken() -> None:
 
 @pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data", "application/xml", ""])
 def test_only_json_is_taken(kind: str) -> None:
-    with answering_server(opened()) as server:
+    with answering_server(open_service()) as server:
         response = httpx.post(
             server.address + PATH, content=b"{}", headers={"Content-Type": kind}, timeout=LIMIT_S
         )
@@ -205,7 +205,7 @@ def test_only_json_is_taken(kind: str) -> None:
 
 
 def test_who_does_not_know_the_token_learns_nothing() -> None:
-    service = opened()
+    service = open_service()
     with answering_server(service, token="hunter2") as server:  # noqa: S106
         for given in ({}, {"Authorization": "Bearer hunter3"}, {"Authorization": "Basic hunter2"}):
             response = post(server, GOOD, **given)
@@ -220,7 +220,7 @@ def test_who_does_not_know_the_token_learns_nothing() -> None:
 
 @pytest.mark.parametrize(("broken", "status"), [((), 200), (("judge", "frames"), 503)])
 def test_readiness_is_what_works(broken: tuple[str, ...], status: int) -> None:
-    with answering_server(opened(), status=FakeStatus(broken)) as server:
+    with answering_server(open_service(), status=FakeStatus(broken)) as server:
         response = httpx.get(server.address + "/readyz")
         assert httpx.get(server.address + "/healthz").json()["ok"] is True
     assert response.status_code == status
@@ -233,7 +233,7 @@ def test_metrics_tell_requests_and_more() -> None:
         Metric("monitor_camera_fps", "Rate.", 0.0, {"camera": 'odd"\n'}),
         Metric("monitor_crops_total", "Crops.", 7.0, {"outcome": "taken"}),
     )
-    with answering_server(opened(), status=FakeStatus(("judge",), metrics)) as server:
+    with answering_server(open_service(), status=FakeStatus(("judge",), metrics)) as server:
         post(server, GOOD)
         post(server, {})
         text = httpx.get(server.address + "/metrics").text

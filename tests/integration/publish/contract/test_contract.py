@@ -26,10 +26,10 @@ from tests.support.alert_schema import ALERT_V1
 from tests.support.asyncapi_schema import ASYNCAPI
 from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
-from tests.support.commanding import Asker
 from tests.support.commands import monitor
 from tests.support.fakes import BlueJudge, ScriptedDetector
-from tests.support.scenes import BOTH, scene
+from tests.support.mqtt_commands import CommandClient
+from tests.support.scenes import BOTH, draw_scene
 from tests.support.waiting import until
 
 
@@ -130,7 +130,7 @@ def check(message: MQTTMessage) -> Channel:
 
 @pytest.mark.broker
 def test_what_a_whole_run_publishes_is_what_the_contract_says(tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", [scene()] * 40)
+    clip = write_clip(tmp_path / "clip.mp4", [draw_scene()] * 40)
     with Mosquitto(tmp_path) as broker, Witness(broker.port, "#") as witness:
         config = Config.model_validate(
             {
@@ -145,7 +145,7 @@ def test_what_a_whole_run_publishes_is_what_the_contract_says(tmp_path: Path) ->
 
         def ask() -> None:
             until(lambda: any(m.topic.endswith("/snapshot") for m in witness.messages), "an alert")
-            with Asker(broker.port) as asker:
+            with CommandClient(broker.port) as asker:
                 for word in (b'{"command": "pause"}', b'"snapshot"'):
                     asker.ask(word)
                     answers.append(asker.answer()[1])

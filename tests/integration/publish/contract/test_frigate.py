@@ -15,7 +15,7 @@ from tests.support.broker import Mosquitto, Witness
 from tests.support.clips import write_clip
 from tests.support.daemon import site_config
 from tests.support.fakes import ALERT, START, BlueJudge, ScriptedDetector
-from tests.support.scenes import BOTH, scene
+from tests.support.scenes import BOTH, draw_scene
 from tests.support.waiting import until
 
 # From Frigate's documentation of its MQTT messages.
@@ -87,7 +87,7 @@ def test_a_rejected_alert_is_a_false_positive() -> None:
 @pytest.mark.slow
 @pytest.mark.broker
 def test_a_daemon_publishes_what_frigate_documents_beside_its_own(tmp_path: Path) -> None:
-    clip = write_clip(tmp_path / "clip.mp4", [scene()] * 40)
+    clip = write_clip(tmp_path / "clip.mp4", [draw_scene()] * 40)
     with Mosquitto(tmp_path) as broker, Witness(broker.port, "#") as witness:
         settings = site_config(tmp_path, broker.port, {"kind": "file", "path": clip})
         mqtt = settings.mqtt.model_copy(update={"frigate_prefix": "frigate"})

@@ -15,7 +15,7 @@ from paho.mqtt.client import MQTTMessage
 from monitor.config.schema import Mqtt
 from monitor.errors import BrokerUnavailableError, ConfigError, PublishError
 from monitor.publish.mqtt.publisher import MqttPublisher
-from tests.support.broker import Mosquitto, OldDoor, Witness
+from tests.support.broker import Mosquitto, Mqtt311Proxy, Witness
 from tests.support.ports import free_port
 from tests.support.waiting import until
 
@@ -247,8 +247,8 @@ def test_a_broker_that_knows_only_mqtt_3_1_1_is_served_too(
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port) as witness,
-        OldDoor(broker.port, polite=polite) as door,
-        publisher(door.port) as old,
+        Mqtt311Proxy(broker.port, polite=polite) as proxy,
+        publisher(proxy.port) as old,
     ):
         until(lambda: old.connected)
         old.publish(TOPIC, json.dumps({"id": "a", "seq": 1}).encode(), properties={"id": "a"})

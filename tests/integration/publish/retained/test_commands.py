@@ -11,9 +11,9 @@ from monitor.publish.contract.homeassistant import build_discovery
 from monitor.publish.mqtt.publisher import MqttPublisher
 from monitor.publish.outbox.outbox import Outbox
 from monitor.publish.outbox.saved_state import SavedState
-from tests.support.broker import Mosquitto, OldDoor, Witness
-from tests.support.commanding import Asker, FakeCamera, handler
+from tests.support.broker import Mosquitto, Mqtt311Proxy, Witness
 from tests.support.fakes import YARD
+from tests.support.mqtt_commands import CommandClient, FakeCamera, command_handler
 from tests.support.waiting import until
 
 pytestmark = pytest.mark.broker
@@ -28,8 +28,8 @@ def test_a_command_is_carried_out_and_answered_where_the_asker_wants_it(tmp_path
     camera = FakeCamera()
     with (
         Mosquitto(tmp_path) as broker,
-        handler(tmp_path, broker.port, camera),
-        Asker(broker.port) as asker,
+        command_handler(tmp_path, broker.port, camera),
+        CommandClient(broker.port) as asker,
     ):
         asker.ask(b'{"command": "pause", "id": "7"}', answer_to="answers/here")
         message, body = asker.answer()
@@ -55,9 +55,9 @@ def test_an_asker_with_mqtt_3_is_answered_on_the_response_topic(tmp_path: Path) 
     camera = FakeCamera()
     with (
         Mosquitto(tmp_path) as broker,
-        OldDoor(broker.port, polite=True) as door,
-        handler(tmp_path, door.port, camera),
-        Asker(broker.port, MQTTProtocolVersion.MQTTv311) as asker,
+        Mqtt311Proxy(broker.port, polite=True) as proxy,
+        command_handler(tmp_path, proxy.port, camera),
+        CommandClient(broker.port, MQTTProtocolVersion.MQTTv311) as asker,
     ):
         asker.ask(b"pause")
         message, body = asker.answer()
@@ -84,8 +84,8 @@ def test_what_cannot_be_done_is_answered_with_an_error(
     executor = FakeCamera()
     with (
         Mosquitto(tmp_path) as broker,
-        handler(tmp_path, broker.port, executor),
-        Asker(broker.port) as asker,
+        command_handler(tmp_path, broker.port, executor),
+        CommandClient(broker.port) as asker,
     ):
         asker.ask(payload, camera=camera)
         _, body = asker.answer()
@@ -98,11 +98,11 @@ def test_what_cannot_be_done_is_answered_with_an_error(
 def test_a_retained_command_is_ignored(tmp_path: Path) -> None:
     """It would be carried out again after each reconnect, for ever."""
     camera = FakeCamera()
-    with Mosquitto(tmp_path) as broker, Asker(broker.port) as asker:
+    with Mosquitto(tmp_path) as broker, CommandClient(broker.port) as asker:
         with MqttPublisher(Mqtt(port=broker.port, client_id="careless"), "x") as careless:
             until(lambda: careless.connected)
             careless.publish(COMMAND, b"pause", retain=True)
-        with handler(tmp_path, broker.port, camera):
+        with command_handler(tmp_path, broker.port, camera):
             asker.ask(b"resume")
             assert asker.answer()[1]["command"] == "resume"
     assert camera.told == ["resume"]
@@ -117,8 +117,8 @@ def test_nobody_makes_us_publish_where_only_we_have_something_to_say(
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port, "#") as witness,
-        handler(tmp_path, broker.port, FakeCamera()),
-        Asker(broker.port) as asker,
+        command_handler(tmp_path, broker.port, FakeCamera()),
+        CommandClient(broker.port) as asker,
     ):
         asker.ask(b"pause", answer_to=topic)
         asker.ask(b"resume", answer_to="answers/here")
@@ -132,7 +132,7 @@ def test_devices_are_announced_again_when_home_assistant_comes_up(tmp_path: Path
     with (
         Mosquitto(tmp_path) as broker,
         Witness(broker.port, "homeassistant/device/#") as witness,
-        handler(tmp_path, broker.port, FakeCamera(), shown),
+        command_handler(tmp_path, broker.port, FakeCamera(), shown),
     ):
         until(lambda: witness.payloads(gate), "the devices")
         with MqttPublisher(Mqtt(port=broker.port, client_id="ha"), "x") as home_assistant:
@@ -150,9 +150,9 @@ def test_a_camera_that_is_no_longer_configured_is_taken_back(tmp_path: Path) -> 
     yard, gate = both
     with Mosquitto(tmp_path) as broker:
         with Witness(broker.port, "homeassistant/#") as witness:
-            with handler(tmp_path, broker.port, FakeCamera(), both):
+            with command_handler(tmp_path, broker.port, FakeCamera(), both):
                 until(lambda: witness.payloads(gate), "the devices")
-            with handler(tmp_path, broker.port, FakeCamera(), {yard: both[yard]}):
+            with command_handler(tmp_path, broker.port, FakeCamera(), {yard: both[yard]}):
                 until(lambda: witness.payloads(gate)[-1:] == [b""], "the farewell")
                 until(lambda: len(witness.payloads(yard)) == 2, "the one that stays")
         with Witness(broker.port, "homeassistant/#") as late:

@@ -1,4 +1,4 @@
-"""A road between a client and a broker that can be blocked, cut and tampered with."""
+"""A proxy before a broker that holds up, cuts and drops what passes through it."""
 
 import socket
 import struct
@@ -14,16 +14,16 @@ PUBLISH, PUBACK = 3, 4  # types of MQTT packets
 _RESET = struct.pack("ii", 1, 0)  # closing sends RST instead of FIN
 
 
-class Weather(Enum):
-    """What happens on the road."""
+class LinkFault(Enum):
+    """What the proxy does to its connections."""
 
-    FAIR = "everything passes"
+    NONE = "everything passes"
     SWALLOW = "nothing passes, in neither direction, and neither side is told"
     NO_ACKS = "the broker's acknowledgements of alerts vanish"
     CUT = "the broker's next acknowledgement of an alert ends the connection instead"
 
 
-class Road:
+class BrokerProxy:
     """A port in front of a broker. Understands where MQTT packets begin and end."""
 
     def __init__(self, port: int) -> None:
@@ -31,8 +31,8 @@ class Road:
         self._server = socket.create_server((HOST, 0))
         self._open: list[socket.socket] = []
         self._lock = threading.Lock()
-        self._weather = Weather.FAIR
-        self._only: set[socket.socket] | None = None  # those that the weather is for; None is all
+        self._fault = LinkFault.NONE
+        self._only: set[socket.socket] | None = None  # those that the fault is for; None is all
         self.cuts = 0
         self.swallowed = 0
         self.port: int = self._server.getsockname()[1]
@@ -48,16 +48,16 @@ class Road:
             channel.close()
 
     @contextmanager
-    def under(self, weather: Weather, *, new_ones_too: bool = True) -> Iterator[None]:
-        """Within the block, this happens; else to the connections only that stand now."""
+    def fault(self, kind: LinkFault, *, new_ones_too: bool = True) -> Iterator[None]:
+        """Do this within the block, to new connections too or only to those that stand now."""
         with self._lock:
-            self._weather = weather
+            self._fault = kind
             self._only = None if new_ones_too else set(self._open)
         try:
             yield
         finally:
             with self._lock:
-                self._weather, self._only = Weather.FAIR, None
+                self._fault, self._only = LinkFault.NONE, None
 
     def _serve(self) -> None:
         with suppress(OSError):  # closed: the test is over
@@ -77,24 +77,24 @@ class Road:
     def _carry(self, source: socket.socket, target: socket.socket, alerts: set[bytes]) -> None:
         with suppress(OSError):
             for packet in _packets(source):
-                weather = self._over(source)
+                fault = self._over(source)
                 if packet[0] >> 4 == PUBLISH:
                     alerts |= _alert_id(packet)
                 acknowledges = packet[0] >> 4 == PUBACK and packet[2:4] in alerts
-                if weather is Weather.CUT and acknowledges:
+                if fault is LinkFault.CUT and acknowledges:
                     self._cut(source, target)
                     return
-                if weather is Weather.SWALLOW or (weather is Weather.NO_ACKS and acknowledges):
+                if fault is LinkFault.SWALLOW or (fault is LinkFault.NO_ACKS and acknowledges):
                     self.swallowed += 1
                     continue
                 target.sendall(packet)
         with suppress(OSError):
             target.shutdown(socket.SHUT_RDWR)
 
-    def _over(self, channel: socket.socket) -> Weather:
+    def _over(self, channel: socket.socket) -> LinkFault:
         with self._lock:
             concerned = self._only is None or channel in self._only
-            return self._weather if concerned else Weather.FAIR
+            return self._fault if concerned else LinkFault.NONE
 
     def _cut(self, *channels: socket.socket) -> None:
         self.cuts += 1

@@ -45,7 +45,7 @@ class FakeCamera:
 
 
 @contextmanager
-def handler(
+def command_handler(
     folder: Path, port: int, camera: FakeCamera, shown: dict[str, bytes] | None = None
 ) -> Iterator[MqttPublisher]:
     """Carry out the commands for a camera within the block."""
@@ -70,7 +70,7 @@ def handler(
         assert worker.failure is None
 
 
-class Asker:
+class CommandClient:
     """Another program, which commands cameras."""
 
     def __init__(
