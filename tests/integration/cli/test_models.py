@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -86,6 +87,17 @@ def test_a_model_is_fetched_checked_and_its_changes_noticed(
     changed = monitor("check", str(folder))
     assert changed.returncode == 78
     assert "config.json: not what it was; fetch the model again" in changed.stderr
+
+
+def test_a_judge_is_exported_and_pinned_again(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(ROOT / "models" / "judge", tmp_path / "judge"))
+    shutil.rmtree(folder / "openvino")
+    exported = monitor("export", str(folder))
+    assert exported.returncode == 0, exported.stderr
+    assert f"{folder / 'openvino' / 'judge.xml'}\n" in exported.stdout
+    shipped = (ROOT / "models" / "judge" / "openvino" / "judge.bin").stat().st_size
+    assert (folder / "openvino" / "judge.bin").stat().st_size == shipped
+    assert verify_pins(folder) == 9
 
 
 @pytest.mark.parametrize(

@@ -30,15 +30,23 @@ SLOW = pytest.mark.slow
 
 
 @pytest.fixture(
-    params=["deeper text", *(pytest.param(name, marks=SLOW) for name in ("residual", "efficient"))]
+    scope="module",
+    params=["deeper text", *(pytest.param(name, marks=SLOW) for name in ("residual", "efficient"))],
 )
 def shape(request: pytest.FixtureRequest) -> Shape:
     return SHAPES[request.param]
 
 
-@pytest.fixture
-def folder(shape: Shape, tmp_path: Path) -> Path:
-    """A judge whose norms are those of some noise, so that something comes out of it."""
+@pytest.fixture(scope="module")
+def folder(shape: Shape, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An exported judge of each shape."""
+    folder = write_judge(tmp_path_factory.mktemp("judge"), shape)
+    assert export_judge(folder) == folder / GRAPH
+    return folder
+
+
+def write_judge(folder: Path, shape: Shape) -> Path:
+    """Writes a judge whose norms are those of some noise, so that something comes out of it."""
     torch.manual_seed(2)
     torch.set_num_threads(1)
     processor = build_processor(shape)
@@ -49,18 +57,16 @@ def folder(shape: Shape, tmp_path: Path) -> Path:
             module.momentum = None  # the mean of all it sees
     with torch.no_grad():
         tower(1 + 2 * torch.randn(8, 3, shape.crop_px, shape.crop_px))
-    save_weights(model, tmp_path)
-    processor.save_pretrained(tmp_path)
-    write_profile(tmp_path, shape, "1", 1.0)
-    return tmp_path
+    save_weights(model, folder)
+    processor.save_pretrained(folder)
+    write_profile(folder, shape, "1", 1.0)
+    return folder
 
 
 def test_the_graph_computes_what_transformers_does(folder: Path, shape: Shape) -> None:
     import transformers as tf
 
-    graph = get_core().compile_model(
-        export_judge(folder), "CPU", {"INFERENCE_PRECISION_HINT": "f32"}
-    )
+    graph = get_core().compile_model(folder / GRAPH, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     side = shape.crop_px
     crops = np.random.default_rng(5).integers(0, 256, (3, side, side, 3), np.uint8)
     processor = tf.AutoProcessor.from_pretrained(folder, local_files_only=True)
@@ -75,11 +81,9 @@ def test_the_graph_computes_what_transformers_does(folder: Path, shape: Shape) -
     assert np.abs(found - expected).max() < 1e-4
 
 
-@pytest.mark.slow
 def test_the_graph_takes_hardly_more_room_than_the_weights(folder: Path) -> None:
-    graph = export_judge(folder)
     weights = (folder / "model.safetensors").stat().st_size
-    room = graph.with_suffix(".bin").stat().st_size
+    room = (folder / GRAPH).with_suffix(".bin").stat().st_size
     assert room < weights + 60_000, "the question and the sentences, two bytes a number"
 
 
@@ -88,8 +92,9 @@ def test_a_model_of_another_make_is_refused(tmp_path: Path) -> None:
         export_judge(tiny_models.llava(tmp_path))
 
 
-@pytest.mark.parametrize("shape", [SHAPES["deeper text"]])
-def test_a_folder_that_cannot_be_written_to_is_named(folder: Path) -> None:
+@pytest.mark.slow
+def test_a_folder_that_cannot_be_written_to_is_named(tmp_path: Path) -> None:
+    folder = write_judge(tmp_path, SHAPES["deeper text"])
     (folder / GRAPH.parent).write_text("a file, not a folder")
     with pytest.raises(OutputError, match="make the folder writable"):
         export_judge(folder)
