@@ -1,4 +1,4 @@
-"""The only module that imports OpenVINO. It is optional: without it, torch computes.
+"""The only module that imports OpenVINO at run time. The embedded models need it.
 
 OpenVINO reports its import over the network; this module prevents that. All models share one
 ``Core`` for the life of the process: each ``Core`` installs its own signal stack in the thread
@@ -56,7 +56,7 @@ def open_openvino() -> ModuleType:
     """Import OpenVINO without its telemetry. Thread-safe."""
     with _lock:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # not found
-        import openvino  # noqa: PLC0415  (optional, and slow to load)
+        import openvino  # noqa: PLC0415  (slow to load)
 
         package: ModuleType = openvino
         return package
