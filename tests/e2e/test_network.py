@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import jsonschema
@@ -123,7 +124,12 @@ def test_alerts_that_wait_survive_a_kill_of_the_daemon(
     clip: Path, broker: Mosquitto, tmp_path: Path
 ) -> None:
     broker.kill()
-    with RtspServer(clip) as camera, Daemon(tmp_path, settings(broker, camera)) as daemon:
+    with RtspServer(clip) as camera, ExitStack() as stack:
+        config = settings(broker, camera)
+        mqtt = config["mqtt"]
+        assert isinstance(mqtt, dict)
+        mqtt["late_after_s"] = 0.5  # a daemon starts again sooner than in three seconds
+        daemon = stack.enter_context(Daemon(tmp_path, config))
         until(lambda: daemon.waiting() >= 1, "an alert in the outbox", DAEMON_S)
         daemon.kill()
         waiting = stored_ids(daemon)
