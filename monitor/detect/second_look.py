@@ -4,6 +4,7 @@ At the detector's size a head far away is a few pixels. The upper part of that p
 picture's own resolution, or at that of the camera's larger stream, shows more.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -93,7 +94,8 @@ def _search_area(person: Box, width: int, height: int) -> Box:
     area = Box(
         person.left - aside, person.top - _ABOVE * tall, person.right + aside, person.top + tall
     ).clip(width, height)
-    return Box(*(float(int(edge)) for edge in area.edges))
+    left, top, right, bottom = area.edges
+    return Box(math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
 
 
 def _choose(detections: Sequence[Detection]) -> Detection | None:
