@@ -104,7 +104,7 @@ def test_coordinates_come_back_exactly_from_any_part_of_any_stream(
 ) -> None:
     outline, its_head = one
     assume(min(its_head.width, its_head.height) >= 4)
-    assume(its_head.right <= outline.right + 8)
+    assume(its_head.right <= outline.right + 0.2 * outline.width)
     assume(its_head.bottom <= outline.top + 0.6 * min(outline.height, 2 * outline.width))
     assume(factor * min(outline.width, 0.6 * outline.height) >= 24)
     whole = [factor * edge for edge in its_head.edges]
