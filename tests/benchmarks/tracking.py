@@ -1,8 +1,8 @@
 """Identities that the trackers keep, on clips whose people were followed by eye.
 
-    python -m tests.benchmarks.tracking TRUTH VIDEO...
+    python -m tests.benchmarks.tracking tests/benchmarks/tracks VIDEO...
 
-TRUTH has a folder for each video, named like the file without its ending, with a ``gt.txt`` in
+The first folder has one for each video, named like the file without its ending, with a ``gt.txt`` in
 the format of the MOT Challenge: frame, id, x, y, width, height, 1, class, 1. Frames count from
 1, at 5 a second as a replay analyses them. Class 1 is a person; class 8 is not scored.
 
