@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.tracking tests/benchmarks/tracks VIDEO...
 
-The first folder has one for each video, named like the file without its ending, with a ``gt.txt`` in
-the format of the MOT Challenge: frame, id, x, y, width, height, 1, class, 1. Frames count from
-1, at 5 a second as a replay analyses them. Class 1 is a person; class 8 is not scored.
+The first folder has one for each video, named like the file without its ending, with a
+``gt.txt`` in the format of the MOT Challenge: frame, id, x, y, width, height, 1, class, 1.
+Frames count from 1, at 5 a second as a replay analyses them. Class 1 is a person; class 8 is
+not scored.
 
 Each video is played to its last frame in ``gt.txt``. All trackers get the same detections, of
 the embedded detector: the daemon's tracker, the same without memory of lost people (ByteTrack
