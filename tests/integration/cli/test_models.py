@@ -89,6 +89,7 @@ def test_a_model_is_fetched_checked_and_its_changes_noticed(
     assert "config.json: not what it was; fetch the model again" in changed.stderr
 
 
+@pytest.mark.slow
 def test_a_judge_is_exported_and_pinned_again(tmp_path: Path) -> None:
     folder = Path(shutil.copytree(ROOT / "models" / "judge", tmp_path / "judge"))
     shutil.rmtree(folder / "openvino")

@@ -104,6 +104,7 @@ def test_answers_that_cannot_be_read_are_no_verdict(server: JudgeProcess, mode: 
     assert said(asked.judge([crop(BLUE)])) == [Covering.BALACLAVA]
 
 
+@pytest.mark.slow
 def test_a_busy_server_is_left_alone_as_long_as_it_asks_for(server: JudgeProcess) -> None:
     asked = judge(server)
     for mode in ("wait", "wait_until"):

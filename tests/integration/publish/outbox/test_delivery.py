@@ -73,7 +73,7 @@ def test_alerts_raised_before_the_broker_is_up_arrive_once_it_is(tmp_path: Path)
 
 
 class Raising:
-    """Raises alerts, one every 5 ms, until the block ends."""
+    """Raises alerts, one every 20 ms, until the block ends."""
 
     def __init__(self, outbox: Outbox) -> None:
         self.count = 0
@@ -90,7 +90,7 @@ class Raising:
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._enough.wait(0.005):
+        while not self._enough.wait(0.02):
             self._outbox.add(numbered(self.count))
             self.count += 1
 
