@@ -1,4 +1,4 @@
-"""What a detector is not sure of: nobody new, but perhaps somebody who is followed already."""
+"""Doubtful detections: they start no subject, but continue one that is followed already."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,12 +10,12 @@ _KEPT = {Kind.PERSON: 0.45, Kind.HEAD: 0.5}  # of a kind's threshold
 
 
 def doubtful_from(sure_from: Mapping[Kind, float]) -> dict[Kind, float]:
-    """The scores to build a detector with whose doubtful detections are to be told too."""
+    """Lower thresholds, for a detector that also reports doubtful detections."""
     return {kind: _KEPT[kind] * score for kind, score in sure_from.items()}
 
 
 class TwoThresholdDetector:
-    """A Detector that says of what another finds whether it is sure of it. As thread-safe as that.
+    """A Detector that marks which detections of another are sure. As thread-safe as that.
 
     Args:
         detector: Built with thresholds below these.
